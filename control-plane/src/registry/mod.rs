@@ -1,0 +1,2 @@
+//! The registry.
+pub mod model;

@@ -1,0 +1,209 @@
+//! The desired state in types that cannot be wrong.
+//!
+//! Values are made by `validate` from what clients send and by the store's codec from what was
+//! validated before; every default is filled in.
+
+use std::{fmt, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
+
+use gateway_proto::host::HostPattern;
+use imbl::OrdMap;
+use jiff::Timestamp;
+
+/// A durable state of the store: grows by one with each commit, and compares across restarts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// The revision of the commit after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A service's unique name; cheap to copy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceName(Arc<str>);
+
+impl ServiceName {
+    /// The longest name in characters.
+    pub const MAX: usize = 63;
+
+    /// Reads 1 to 63 of `a-z`, `0-9` and `-` that begin and end with a letter or digit.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let ends = |c: Option<&u8>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        let bytes = text.as_bytes();
+        let valid = bytes.len() <= Self::MAX
+            && ends(bytes.first())
+            && ends(bytes.last())
+            && bytes.iter().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == b'-');
+        valid.then(|| Self(text.into()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Every service at one revision; a copy costs nothing, and comparing two skips what they share.
+#[derive(Debug, Clone, Default)]
+pub struct Desired {
+    /// The revision of the last commit.
+    pub revision: Revision,
+    /// By name.
+    pub services: OrdMap<ServiceName, Arc<Service>>,
+}
+
+/// A named group of endpoints and the hosts whose requests they serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Unique.
+    pub name: ServiceName,
+    /// For people.
+    pub title: String,
+    /// Sorted and distinct.
+    pub tags: Vec<String>,
+    /// Distinct, also across services; in the order given.
+    pub hosts: Vec<HostPattern>,
+    /// Distinct by address; in the order given.
+    pub endpoints: Vec<Endpoint>,
+    /// How an endpoint is picked.
+    pub load_balancing: LoadBalancing,
+    /// How health is found out.
+    pub health_check: HealthCheck,
+    /// Time limits of a request.
+    pub timeouts: Timeouts,
+    /// The commit that changed it last.
+    pub revision: Revision,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+}
+
+/// One upstream server as registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where it is.
+    pub address: EndpointAddress,
+    /// Its share relative to the others, 1 to 1,000.
+    pub weight: u32,
+}
+
+/// HOST:PORT of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EndpointAddress {
+    /// An address that needs no resolving.
+    Socket(SocketAddr),
+    /// A name whose addresses are looked up again and again.
+    Name {
+        /// Lower case, without a trailing dot.
+        host: Arc<str>,
+        /// 1 to 65535.
+        port: u16,
+    },
+}
+
+impl fmt::Display for EndpointAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(address) => address.fmt(f),
+            Self::Name { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+/// The rule by which an endpoint is picked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LoadBalancing {
+    /// At random, in proportion to weight.
+    #[default]
+    Random,
+}
+
+/// How the control plane finds out whether endpoints are healthy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HealthCheck {
+    /// It does not: they always count as healthy.
+    Disabled,
+    /// By probing each address.
+    Enabled(ProbePolicy),
+}
+
+/// What is probed, how often, and how verdicts follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbePolicy {
+    /// What is probed.
+    pub probe: Probe,
+    /// Time between two probes of an address.
+    pub interval: Duration,
+    /// Time until a probe has failed, at most `interval`.
+    pub timeout: Duration,
+    /// Passes in a row that make an unhealthy address healthy.
+    pub rise: u32,
+    /// Failures in a row that make a healthy address unhealthy.
+    pub fall: u32,
+    /// By how much an interval varies at random, in per cent of it.
+    pub jitter_percent: u32,
+}
+
+/// One kind of probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// A GET whose status decides; redirects are not followed.
+    Http {
+        /// Path and query, beginning with `/`.
+        path: String,
+        /// Statuses that pass.
+        expected_statuses: Vec<RangeInclusive<u16>>,
+        /// The Host field where it is not the endpoint's address.
+        host: Option<String>,
+    },
+    /// A connection that can be made.
+    Tcp,
+}
+
+/// Time limits at the data plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until a connection is made.
+    pub connect: Duration,
+    /// From the request sent to the response head received.
+    pub response: Duration,
+    /// How long an upstream body may stand still, and a pooled connection idle.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(2), response: Duration::from_secs(30), idle: Duration::from_secs(60) }
+    }
+}
+
+impl Default for ProbePolicy {
+    fn default() -> Self {
+        Self {
+            probe: Probe::Http { path: "/healthcheck".into(), expected_statuses: vec![200..=299], host: None },
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            rise: 1,
+            fall: 2,
+            jitter_percent: 10,
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! The threads that serve clients.
+pub mod fleet;

@@ -1,0 +1,116 @@
+//! Stable names for every reason why the control plane refuses something.
+//!
+//! They travel as the `reason` of `google.rpc.ErrorInfo`, scripts match on them, and they are
+//! never renamed.
+
+use std::fmt;
+
+use tonic::Code as GrpcCode;
+
+/// The `domain` of every `google.rpc.ErrorInfo` that the gateway sends.
+pub const DOMAIN: &str = "gateway";
+
+/// Why the control plane refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Fields are missing, malformed or out of range.
+    Invalid,
+    /// There is no such service.
+    ServiceNotFound,
+    /// The service has no such endpoint.
+    EndpointNotFound,
+    /// There is no such data plane.
+    NodeNotFound,
+    /// A service of that name exists.
+    ServiceExists,
+    /// Another service owns the host.
+    HostTaken,
+    /// The service has changed since it was read.
+    StaleRevision,
+    /// The changes asked for are older than the history that is kept.
+    Compacted,
+    /// The data plane belongs to another cluster.
+    WrongCluster,
+    /// The data plane has seen a newer state than this control plane holds.
+    StaleReplica,
+    /// The store cannot write; nothing was changed.
+    StoreUnavailable,
+    /// The control plane is stopping.
+    ShuttingDown,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 12] = [
+        Self::Invalid,
+        Self::ServiceNotFound,
+        Self::EndpointNotFound,
+        Self::NodeNotFound,
+        Self::ServiceExists,
+        Self::HostTaken,
+        Self::StaleRevision,
+        Self::Compacted,
+        Self::WrongCluster,
+        Self::StaleReplica,
+        Self::StoreUnavailable,
+        Self::ShuttingDown,
+    ];
+
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "INVALID",
+            Self::ServiceNotFound => "SERVICE_NOT_FOUND",
+            Self::EndpointNotFound => "ENDPOINT_NOT_FOUND",
+            Self::NodeNotFound => "NODE_NOT_FOUND",
+            Self::ServiceExists => "SERVICE_EXISTS",
+            Self::HostTaken => "HOST_TAKEN",
+            Self::StaleRevision => "STALE_REVISION",
+            Self::Compacted => "COMPACTED",
+            Self::WrongCluster => "WRONG_CLUSTER",
+            Self::StaleReplica => "STALE_REPLICA",
+            Self::StoreUnavailable => "STORE_UNAVAILABLE",
+            Self::ShuttingDown => "SHUTTING_DOWN",
+        }
+    }
+
+    /// The reason of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
+    /// The gRPC status it travels with.
+    #[must_use]
+    pub const fn grpc(self) -> GrpcCode {
+        match self {
+            Self::Invalid => GrpcCode::InvalidArgument,
+            Self::ServiceNotFound | Self::EndpointNotFound | Self::NodeNotFound => GrpcCode::NotFound,
+            Self::ServiceExists | Self::HostTaken => GrpcCode::AlreadyExists,
+            Self::StaleRevision => GrpcCode::Aborted,
+            Self::Compacted => GrpcCode::OutOfRange,
+            Self::WrongCluster | Self::StaleReplica => GrpcCode::FailedPrecondition,
+            Self::StoreUnavailable | Self::ShuttingDown => GrpcCode::Unavailable,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reason;
+
+    #[test]
+    fn every_reason_is_found_by_its_name() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+        }
+        assert_eq!(Reason::parse("NO_SUCH_REASON"), None);
+    }
+}

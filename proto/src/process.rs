@@ -1,0 +1,130 @@
+//! What every server of the gateway promises whoever starts it: event lines on standard output,
+//! logs on standard error, signals, and exit statuses.
+
+use std::{collections::BTreeMap, fmt, io::Write, net::SocketAddr, process::ExitCode};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// How logs are written; logs go to standard error.
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// Form of the log lines on standard error
+    #[arg(long, env = "GATEWAY_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+    /// Least severe level to log: error, warn, info, debug or trace; or tracing directives such as info,data_plane=debug
+    #[arg(long, env = "GATEWAY_LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Why a program ends without having done its work.
+#[derive(Debug)]
+pub enum Failure {
+    /// The configuration is wrong: exit status 2, with a sentence that names the flag and the remedy.
+    Usage(String),
+    /// Something outside is in the way, such as an address in use: exit status 1, likewise.
+    Failed(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(sentence) | Self::Failed(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The exit status of a server's `main`; a failure is told on standard error.
+#[must_use]
+pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = result else { return ExitCode::SUCCESS };
+    // Standard error may be closed; there is nobody else to tell.
+    let _ = writeln!(std::io::stderr(), "error: {failure}");
+    match failure {
+        Failure::Usage(_) => ExitCode::from(2),
+        Failure::Failed(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Sends this process's log events to standard error. Does nothing the second time.
+///
+/// # Errors
+/// A usage failure if the level is none.
+pub fn init_logging(args: &LogArgs) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&args.log_level).map_err(|err| {
+        Failure::Usage(format!("--log-level {:?} is not a level: {err}; use error, warn, info, debug or trace", args.log_level))
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber is refused: then the first one stays, as tests in one process want.
+    let _ = match args.log_format {
+        LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}
+
+/// A line on standard output for whoever started this process.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Every listener is bound.
+    Listening {
+        /// Addresses by name, with the real port where 0 was asked for.
+        listeners: BTreeMap<&'static str, SocketAddr>,
+    },
+    /// The program serves.
+    Ready,
+}
+
+impl Event {
+    /// Prints the line. A closed standard output does not stop a server.
+    pub fn announce(&self) {
+        let Ok(line) = serde_json::to_string(self) else { return };
+        let mut out = std::io::stdout().lock();
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT; a second one then ends the process at once with
+/// status 1.
+///
+/// # Errors
+/// A failure if the process may not handle signals.
+pub fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    let no_signals = |err| Failure::Failed(format!("cannot handle signals: {err}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    Ok(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tokio::spawn(async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            tracing::warn!("second signal: ending at once");
+            std::process::exit(1);
+        });
+    })
+}
+
+/// The failure of a listener that cannot be bound, naming its flag.
+#[must_use]
+pub fn cannot_listen(flag: &str, address: SocketAddr, err: &std::io::Error) -> Failure {
+    let remedy = match err.kind() {
+        std::io::ErrorKind::AddrInUse => "another program listens there; end it or choose another port",
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose a higher one",
+        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address; use one that it has",
+        _ => "choose another address",
+    };
+    Failure::Failed(format!("{flag} {address}: cannot listen: {err}; {remedy}"))
+}
