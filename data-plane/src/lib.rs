@@ -1,3 +1,20 @@
-//! The data plane.
+//! The data plane: routes requests by Host to a random healthy endpoint, as the control plane says.
+//!
+//! A request walks `worker` (accept, connection), then `proxy` (parse, route, balance, forward,
+//! respond), and `upstream` on its way out. A change walks `discovery` (client, apply, compile),
+//! then `table`, and reaches the workers through `worker::fleet`.
+
+mod admin;
+mod app;
+mod config;
+pub mod discovery;
+mod error;
+#[cfg(test)]
+mod http1;
+mod proxy;
 pub mod table;
+mod upstream;
 pub mod worker;
+
+pub use app::{Listeners, run};
+pub use config::{Config, Workers};

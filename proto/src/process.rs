@@ -1,9 +1,9 @@
 //! What every server of the gateway promises whoever starts it: event lines on standard output,
 //! logs on standard error, signals, and exit statuses.
 
-use std::{collections::BTreeMap, fmt, io::Write, net::SocketAddr, process::ExitCode};
+use std::{collections::BTreeMap, fmt, io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum, error::ErrorKind};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -57,6 +57,37 @@ pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
         Failure::Usage(_) => ExitCode::from(2),
         Failure::Failed(_) => ExitCode::FAILURE,
     }
+}
+
+/// Reads the command line and the environment. `--help` and `--version` print and end the process;
+/// a mistake ends it with status 2 and one sentence.
+#[must_use]
+pub fn parse_args<C: Parser>() -> C {
+    C::try_parse().unwrap_or_else(|err| match err.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => err.exit(),
+        _ => {
+            let text = err.render().to_string();
+            let sentence: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+            let _ = writeln!(std::io::stderr(), "{}; see --help", sentence.join(" "));
+            std::process::exit(2)
+        }
+    })
+}
+
+/// Reads IP:PORT for a flag; the message says what would be right.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn ip_port(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "give IP:PORT, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
+/// Reads a time such as `500ms` or `30s` for a flag; the message says what would be right.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|err| format!("{err}; give a number and a unit, such as 500ms, 30s or 5m"))
 }
 
 /// Sends this process's log events to standard error. Does nothing the second time.

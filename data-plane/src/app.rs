@@ -1,0 +1,154 @@
+//! How the parts of a data plane are put together, started and ended; nothing else happens here.
+
+use std::{io, net::SocketAddr, net::TcpListener as StdListener, sync::Arc, time::Duration};
+
+use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
+use gateway_proto::{
+    discovery::v1::Node,
+    process::{Failure, cannot_listen},
+};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot, watch},
+    task::spawn_blocking,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{
+    admin::{self, Admin},
+    config::Config,
+    discovery::{self, Options, Status},
+    worker::{
+        fleet::{Fleet, Swap},
+        listener,
+        stats::WorkerStats,
+        thread,
+    },
+};
+
+/// Tables that may wait for a worker; it takes one in microseconds.
+const WAITING_TABLES: usize = 1;
+
+/// Every socket the data plane listens on.
+#[derive(Debug)]
+pub struct Listeners {
+    /// One for each worker, all on one address.
+    proxy: Vec<StdListener>,
+    admin: StdListener,
+    /// Where clients connect.
+    pub proxy_address: SocketAddr,
+    /// Where operators connect.
+    pub admin_address: SocketAddr,
+}
+
+impl Listeners {
+    /// Binds them all.
+    ///
+    /// # Errors
+    /// A failure that names the flag whose address cannot be listened on.
+    pub fn bind(config: &Config) -> Result<Self, Failure> {
+        let workers = config.workers.0.get();
+        let proxy =
+            listener::bind(config.listen, workers).map_err(|err| cannot_listen("--listen", config.listen, &err))?;
+        let cannot_administer = |err: io::Error| cannot_listen("--admin-listen", config.admin_listen, &err);
+        let admin = StdListener::bind(config.admin_listen).map_err(cannot_administer)?;
+        admin.set_nonblocking(true).map_err(cannot_administer)?;
+        let proxy_address = match proxy.first() {
+            Some(first) => first.local_addr().map_err(|err| cannot_listen("--listen", config.listen, &err))?,
+            None => config.listen,
+        };
+        let admin_address = admin.local_addr().map_err(cannot_administer)?;
+        Ok(Self { proxy, admin, proxy_address, admin_address })
+    }
+}
+
+/// Runs a data plane until `shutdown`, then drains it. `ready` is told once every worker holds a
+/// table.
+///
+/// # Errors
+/// A failure that names what is in the way.
+pub async fn run(
+    config: Config,
+    listeners: Listeners,
+    ready: oneshot::Sender<()>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Failure> {
+    let Listeners { proxy, admin, proxy_address, admin_address } = listeners;
+    let admin = TcpListener::from_std(admin).map_err(|err| cannot_listen("--admin-listen", admin_address, &err))?;
+    let drain = CancellationToken::new();
+    let Workers { stats, swaps, mut threads } = start_workers(proxy, config.drain_timeout, &drain)?;
+
+    let (status, discovered) = watch::channel(Status::default());
+    let node =
+        Node { id: config.node_id, build: gateway_proto::BUILD.to_owned(), proxy_address: proxy_address.to_string() };
+    let options = Options { control_planes: config.control_plane, node, cache_dir: config.cache_dir };
+    let mut discovery = tokio::spawn(discovery::run(options, Fleet::new(swaps), status, drain.clone()));
+
+    // The admin listener answers while the data plane drains, and ends with it.
+    let ended = CancellationToken::new();
+    let _ended = ended.clone().drop_guard();
+    let state = Admin { workers: stats, discovery: discovered.clone(), draining: drain.clone() };
+    tokio::spawn(admin::serve(Arc::new(state), admin, ended));
+    tokio::spawn(tell_ready(discovered, ready));
+
+    tokio::select! {
+        () = shutdown => info!("draining"),
+        Some(worker) = threads.next() => {
+            drain.cancel();
+            let reason = worker.err().unwrap_or_else(|| "it ended".into());
+            return Err(Failure::Failed(format!("a worker stopped: {reason}")));
+        }
+        outcome = &mut discovery => {
+            drain.cancel();
+            return outcome.unwrap_or_else(|err| Err(Failure::Failed(format!("discovery stopped: {err}"))));
+        }
+    }
+    drain.cancel();
+    while let Some(worker) = threads.next().await {
+        worker.map_err(|reason| Failure::Failed(format!("a worker stopped: {reason}")))?;
+    }
+    discovery.await.unwrap_or_else(|err| Err(Failure::Failed(format!("discovery stopped: {err}"))))
+}
+
+struct Workers<Threads> {
+    stats: Vec<Arc<WorkerStats>>,
+    swaps: Vec<mpsc::Sender<Swap>>,
+    /// Yields as each thread ends, with the reason where it should not have.
+    threads: Threads,
+}
+
+fn start_workers(
+    listeners: Vec<StdListener>,
+    drain_timeout: Duration,
+    drain: &CancellationToken,
+) -> Result<Workers<impl Stream<Item = Result<(), String>> + Unpin>, Failure> {
+    let mut stats = Vec::new();
+    let mut swaps = Vec::new();
+    let mut threads = Vec::new();
+    for (index, listener) in listeners.into_iter().enumerate() {
+        let (sender, receiver) = mpsc::channel(WAITING_TABLES);
+        let counters = Arc::new(WorkerStats::default());
+        let thread = thread::spawn(index, listener, Arc::clone(&counters), receiver, drain.clone(), drain_timeout)
+            .map_err(|err| Failure::Failed(format!("--workers: cannot start worker {index}: {err}; try fewer")))?;
+        stats.push(counters);
+        swaps.push(sender);
+        threads.push(thread);
+    }
+    let threads = threads.into_iter().map(|thread| {
+        spawn_blocking(move || match thread.join() {
+            Ok(outcome) => outcome.map_err(|err| err.to_string()),
+            Err(_) => Err("it panicked".to_owned()),
+        })
+    });
+    let threads =
+        threads.collect::<FuturesUnordered<_>>().map(|joined| joined.unwrap_or_else(|err| Err(err.to_string())));
+    Ok(Workers { stats, swaps, threads })
+}
+
+async fn tell_ready(mut discovered: watch::Receiver<Status>, ready: oneshot::Sender<()>) {
+    if discovered.wait_for(Status::is_ready).await.is_ok() {
+        // Whoever started this may not want to know.
+        let _ = ready.send(());
+    }
+}

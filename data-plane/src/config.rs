@@ -1,0 +1,127 @@
+//! What the data plane is told by flags and environment.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+
+use clap::Parser;
+use gateway_proto::process::{LogArgs, duration, ip_port};
+use http::Uri;
+use rand::RngExt;
+
+/// The gateway's data plane: a reverse proxy that routes by Host to healthy endpoints, as the control plane says.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "data-plane", version = gateway_proto::BUILD)]
+pub struct Config {
+    /// Address and port for clients, HTTP/1.1; port 0 takes any free one
+    #[arg(long, env = "GATEWAY_LISTEN", value_name = "IP:PORT", value_parser = ip_port, default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+    /// Address and port for /healthz, /readyz, /metrics and /config; port 0 takes any free one
+    #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "IP:PORT", value_parser = ip_port, default_value = "127.0.0.1:8081")]
+    pub admin_listen: SocketAddr,
+    /// URL of a control plane; give it again for others, which are tried in turn (in the environment, separate by commas)
+    #[arg(long, env = "GATEWAY_CONTROL_PLANE", value_name = "URL", value_delimiter = ',', value_parser = control_plane_url,
+          default_value = "http://127.0.0.1:7000")]
+    pub control_plane: Vec<Uri>,
+    /// Number of worker threads, 1 to 1024 [default: the number of cores]
+    #[arg(long, env = "GATEWAY_WORKERS", value_name = "N", value_parser = workers, default_value_t = Workers::default(), hide_default_value = true)]
+    pub workers: Workers,
+    /// Name of this data plane in `gatewayctl node list` [default: the host name and a random suffix]
+    #[arg(long, env = "GATEWAY_NODE_ID", value_name = "ID", value_parser = node_id, default_value_t = default_node_id(), hide_default_value = true)]
+    pub node_id: String,
+    /// Directory for the last good snapshot, from which this data plane boots when no control plane answers; created if missing [default: none]
+    #[arg(long, env = "GATEWAY_CACHE_DIR", value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// How long requests in flight may take to end after SIGTERM or SIGINT, such as 30s
+    #[arg(long, env = "GATEWAY_DRAIN_TIMEOUT", value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    pub drain_timeout: Duration,
+    /// How logs are written
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// A number of worker threads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Workers(pub NonZeroUsize);
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
+impl std::fmt::Display for Workers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn workers(text: &str) -> Result<Workers, String> {
+    match text.parse::<NonZeroUsize>() {
+        Ok(count) if count.get() <= 1024 => Ok(Workers(count)),
+        _ => Err("give a number from 1 to 1024".into()),
+    }
+}
+
+fn control_plane_url(text: &str) -> Result<Uri, String> {
+    let remedy = "give http://HOST:PORT";
+    let uri: Uri = text.parse().map_err(|err| format!("{err}; {remedy}"))?;
+    if uri.scheme_str() != Some("http") {
+        return Err(format!("its scheme is not http; {remedy}"));
+    }
+    if uri.path() != "/" || uri.query().is_some() {
+        return Err(format!("it has a path or a query; {remedy}"));
+    }
+    Ok(uri)
+}
+
+fn node_id(text: &str) -> Result<String, String> {
+    let valid = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if valid { Ok(text.to_owned()) } else { Err("give 1 to 128 visible ASCII characters without spaces".into()) }
+}
+
+/// Replicas of a container share nothing but the image, so each names itself.
+fn default_node_id() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(char::is_ascii_graphic).take(64).collect();
+    let host = if host.is_empty() { "data-plane" } else { &host };
+    format!("{host}-{:08x}", rand::rng().random::<u32>())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Config;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_as_promised() {
+        let config = Config::try_parse_from(["data-plane"]).unwrap();
+        assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
+        assert_eq!(config.admin_listen.to_string(), "127.0.0.1:8081");
+        assert_eq!(config.control_plane, ["http://127.0.0.1:7000/"]);
+        assert!(super::node_id(&config.node_id).is_ok());
+        assert_ne!(super::default_node_id(), super::default_node_id());
+    }
+
+    #[test]
+    fn mistakes_name_the_flag() {
+        for (flag, value) in [
+            ("--listen", "8080"),
+            ("--admin-listen", "localhost:1"),
+            ("--control-plane", "127.0.0.1:7000"),
+            ("--control-plane", "https://cp:7000"),
+            ("--control-plane", "http://cp:7000/path"),
+            ("--workers", "0"),
+            ("--workers", "2000"),
+            ("--node-id", "a b"),
+            ("--drain-timeout", "soon"),
+        ] {
+            let message = Config::try_parse_from(["data-plane", flag, value]).unwrap_err().to_string();
+            assert!(message.contains(flag), "{message}");
+        }
+    }
+}

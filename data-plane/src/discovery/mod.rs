@@ -1,0 +1,86 @@
+//! How this data plane learns what to serve: a stream from a control plane, and a cache on disk.
+//!
+//! A good table is never given up: whatever a control plane sends, or if none is there.
+
+use std::path::PathBuf;
+
+use gateway_proto::{discovery::v1 as pb, process::Failure};
+use http::Uri;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::worker::fleet::Fleet;
+
+mod apply;
+mod cache;
+mod client;
+mod compile;
+mod follower;
+mod itinerary;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use client::Patience;
+pub use status::{Source, Status};
+
+/// Whom to follow, and as whom.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The control planes, tried in turn.
+    pub control_planes: Vec<Uri>,
+    /// How this data plane introduces itself.
+    pub node: pb::Node,
+    /// The directory where the last good snapshot is kept.
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// Follows the control planes and hands every good table to the fleet, until `shutdown`; before it
+/// returns, the last good snapshot is in the cache.
+///
+/// Begins with the snapshot in the cache, which is served until a control plane says otherwise.
+///
+/// # Errors
+/// A failure that names `--cache-dir` at once, if that directory cannot be used.
+pub async fn run(
+    options: Options,
+    fleet: Fleet,
+    status: watch::Sender<Status>,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    run_with(Patience::default(), options, fleet, status, shutdown).await
+}
+
+async fn run_with(
+    patience: Patience,
+    options: Options,
+    fleet: Fleet,
+    status: watch::Sender<Status>,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let Options { control_planes, node, cache_dir } = options;
+    let cache = cache_dir.as_deref().map(cache::Cache::open).transpose()?;
+    let states = watch::Sender::new(apply::State::default());
+    let keeper = cache.clone().map(|cache| tokio::spawn(cache::keep(cache, states.subscribe())));
+    let mut follower = follower::Follower::new(fleet, status, states);
+    let follow = async {
+        if let Some(cache) = cache {
+            follower.boot(cache).await;
+        }
+        client::follow(&control_planes, &node, &mut follower, patience).await;
+    };
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => {}
+        () = follow => {}
+    }
+    // The keeper ends once nobody can tell it of a new state.
+    drop(follower);
+    if let Some(keeper) = keeper
+        && let Err(err) = keeper.await
+    {
+        warn!(error = %err, "the last snapshot may not be in the cache");
+    }
+    Ok(())
+}

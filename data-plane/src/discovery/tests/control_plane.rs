@@ -1,0 +1,128 @@
+//! A control plane that does what a test tells it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use futures_util::StreamExt;
+use gateway_proto::discovery::v1::{
+    self as pb,
+    discovery_request::Request,
+    discovery_service_server::{DiscoveryService, DiscoveryServiceServer},
+};
+use http::Uri;
+use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::{Response, Status, Streaming, transport::Server};
+
+/// After this a test has failed.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// Listens until it is dropped; then every stream is cut.
+pub(crate) struct ControlPlane {
+    address: SocketAddr,
+    streams: mpsc::Receiver<Stream>,
+    _stop: DropGuard,
+}
+
+/// One data plane's stream.
+pub(crate) struct Stream {
+    requests: Streaming<pb::DiscoveryRequest>,
+    responses: mpsc::Sender<Result<pb::DiscoveryResponse, Status>>,
+}
+
+struct Service {
+    streams: mpsc::Sender<Stream>,
+}
+
+#[tonic::async_trait]
+impl DiscoveryService for Service {
+    type StreamSnapshotsStream = ReceiverStream<Result<pb::DiscoveryResponse, Status>>;
+
+    async fn stream_snapshots(
+        &self,
+        request: tonic::Request<Streaming<pb::DiscoveryRequest>>,
+    ) -> Result<Response<Self::StreamSnapshotsStream>, Status> {
+        let (responses, outgoing) = mpsc::channel(8);
+        let stream = Stream { requests: request.into_inner(), responses };
+        self.streams.send(stream).await.map_err(|_| Status::unavailable("the test is over"))?;
+        Ok(Response::new(ReceiverStream::new(outgoing)))
+    }
+}
+
+impl ControlPlane {
+    pub(crate) async fn start() -> Self {
+        Self::start_on(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    pub(crate) async fn start_on(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, streams) = mpsc::channel(8);
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        // Dropping the server would leave its connections to themselves; aborting them needs their
+        // streams to end, which `Stream` does when the test drops it.
+        let incoming = TcpListenerStream::new(listener).take_until(stop.clone().cancelled_owned());
+        let service = DiscoveryServiceServer::new(Service { streams: sender });
+        tokio::spawn(async move {
+            let server = Server::builder().add_service(service);
+            server.serve_with_incoming_shutdown(incoming, stopped.cancelled_owned()).await.unwrap();
+        });
+        Self { address, streams, _stop: stop.drop_guard() }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn uri(&self) -> Uri {
+        format!("http://{}", self.address).parse().unwrap()
+    }
+
+    /// The next stream, and what it subscribed with.
+    pub(crate) async fn accept(&mut self) -> (Stream, pb::Subscribe) {
+        let mut stream = timeout(SOON, self.streams.recv()).await.expect("a data plane comes").unwrap();
+        match stream.request().await {
+            Some(Request::Subscribe(subscribe)) => (stream, subscribe),
+            other => panic!("subscribes first, not {other:?}"),
+        }
+    }
+}
+
+impl Stream {
+    async fn request(&mut self) -> Option<Request> {
+        let message = timeout(SOON, self.requests.message()).await.expect("the data plane says something");
+        message.ok().flatten().map(|message| message.request.expect("a kind of request"))
+    }
+
+    pub(crate) async fn send(&self, response: pb::DiscoveryResponse) {
+        self.responses.send(Ok(response)).await.unwrap();
+    }
+
+    /// Ends the stream with this status.
+    pub(crate) async fn fail(self, status: Status) {
+        self.responses.send(Err(status)).await.unwrap();
+    }
+
+    /// Sends the response, which is to be accepted.
+    pub(crate) async fn accepted(&mut self, response: pb::DiscoveryResponse) {
+        let nonce = response.nonce;
+        self.send(response).await;
+        assert_eq!(self.request().await, Some(Request::Ack(pb::Ack { nonce })));
+    }
+
+    /// Sends the response, which is to be refused; returns why.
+    pub(crate) async fn refused(&mut self, response: pb::DiscoveryResponse) -> Vec<String> {
+        let expected = response.nonce;
+        self.send(response).await;
+        match self.request().await {
+            Some(Request::Nack(pb::Nack { nonce, violations })) if nonce == expected => violations,
+            other => panic!("refuses nonce {expected}, not {other:?}"),
+        }
+    }
+
+    /// The data plane ends its side.
+    pub(crate) async fn left(mut self) {
+        assert_eq!(self.request().await, None);
+    }
+}

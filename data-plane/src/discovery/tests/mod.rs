@@ -1,0 +1,6 @@
+mod control_plane;
+mod sample;
+mod story;
+mod surroundings;
+
+pub(super) use sample::{full, resource, version};

@@ -1,0 +1,68 @@
+//! Resources and responses as a publisher makes them.
+
+use gateway_proto::discovery::v1 as pb;
+use prost_types::Duration;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The epoch of every version unless a test says otherwise.
+pub(crate) const EPOCH: u64 = 7;
+
+pub(crate) fn version(sequence: u64) -> pb::Version {
+    pb::Version { epoch: EPOCH, sequence }
+}
+
+/// A service of this name for these hosts, with one healthy endpoint on this port.
+pub(crate) fn resource(name: &str, hosts: &[&str], port: u16) -> pb::Resource {
+    let duration = |seconds| Some(Duration { seconds, nanos: 0 });
+    let service = pb::Service {
+        name: name.into(),
+        hosts: hosts.iter().map(ToString::to_string).collect(),
+        endpoints: vec![pb::Endpoint { address: format!("127.0.0.1:{port}"), weight: 1, healthy: true }],
+        timeouts: Some(pb::Timeouts { connect: duration(2), response: duration(30), idle: duration(60) }),
+    };
+    digested(pb::Resource {
+        name: format!("services/{name}"),
+        digest: 0,
+        body: Some(pb::resource::Body::Service(service)),
+    })
+}
+
+/// With a digest over its name and content.
+pub(crate) fn digested(resource: pb::Resource) -> pb::Resource {
+    let content = format!("{}{:?}", resource.name, resource.body);
+    pb::Resource { digest: xxh3_64(content.as_bytes()), ..resource }
+}
+
+/// The digest of these and nothing else.
+pub(crate) fn digest<'a>(resources: impl IntoIterator<Item = &'a pb::Resource>) -> u64 {
+    resources.into_iter().fold(0, |sum, resource| sum.wrapping_add(resource.digest))
+}
+
+/// A full snapshot of cluster "c1" at the revision of the same number.
+pub(crate) fn full(sequence: u64, resources: &[pb::Resource]) -> pb::DiscoveryResponse {
+    pb::DiscoveryResponse {
+        nonce: sequence,
+        version: Some(version(sequence)),
+        revision: sequence,
+        cluster_id: "c1".into(),
+        upserts: resources.to_vec(),
+        last_chunk: true,
+        digest: digest(resources),
+        ..Default::default()
+    }
+}
+
+/// A delta from the version before, after which `all` is held.
+pub(crate) fn delta(
+    sequence: u64,
+    upserts: &[pb::Resource],
+    removals: &[&str],
+    all: &[pb::Resource],
+) -> pb::DiscoveryResponse {
+    pb::DiscoveryResponse {
+        base: Some(version(sequence - 1)),
+        removals: removals.iter().map(|name| format!("services/{name}")).collect(),
+        digest: digest(all),
+        ..full(sequence, upserts)
+    }
+}

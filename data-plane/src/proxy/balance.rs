@@ -1,0 +1,72 @@
+//! Which endpoint of a service gets a request.
+
+use std::net::SocketAddr;
+
+use rand::{Rng, RngExt};
+
+use crate::{error::ProxyError, table::Service};
+
+/// A healthy endpoint at random, in proportion to weight.
+pub(crate) fn pick(service: &Service, rng: &mut impl Rng) -> Result<SocketAddr, ProxyError> {
+    let endpoints = &service.healthy;
+    match &**endpoints {
+        [] => Err(ProxyError::NoHealthyEndpoint),
+        [only] => Ok(only.address),
+        [.., last] => {
+            let point = rng.random_range(0..last.cumulative_weight);
+            let at = endpoints.partition_point(|endpoint| endpoint.cumulative_weight <= point);
+            Ok(endpoints[at].address)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, time::Duration};
+
+    use rand::{SeedableRng, rngs::SmallRng};
+
+    use super::pick;
+    use crate::{
+        error::ProxyError,
+        table::{Service, Timeouts, WeightedEndpoint},
+    };
+
+    fn service(weights: &[u32]) -> Service {
+        let second = Duration::from_secs(1);
+        let mut sum = 0;
+        let healthy = weights.iter().zip(1..).map(|(weight, port)| {
+            sum += weight;
+            WeightedEndpoint { address: SocketAddr::from(([127, 0, 0, 1], port)), cumulative_weight: sum }
+        });
+        Service {
+            name: "s".into(),
+            healthy: healthy.collect(),
+            timeouts: Timeouts { connect: second, response: second, idle: second },
+        }
+    }
+
+    #[test]
+    fn picks_follow_the_weights() {
+        let mut rng = SmallRng::seed_from_u64(7);
+        for weights in [&[1][..], &[1, 1], &[1, 2, 7], &[1000, 1], &[3, 3, 3, 1]] {
+            let service = service(weights);
+            let total: u32 = weights.iter().sum();
+            let mut counts = vec![0_u32; weights.len()];
+            for _ in 0..100_000 {
+                counts[usize::from(pick(&service, &mut rng).unwrap().port() - 1)] += 1;
+            }
+            for (count, weight) in counts.iter().zip(weights) {
+                let expected = f64::from(*weight) / f64::from(total) * 100_000.0;
+                // Five standard deviations of a binomial: fails once in millions of seeds.
+                let bound = 5.0 * (expected * (1.0 - f64::from(*weight) / f64::from(total))).sqrt() + 1.0;
+                assert!((f64::from(*count) - expected).abs() <= bound, "{weights:?}: {counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_healthy_endpoint_there_is_no_pick() {
+        assert_eq!(pick(&service(&[]), &mut SmallRng::seed_from_u64(1)), Err(ProxyError::NoHealthyEndpoint));
+    }
+}

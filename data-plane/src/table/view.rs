@@ -1,0 +1,71 @@
+//! The table as `/config` shows it, its fields named as in the declarative file.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use super::{Endpoint, Entry, RoutingTable, Service, Stamp, Timeouts};
+
+/// Borrows everything: a table of any size costs the writer's buffer and no copy.
+pub(super) struct Table<'t>(pub(super) &'t RoutingTable);
+
+impl Serialize for Table<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let RoutingTable { stamp, index: _, services } = self.0;
+        let stamp = stamp.as_ref().map(|Stamp { cluster_id, version, revision }| (&**cluster_id, version, revision));
+        let mut table = serializer.serialize_struct("RoutingTable", 4)?;
+        table.serialize_field("cluster_id", &stamp.map(|(cluster_id, ..)| cluster_id))?;
+        table.serialize_field("version", &stamp.map(|(_, version, _)| version.to_string()))?;
+        table.serialize_field("revision", &stamp.map(|(.., revision)| revision))?;
+        table.serialize_field("services", &Services(services))?;
+        table.end()
+    }
+}
+
+struct Services<'t>(&'t imbl::OrdMap<std::sync::Arc<str>, std::sync::Arc<Entry>>);
+
+impl Serialize for Services<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.values().map(|entry| ServiceView::from(&**entry)))
+    }
+}
+
+#[derive(Serialize)]
+struct ServiceView<'t> {
+    name: &'t str,
+    hosts: Vec<String>,
+    endpoints: Vec<EndpointView>,
+    timeouts: TimeoutsView,
+}
+
+#[derive(Serialize)]
+struct EndpointView {
+    address: String,
+    weight: u32,
+    health: &'static str,
+}
+
+#[derive(Serialize)]
+struct TimeoutsView {
+    connect: String,
+    response: String,
+    idle: String,
+}
+
+impl<'t> From<&'t Entry> for ServiceView<'t> {
+    fn from(Entry { service, hosts, endpoints }: &'t Entry) -> Self {
+        let Service { name, healthy: _, timeouts: Timeouts { connect, response, idle } } = &**service;
+        let endpoint = |&Endpoint { address, weight, healthy }: &Endpoint| EndpointView {
+            address: address.to_string(),
+            weight,
+            health: if healthy { "healthy" } else { "unhealthy" },
+        };
+        let text = |duration: &Duration| humantime::format_duration(*duration).to_string();
+        Self {
+            name,
+            hosts: hosts.iter().map(ToString::to_string).collect(),
+            endpoints: endpoints.iter().map(endpoint).collect(),
+            timeouts: TimeoutsView { connect: text(connect), response: text(response), idle: text(idle) },
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Connections to endpoints.
+
+pub(crate) mod connect;
+pub(crate) mod pool;

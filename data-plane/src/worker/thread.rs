@@ -1,0 +1,99 @@
+//! A worker's thread: accepts clients, takes tables, drains.
+
+use std::{io, net::TcpListener as StdListener, rc::Rc, sync::Arc, thread, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime,
+    sync::mpsc,
+    task::LocalSet,
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::warn;
+
+use super::{Worker, connection, fleet::Swap, stats::WorkerStats};
+
+/// How often idle upstream connections are looked through.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How long accepting pauses when the system has no room for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Starts a worker. It ends `drain_timeout` after `shutdown` at the latest.
+pub(crate) fn spawn(
+    index: usize,
+    listener: StdListener,
+    stats: Arc<WorkerStats>,
+    swaps: mpsc::Receiver<Swap>,
+    shutdown: CancellationToken,
+    drain_timeout: Duration,
+) -> io::Result<thread::JoinHandle<io::Result<()>>> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+        let tasks = LocalSet::new();
+        let worker = Rc::new(Worker::new(stats));
+        tasks.block_on(&runtime, async {
+            let connections = TaskTracker::new();
+            accept(&worker, TcpListener::from_std(listener)?, swaps, &connections, &shutdown).await;
+            connections.close();
+            if timeout(drain_timeout, connections.wait()).await.is_err() {
+                warn!(connections = connections.len(), "drain timeout: closing what is still open");
+            }
+            Ok(())
+        })
+    })
+}
+
+async fn accept(
+    worker: &Rc<Worker>,
+    listener: TcpListener,
+    mut swaps: mpsc::Receiver<Swap>,
+    connections: &TaskTracker,
+    shutdown: &CancellationToken,
+) {
+    let mut sweep = interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, client)) => start(worker, stream, client, connections, shutdown),
+                Err(err) => {
+                    warn!(error = %err, "cannot accept a connection");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(Swap { table, held }) = swaps.recv() => {
+                worker.swap(table);
+                // Whoever asked may have given up waiting.
+                let _ = held.send(());
+            }
+            _ = sweep.tick() => worker.pool().close_idle(Instant::now()),
+            () = shutdown.cancelled() => break,
+        }
+    }
+    // Closing a listener resets what waits in its queue, so that is served first.
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok((stream, client)) = listener.accept() {
+        if stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            start(worker, stream, client, connections, shutdown);
+        }
+    }
+}
+
+fn start(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    client: std::net::SocketAddr,
+    connections: &TaskTracker,
+    shutdown: &CancellationToken,
+) {
+    let worker = Rc::clone(worker);
+    let drain = shutdown.clone();
+    connections.spawn_local(async move {
+        worker.stats().client_opened();
+        connection::serve(Rc::clone(&worker), stream, client, drain).await;
+        worker.stats().client_closed();
+    });
+}
