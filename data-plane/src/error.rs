@@ -8,6 +8,18 @@ pub(crate) enum ProxyError {
     /// The request is malformed or ambiguous; the text says in which way.
     #[error("{0}")]
     BadRequest(&'static str),
+    /// The request line is longer than the limit.
+    #[error("the request line is too long")]
+    UriTooLong,
+    /// The head is larger than the limit, or has too many fields.
+    #[error("the request head is too large")]
+    HeadersTooLarge,
+    /// The client took too long for its request.
+    #[error("the request did not arrive in time")]
+    RequestTimeout,
+    /// RFC 9110 section 7.6.2: the request may go no further, and the gateway answers no TRACE.
+    #[error("the request may not be forwarded")]
+    NotForwarded,
     /// No service answers for the host.
     #[error("no service is registered for this host")]
     NoRoute,
@@ -32,9 +44,9 @@ pub(crate) enum ProxyError {
     /// The endpoint took too long to answer.
     #[error("the upstream server did not answer in time")]
     UpstreamTimeout,
-    /// The client went away or broke its own body off.
-    #[error("the request body ended early or was malformed")]
-    ClientBody,
+    /// The client went away; nobody reads the answer.
+    #[error("the client closed the connection")]
+    ClientGone,
 }
 
 impl ProxyError {
@@ -42,7 +54,11 @@ impl ProxyError {
     #[must_use]
     pub(crate) const fn status(self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::ClientBody => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::ClientGone => StatusCode::BAD_REQUEST,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::NotForwarded => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NotReady | Self::NoHealthyEndpoint => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamConnect | Self::UpstreamReset | Self::UpstreamProtocol => StatusCode::BAD_GATEWAY,
@@ -60,21 +76,30 @@ impl ProxyError {
     #[must_use]
     pub(crate) const fn code_index(self) -> usize {
         match self {
-            Self::BadRequest(_) | Self::ClientBody => 0,
-            Self::NoRoute => 1,
-            Self::NotReady => 2,
-            Self::NoHealthyEndpoint => 3,
-            Self::UpstreamConnect => 4,
-            Self::UpstreamReset => 5,
-            Self::UpstreamProtocol => 6,
-            Self::UpstreamConnectTimeout | Self::UpstreamTimeout => 7,
+            Self::BadRequest(_) => 0,
+            Self::UriTooLong => 1,
+            Self::HeadersTooLarge => 2,
+            Self::RequestTimeout => 3,
+            Self::NotForwarded => 4,
+            Self::NoRoute => 5,
+            Self::NotReady => 6,
+            Self::NoHealthyEndpoint => 7,
+            Self::UpstreamConnect => 8,
+            Self::UpstreamReset => 9,
+            Self::UpstreamProtocol => 10,
+            Self::UpstreamConnectTimeout | Self::UpstreamTimeout => 11,
+            Self::ClientGone => 12,
         }
     }
 }
 
 /// Every stable code.
-pub(crate) const CODES: [&str; 8] = [
+pub(crate) const CODES: [&str; 13] = [
     "bad_request",
+    "uri_too_long",
+    "headers_too_large",
+    "request_timeout",
+    "not_forwarded",
     "no_route",
     "not_ready",
     "no_healthy_endpoint",
@@ -82,4 +107,5 @@ pub(crate) const CODES: [&str; 8] = [
     "upstream_reset",
     "upstream_protocol",
     "upstream_timeout",
+    "client_gone",
 ];

@@ -9,7 +9,6 @@ mod app;
 mod config;
 pub mod discovery;
 mod error;
-#[cfg(test)]
 mod http1;
 mod proxy;
 pub mod table;

@@ -271,7 +271,7 @@ pub(crate) struct Assembly {
 impl Assembly {
     /// The whole response, once this chunk is its last.
     pub(crate) fn add(&mut self, chunk: pb::DiscoveryResponse) -> Result<Option<pb::DiscoveryResponse>, Refusal> {
-        let mut whole = match self.open.take() {
+        let whole = match self.open.take() {
             None => chunk,
             Some(mut open) => {
                 let of = |part: &pb::DiscoveryResponse| (part.nonce, part.version, part.base, part.revision);
@@ -290,7 +290,7 @@ impl Assembly {
             }
         };
         if whole.last_chunk {
-            return Ok(Some(std::mem::take(&mut whole)));
+            return Ok(Some(whole));
         }
         self.open = Some(whole);
         Ok(None)

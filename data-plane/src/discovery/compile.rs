@@ -9,8 +9,10 @@ use crate::table::{Conflict, Endpoint, Entry, RoutingTable, Service, Stamp, Time
 
 /// The kind of resource that describes a service, as it begins the resource's name.
 const SERVICES: &str = "services/";
-/// More violations than these are counted only: a Nack is one small message.
-const MAX_VIOLATIONS: usize = 100;
+/// More violations than these are counted only: a Nack is one small message, for people.
+const MAX_VIOLATIONS: usize = 30;
+/// The longest violation in characters.
+const MAX_VIOLATION: usize = 1_000;
 
 /// The table after the changes. It is the same as if everything were compiled from the start.
 ///
@@ -32,6 +34,11 @@ pub(crate) fn compile(previous: &RoutingTable, stamp: Stamp, changes: &Changes) 
         Ok(table) if violations.is_empty() => return Ok(table),
         Ok(_) => {}
         Err(conflicts) => violations.extend(conflicts.iter().map(conflict)),
+    }
+    for violation in &mut violations {
+        if let Some((end, _)) = violation.char_indices().nth(MAX_VIOLATION) {
+            violation.truncate(end);
+        }
     }
     if violations.len() > MAX_VIOLATIONS {
         let more = violations.len() - MAX_VIOLATIONS;

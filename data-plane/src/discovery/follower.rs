@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use gateway_proto::discovery::v1 as pb;
 use tokio::{sync::watch, task};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{
     Source, Status,
@@ -90,7 +90,12 @@ impl Follower {
         self.fleet.serve(&table).await;
         if let Some(stamp) = table.stamp() {
             let (version, revision, services) = (stamp.version, stamp.revision, table.services());
-            info!(%version, revision, services, source = source.as_str(), "serving");
+            // A busy cluster has a thousand changes a second.
+            if self.table.is_ready() {
+                debug!(%version, revision, services, "serving a change");
+            } else {
+                info!(%version, revision, services, source = source.as_str(), "serving the first table");
+            }
         }
         self.status.send_modify(|status| {
             status.source = source;

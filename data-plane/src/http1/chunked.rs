@@ -56,14 +56,9 @@ impl Decoder {
         Self { state: State::Size(0), left: 0, line: 0, trailers: Vec::new() }
     }
 
-    /// Whether the body is over.
-    pub(crate) fn is_done(&self) -> bool {
-        self.state == State::End
-    }
-
     /// The trailer lines, each with its CR LF, once the body is over.
-    pub(crate) fn trailers(&self) -> &[u8] {
-        &self.trailers
+    pub(crate) fn take_trailers(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.trailers)
     }
 
     /// Passes over framing until content, the end, or the end of `bytes`. Returns how many bytes
@@ -212,9 +207,11 @@ mod tests {
 
     use super::{ChunkError, Decoder, Piece, encode};
 
-    /// Decodes `bytes`, handed over in pieces of `step`; the content, the trailers and what was
-    /// left over.
-    fn decode(bytes: &[u8], step: usize) -> Result<Option<(Vec<u8>, Vec<u8>, usize)>, ChunkError> {
+    /// Content, trailers and how many bytes were left over.
+    type Decoded = (Vec<u8>, Vec<u8>, usize);
+
+    /// Decodes `bytes`, handed over in pieces of `step`.
+    fn decode(bytes: &[u8], step: usize) -> Result<Option<Decoded>, ChunkError> {
         let mut decoder = Decoder::new();
         let mut content = Vec::new();
         let mut at = 0;
@@ -227,7 +224,7 @@ mod tests {
                     content.extend_from_slice(&bytes[at..at + length]);
                     at += length;
                 }
-                Piece::End => return Ok(Some((content, decoder.trailers().to_vec(), bytes.len() - at))),
+                Piece::End => return Ok(Some((content, decoder.take_trailers(), bytes.len() - at))),
                 Piece::More if upto == bytes.len() => return Ok(None),
                 Piece::More => upto = (upto + step).min(bytes.len()),
             }

@@ -8,9 +8,10 @@ use super::{
 };
 
 /// How a body ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// There is none.
+    #[default]
     None,
     /// After so many bytes.
     Length(u64),

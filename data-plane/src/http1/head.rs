@@ -10,6 +10,9 @@ use super::field::Name;
 /// The most fields that a head can have, whatever the limits say.
 pub(crate) const MAX_FIELDS: usize = 256;
 
+/// The most fields that a trailer section can have.
+const MAX_TRAILERS: usize = 64;
+
 /// Why a head is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeadError {
@@ -69,7 +72,11 @@ impl Field {
     }
 
     pub(crate) fn value<'b>(&self, head: &'b [u8]) -> &'b [u8] {
-        &head[self.value_at.0 as usize..self.value_at.1 as usize]
+        &head[self.value_range()]
+    }
+
+    pub(crate) const fn value_range(&self) -> Range<usize> {
+        self.value_at.0 as usize..self.value_at.1 as usize
     }
 
     /// The whole line with its CR LF.
@@ -86,6 +93,18 @@ impl Fields {
     /// Every value of the fields of this name, in order.
     pub(crate) fn values<'b>(&self, head: &'b [u8], name: Name) -> impl Iterator<Item = &'b [u8]> {
         self.list.iter().filter(move |field| field.name == name).map(move |field| field.value(head))
+    }
+
+    /// Reads field lines that stand alone, each with its CR LF.
+    pub(crate) fn parse_trailers(&mut self, lines: &[u8]) -> Result<(), HeadError> {
+        let section = [lines, b"\r\n"].concat();
+        let mut slots = [httparse::EMPTY_HEADER; MAX_TRAILERS];
+        match httparse::parse_headers(&section, &mut slots).map_err(refusal)? {
+            httparse::Status::Complete((length, fields)) if length == section.len() => self.fill(&section, fields),
+            httparse::Status::Complete(_) | httparse::Status::Partial => {
+                Err(HeadError::Malformed("the trailers end before their empty line"))
+            }
+        }
     }
 
     fn fill(&mut self, head: &[u8], parsed: &[Header<'_>]) -> Result<(), HeadError> {

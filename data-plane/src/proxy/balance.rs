@@ -6,18 +6,23 @@ use rand::{Rng, RngExt};
 
 use crate::{error::ProxyError, table::Service};
 
-/// A healthy endpoint at random, in proportion to weight.
-pub(crate) fn pick(service: &Service, rng: &mut impl Rng) -> Result<SocketAddr, ProxyError> {
+/// A healthy endpoint at random, in proportion to weight; another one than `failed` if there is one.
+pub(crate) fn pick(
+    service: &Service,
+    failed: Option<SocketAddr>,
+    rng: &mut impl Rng,
+) -> Result<SocketAddr, ProxyError> {
     let endpoints = &service.healthy;
-    match &**endpoints {
-        [] => Err(ProxyError::NoHealthyEndpoint),
-        [only] => Ok(only.address),
+    let at = match &**endpoints {
+        [] => return Err(ProxyError::NoHealthyEndpoint),
+        [_] => 0,
         [.., last] => {
             let point = rng.random_range(0..last.cumulative_weight);
-            let at = endpoints.partition_point(|endpoint| endpoint.cumulative_weight <= point);
-            Ok(endpoints[at].address)
+            endpoints.partition_point(|endpoint| endpoint.cumulative_weight <= point)
         }
-    }
+    };
+    let picked = endpoints[at].address;
+    if failed == Some(picked) { Ok(endpoints[(at + 1) % endpoints.len()].address) } else { Ok(picked) }
 }
 
 #[cfg(test)]
@@ -54,7 +59,7 @@ mod tests {
             let total: u32 = weights.iter().sum();
             let mut counts = vec![0_u32; weights.len()];
             for _ in 0..100_000 {
-                counts[usize::from(pick(&service, &mut rng).unwrap().port() - 1)] += 1;
+                counts[usize::from(pick(&service, None, &mut rng).unwrap().port() - 1)] += 1;
             }
             for (count, weight) in counts.iter().zip(weights) {
                 let expected = f64::from(*weight) / f64::from(total) * 100_000.0;
@@ -66,7 +71,15 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_that_failed_is_not_picked_again_if_there_is_another() {
+        let mut rng = SmallRng::seed_from_u64(7);
+        let service = service(&[1, 1000, 1]);
+        let failed = service.healthy[1].address;
+        assert!((0..1000).all(|_| pick(&service, Some(failed), &mut rng).unwrap() != failed));
+    }
+
+    #[test]
     fn without_a_healthy_endpoint_there_is_no_pick() {
-        assert_eq!(pick(&service(&[]), &mut SmallRng::seed_from_u64(1)), Err(ProxyError::NoHealthyEndpoint));
+        assert_eq!(pick(&service(&[]), None, &mut SmallRng::seed_from_u64(1)), Err(ProxyError::NoHealthyEndpoint));
     }
 }

@@ -1,18 +1,63 @@
-//! What is known of one request and its answer: the only source of metrics and logs.
+//! One request and its answer: whom it concerns, how far it came, what became of it. The only source
+//! of metrics and logs.
 
 use std::net::SocketAddr;
 
-use http::{HeaderValue, StatusCode};
+use http::{Method, StatusCode};
+use rand::Rng;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 
-use crate::error::ProxyError;
+use super::{
+    identity::{ClientAddress, RequestId},
+    parse::ParsedRequest,
+};
+use crate::{
+    error::ProxyError,
+    http1::{framing::Framing, head::Version},
+    worker::{buffer::Scratch, watchdog::Watch},
+};
+
+/// The client's side of an exchange.
+#[derive(Debug)]
+pub(crate) struct ClientSide<'c> {
+    pub reader: ReadHalf<'c>,
+    pub writer: WriteHalf<'c>,
+    pub address: &'c ClientAddress,
+}
+
+/// Whom an exchange waits for; decides what is said when the time is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// For the client's request.
+    Request,
+    /// For a connection to the endpoint.
+    Connect,
+    /// For the head of the endpoint's answer.
+    Response,
+    /// For either side, while the answer's body passes through.
+    Body,
+}
 
 /// One request and its answer.
 #[derive(Debug)]
-pub(crate) struct Exchange {
-    /// Where the client is.
-    pub client: SocketAddr,
-    /// Names the request in the answer, at the upstream and in logs.
-    pub request_id: HeaderValue,
+pub(crate) struct Exchange<'c> {
+    pub client: ClientSide<'c>,
+    pub buffers: &'c mut Scratch,
+    pub watch: &'c Watch,
+    pub stage: Stage,
+    /// The length of the request's head, while it is in the client's buffer.
+    pub head_len: usize,
+    /// Names the request.
+    pub id: RequestId,
+    pub method: Method,
+    /// Whether the client speaks HTTP/1.0.
+    pub is_http10: bool,
+    /// Whether another request may follow on the client's connection.
+    pub persistent: bool,
+    /// Whether a part of the answer's head may have left.
+    pub begun: bool,
+    /// Whether a part of the request may still be on its way.
+    pub unread: bool,
     /// Where it was sent to.
     pub endpoint: Option<SocketAddr>,
     /// The status that the client got.
@@ -21,8 +66,60 @@ pub(crate) struct Exchange {
     pub error: Option<ProxyError>,
 }
 
-impl Exchange {
-    pub(crate) fn new(client: SocketAddr, request_id: HeaderValue) -> Self {
-        Self { client, request_id, endpoint: None, status: None, error: None }
+impl<'c> Exchange<'c> {
+    /// Of a request whose head is there, and not yet read.
+    pub(crate) fn new(
+        client: ClientSide<'c>,
+        buffers: &'c mut Scratch,
+        watch: &'c Watch,
+        head_len: usize,
+        rng: &mut impl Rng,
+    ) -> Self {
+        Self {
+            client,
+            buffers,
+            watch,
+            stage: Stage::Request,
+            head_len,
+            id: RequestId::random(rng),
+            method: Method::GET,
+            is_http10: false,
+            // Until the request is understood, nothing may follow it.
+            persistent: false,
+            begun: false,
+            unread: true,
+            endpoint: None,
+            status: None,
+            error: None,
+        }
+    }
+
+    /// The request's head.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.buffers.client.filled()[..self.head_len]
+    }
+
+    /// The head is not needed any more.
+    pub(crate) fn consume_head(&mut self) {
+        self.buffers.client.consume(self.head_len);
+        self.head_len = 0;
+    }
+
+    /// What matters after the head is gone.
+    pub(crate) fn learn(&mut self, request: &ParsedRequest, rng: &mut impl Rng) {
+        self.id = RequestId::of(&request.head.fields, self.head(), rng);
+        self.method = request.head.method.clone();
+        self.is_http10 = request.head.version == Version::Http10;
+        self.persistent = request.persists();
+        self.unread = !matches!(request.framing, Framing::None | Framing::Length(0));
+    }
+
+    /// What the exchange failed of when its time was up.
+    pub(crate) fn expired(&self) -> ProxyError {
+        match self.stage {
+            Stage::Request => ProxyError::RequestTimeout,
+            Stage::Connect => ProxyError::UpstreamConnectTimeout,
+            Stage::Response | Stage::Body => ProxyError::UpstreamTimeout,
+        }
     }
 }

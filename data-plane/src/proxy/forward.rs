@@ -1,117 +1,294 @@
-//! To the endpoint and back with the head of its answer.
+//! To the endpoint, and back with the head of its answer.
 
-use std::{cell::Cell, net::SocketAddr, rc::Rc};
+use std::{
+    future::poll_fn,
+    mem,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
-use http::{Request, Response, StatusCode, request};
-use hyper::body::{Body, Incoming};
-use tokio::time::timeout;
+use http::{Method, StatusCode};
+use tokio::{
+    io::{AsyncWrite, ReadBuf},
+    net::tcp::{ReadHalf, WriteHalf},
+};
 
-use super::{body::RequestBody, exchange::Exchange, headers, parse::ParsedRequest};
+use super::{
+    balance,
+    exchange::{ClientSide, Exchange, Stage},
+    headers,
+    parse::ParsedRequest,
+    relay::{Encode, Relay, RelayError},
+};
 use crate::{
     error::ProxyError,
+    http1::{
+        framing::{self, ConnectionOptions, Framing},
+        head::ResponseHead,
+        scan::{HeadLimits, Scan},
+    },
     table::Service,
     upstream::{
         connect,
-        pool::{Connection, Lease},
+        pool::{Check, Connection},
     },
-    worker::Worker,
+    worker::{Worker, buffer::Buffer},
 };
 
-/// Sends the request to the endpoint. A pooled connection that turns out to be dead costs the
-/// client nothing: the request goes out again on a fresh one, if it certainly was not processed.
+/// The largest response head; more than most servers can be made to send.
+const LIMITS: HeadLimits = HeadLimits { line: 8 * 1024, head: 64 * 1024, fields: 256 };
+/// Interim responses before the final one; 100 and a few 103 are what is seen.
+const MAX_INTERIM: usize = 16;
+/// Endpoints that are tried when connections cannot be made.
+const MAX_ENDPOINTS: usize = 3;
+
+/// The head of an answer; its body is still to come.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub connection: Connection,
+    pub head: ResponseHead,
+    /// Where the head ends in the upstream's buffer.
+    pub head_len: usize,
+    pub framing: Framing,
+    /// Whether the endpoint means to keep the connection.
+    pub persistent: bool,
+    /// The request, where the answer came before all of it was sent.
+    pub upload: Option<Relay>,
+}
+
+/// Sends the request and waits for the head of the answer. What fails before the request can have
+/// been processed costs the client nothing: a dead pooled connection is replaced by a fresh one, an
+/// endpoint that takes no connection by another.
 pub(crate) async fn send(
     worker: &Worker,
     service: &Service,
-    endpoint: SocketAddr,
-    request: ParsedRequest<Incoming>,
-    exchange: &mut Exchange,
-) -> Result<(Response<Incoming>, Lease), ProxyError> {
-    let ParsedRequest { mut head, body, host: _ } = request;
-    headers::rewrite_request(&mut head, exchange.client, &exchange.request_id);
+    request: &ParsedRequest,
+    exchange: &mut Exchange<'_>,
+) -> Result<Answer, ProxyError> {
+    let mut endpoint = balance::pick(service, None, &mut *worker.rng())?;
+    let mut out = mem::take(&mut exchange.buffers.out);
+    headers::write_request(&mut out, exchange.head(), request, exchange.client.address, &exchange.id);
+    exchange.consume_head();
+    let encode = if request.framing == Framing::Chunked { Encode::Chunked } else { Encode::Plain };
+    let mut upload = Relay::new(request.framing, encode, out);
+    let repeatable = upload.can_rewind() && request.framing == Framing::None && is_idempotent(&exchange.method);
+    let upgrade = request.upgrade.is_some();
+
     exchange.endpoint = Some(endpoint);
-
-    let sent = Rc::new(Cell::new(false));
-    // A request that came whole with its head can be made again from its head.
-    let spare = (body.is_end_stream() && headers::is_idempotent(&head.method)).then(|| head.clone());
-    let mut request = Request::from_parts(head, RequestBody::new(body, Rc::clone(&sent)));
-
-    if let Some(mut pooled) = worker.pool().take(endpoint) {
-        match dispatch(&mut pooled, service, request).await {
-            Ok(answer) => return accept(worker, service, answer, pooled, endpoint, sent),
-            Err(failure) => request = failure.retry(spare)?,
+    let check = if repeatable { Check::Seen } else { Check::Asked };
+    if let Some(mut pooled) = worker.pool().take(endpoint, check) {
+        match converse(exchange, service, &mut pooled, &mut upload, upgrade).await {
+            Ok(heard) => return Ok(heard.answer(pooled, upload)),
+            // RFC 9110 section 9.2.2: again only if nothing can have come of the first time, or
+            // twice is as good as once.
+            Err(ProxyError::UpstreamReset) if upload.written == 0 || repeatable => upload.rewind(),
+            Err(error) => return Err(error),
         }
     }
-    let mut fresh = connect::open(worker, endpoint, service.timeouts.connect).await?;
-    match dispatch(&mut fresh, service, request).await {
-        Ok(answer) => accept(worker, service, answer, fresh, endpoint, sent),
-        Err(failure) => Err(failure.error),
-    }
+    let mut fresh = open(worker, service, &mut endpoint, exchange).await?;
+    let heard = converse(exchange, service, &mut fresh, &mut upload, upgrade).await?;
+    Ok(heard.answer(fresh, upload))
 }
 
-/// An exchange with a connection that came to nothing.
-struct Failure {
-    error: ProxyError,
-    /// The request, if not a byte of it went out.
-    unsent: Option<Request<RequestBody>>,
-}
-
-impl Failure {
-    /// What may be sent again (RFC 9110 section 9.2.2): what was not sent, or what the connection
-    /// closed on without an answer, if doing it twice is as good as once.
-    fn retry(self, spare: Option<request::Parts>) -> Result<Request<RequestBody>, ProxyError> {
-        if let Some(unsent) = self.unsent {
-            return Ok(unsent);
-        }
-        match spare {
-            Some(head) if self.error == ProxyError::UpstreamReset => {
-                Ok(Request::from_parts(head, RequestBody::empty()))
-            }
-            Some(_) | None => Err(self.error),
-        }
-    }
-}
-
-async fn dispatch(
-    connection: &mut Connection,
-    service: &Service,
-    request: Request<RequestBody>,
-) -> Result<Response<Incoming>, Failure> {
-    // The last exchange on it may still be ending; its request was sent in full, so this is short.
-    if connection.sender.ready().await.is_err() {
-        return Err(Failure { error: ProxyError::UpstreamReset, unsent: Some(request) });
-    }
-    match timeout(service.timeouts.response, connection.sender.try_send_request(request)).await {
-        Err(_) => Err(Failure { error: ProxyError::UpstreamTimeout, unsent: None }),
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(mut failed)) => {
-            let unsent = failed.take_message();
-            Err(Failure { error: classify(failed.error()), unsent })
-        }
-    }
-}
-
-fn accept(
+/// A new connection, to another endpoint if this one takes none.
+async fn open(
     worker: &Worker,
     service: &Service,
-    answer: Response<Incoming>,
-    connection: Connection,
-    endpoint: SocketAddr,
-    sent: Rc<Cell<bool>>,
-) -> Result<(Response<Incoming>, Lease), ProxyError> {
-    // Nobody asked for another protocol: `Upgrade` does not reach the upstream.
-    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(ProxyError::UpstreamProtocol);
+    endpoint: &mut SocketAddr,
+    exchange: &mut Exchange<'_>,
+) -> Result<Connection, ProxyError> {
+    exchange.stage = Stage::Connect;
+    let mut tried = 1;
+    loop {
+        exchange.endpoint = Some(*endpoint);
+        exchange.watch.arm(service.timeouts.connect);
+        match connect::open(worker, *endpoint).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) if tried == MAX_ENDPOINTS || service.healthy.len() == 1 => return Err(error),
+            Err(_) => {
+                tried += 1;
+                *endpoint = balance::pick(service, Some(*endpoint), &mut *worker.rng())?;
+            }
+        }
     }
-    Ok((answer, Lease::new(worker.pool(), endpoint, connection, sent, service.timeouts.idle)))
 }
 
-fn classify(err: &hyper::Error) -> ProxyError {
-    if err.is_user() || err.is_body_write_aborted() {
-        // The only thing of ours in it is the client's body.
-        ProxyError::ClientBody
-    } else if err.is_parse() {
-        ProxyError::UpstreamProtocol
-    } else {
-        ProxyError::UpstreamReset
+/// The head of an answer that was read into the upstream's buffer.
+struct Heard {
+    head: ResponseHead,
+    head_len: usize,
+    framing: Framing,
+    persistent: bool,
+    uploaded: bool,
+}
+
+impl Heard {
+    fn answer(self, connection: Connection, upload: Relay) -> Answer {
+        let Self { head, head_len, framing, persistent, uploaded } = self;
+        let upload = (!uploaded).then_some(upload);
+        Answer { connection, head, head_len, framing, persistent, upload }
     }
+}
+
+/// Sends what there is of the request while listening for the answer, which may come early.
+async fn converse(
+    exchange: &mut Exchange<'_>,
+    service: &Service,
+    connection: &mut Connection,
+    upload: &mut Relay,
+    upgrade: bool,
+) -> Result<Heard, ProxyError> {
+    let (mut reader, mut writer) = connection.stream.split();
+    let Exchange { client, buffers, watch, stage, method, is_http10, unread, .. } = exchange;
+    buffers.upstream.clear();
+    *stage = Stage::Request;
+    watch.arm(service.timeouts.idle);
+    let mut listener = Listener { scan: Scan::default(), interim: None, count: 0, is_http10: *is_http10 };
+    let mut uploaded = false;
+    let mut seen = 0;
+    poll_fn(|cx| {
+        if !uploaded {
+            let polled = upload.poll(cx, &mut buffers.client, &mut client.reader, &mut writer);
+            uploaded = polled.is_ready();
+            *unread &= !matches!(polled, Poll::Ready(Ok(())));
+            match polled {
+                Poll::Ready(Err(RelayError::SourceEnded)) => return Poll::Ready(Err(ProxyError::ClientGone)),
+                Poll::Ready(Err(RelayError::Malformed(why))) => return Poll::Ready(Err(ProxyError::BadRequest(why))),
+                // The endpoint may have answered before it stopped listening.
+                Poll::Ready(Err(RelayError::Sink) | Ok(())) => {
+                    *stage = Stage::Response;
+                    watch.arm(service.timeouts.response);
+                }
+                Poll::Pending if upload.written > seen => {
+                    seen = upload.written;
+                    watch.arm(service.timeouts.idle);
+                }
+                Poll::Pending => {}
+            }
+        }
+        if let Poll::Ready(heard) = listener.poll(cx, &mut buffers.upstream, &mut reader, client, method) {
+            let (head, head_len) = heard?;
+            return Poll::Ready(accept(head, head_len, &buffers.upstream, method, uploaded, upgrade));
+        }
+        if uploaded && poll_gone(cx, client, &buffers.client).is_ready() {
+            return Poll::Ready(Err(ProxyError::ClientGone));
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Reads heads until one is final; passes interim ones on (RFC 9110 section 15.2).
+struct Listener {
+    scan: Scan,
+    interim: Option<(Vec<u8>, usize)>,
+    count: usize,
+    is_http10: bool,
+}
+
+impl Listener {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Buffer,
+        reader: &mut ReadHalf<'_>,
+        client: &mut ClientSide<'_>,
+        method: &Method,
+    ) -> Poll<Result<(ResponseHead, usize), ProxyError>> {
+        loop {
+            if self.interim.is_some() {
+                ready!(self.poll_interim(cx, &mut client.writer))?;
+            }
+            let found = self.scan.find_end(buffer.filled(), &LIMITS).map_err(|_| ProxyError::UpstreamProtocol)?;
+            let Some(head_len) = found else {
+                buffer.make_room(LIMITS.head);
+                match ready!(buffer.poll_read(reader, cx)) {
+                    // Nothing at all is a connection that died; half a head is a broken answer.
+                    Ok(0) | Err(_) if buffer.is_empty() && self.count == 0 => {
+                        return Poll::Ready(Err(ProxyError::UpstreamReset));
+                    }
+                    Ok(0) => return Poll::Ready(Err(ProxyError::UpstreamProtocol)),
+                    Err(_) => return Poll::Ready(Err(ProxyError::UpstreamReset)),
+                    Ok(_) => continue,
+                }
+            };
+            let bytes = &buffer.filled()[..head_len];
+            let mut head = ResponseHead::default();
+            head.parse(bytes, LIMITS.fields).map_err(|_| ProxyError::UpstreamProtocol)?;
+            if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Poll::Ready(Ok((head, head_len)));
+            }
+            framing::of_response(&head, method, bytes).map_err(|_| ProxyError::UpstreamProtocol)?;
+            self.count += 1;
+            if self.count > MAX_INTERIM {
+                return Poll::Ready(Err(ProxyError::UpstreamProtocol));
+            }
+            // RFC 9110 section 15.2: HTTP/1.0 knows no interim responses.
+            if !self.is_http10 {
+                let mut out = Vec::new();
+                headers::write_interim(&mut out, bytes, &head);
+                self.interim = Some((out, 0));
+            }
+            buffer.consume(head_len);
+            self.scan = Scan::default();
+        }
+    }
+
+    fn poll_interim(&mut self, cx: &mut Context<'_>, writer: &mut WriteHalf<'_>) -> Poll<Result<(), ProxyError>> {
+        while let Some((out, sent)) = &mut self.interim {
+            match ready!(Pin::new(&mut *writer).poll_write(cx, &out[*sent..])) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
+                Ok(count) => *sent += count,
+            }
+            if *sent == out.len() {
+                self.interim = None;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Whether the answer is one that can be passed on.
+fn accept(
+    head: ResponseHead,
+    head_len: usize,
+    buffer: &Buffer,
+    method: &Method,
+    uploaded: bool,
+    upgrade: bool,
+) -> Result<Heard, ProxyError> {
+    let bytes = &buffer.filled()[..head_len];
+    let options = ConnectionOptions::of(&head.fields, bytes);
+    let persistent = options.persists(head.version);
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        // Only what was asked for, and only once nothing of the request is left to be sent.
+        if !upgrade || !uploaded {
+            return Err(ProxyError::UpstreamProtocol);
+        }
+        return Ok(Heard { head, head_len, framing: Framing::UntilClose, persistent: false, uploaded });
+    }
+    let framing = framing::of_response(&head, method, bytes).map_err(|_| ProxyError::UpstreamProtocol)?;
+    // Whatever stands behind an answer without a body belongs to no answer.
+    if framing == Framing::None && buffer.len() > head_len {
+        return Err(ProxyError::UpstreamProtocol);
+    }
+    Ok(Heard { head, head_len, framing, persistent, uploaded })
+}
+
+/// Ready once the client has closed its connection. Bytes that it sent ahead are not an end.
+pub(crate) fn poll_gone(cx: &mut Context<'_>, client: &mut ClientSide<'_>, buffer: &Buffer) -> Poll<()> {
+    if !buffer.is_empty() {
+        return Poll::Pending;
+    }
+    let mut byte = [0];
+    match client.reader.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+        Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
+        Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+    }
+}
+
+/// Whether doing it twice is as good as once (RFC 9110 section 9.2.2).
+fn is_idempotent(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE].contains(method)
 }

@@ -1,48 +1,35 @@
 //! The way of a request: parse, route, balance, forward, respond.
 
 mod balance;
-pub(crate) mod body;
 pub(crate) mod exchange;
 mod forward;
 mod headers;
-mod parse;
-mod respond;
+pub(crate) mod identity;
+pub(crate) mod parse;
+mod relay;
+pub(crate) mod respond;
 mod route;
+#[cfg(test)]
+mod tests;
+mod tunnel;
 
-use std::net::SocketAddr;
-
-use http::{Request, Response};
-use hyper::body::Incoming;
-
-use self::{body::ResponseBody, exchange::Exchange};
+use self::{exchange::Exchange, parse::ParsedRequest};
 use crate::{error::ProxyError, table::RoutingTable, worker::Worker};
 
-/// Answers one request, whatever happens.
-pub(crate) async fn answer(worker: &Worker, client: SocketAddr, raw: Request<Incoming>) -> Response<ResponseBody> {
-    let request_id = headers::request_id(raw.headers(), &mut *worker.rng());
-    let mut exchange = Exchange::new(client, request_id);
-    let table = worker.table();
-    let response = match serve(worker, &table, &mut exchange, raw).await {
-        Ok(response) => response,
-        Err(error) => {
-            exchange.error = Some(error);
-            respond::refuse(error, &exchange.request_id)
-        }
-    };
-    exchange.status = Some(response.status());
-    worker.stats().record(&exchange);
-    response
-}
-
-async fn serve(
+/// Answers the request whose head is in the client's buffer with the upstream's answer. An error is
+/// still to be told.
+pub(crate) async fn serve(
     worker: &Worker,
     table: &RoutingTable,
-    exchange: &mut Exchange,
-    raw: Request<Incoming>,
-) -> Result<Response<ResponseBody>, ProxyError> {
-    let request = parse::request(raw)?;
-    let service = route::select(table, &request.host)?;
-    let endpoint = balance::pick(service, &mut *worker.rng())?;
-    let (answer, lease) = forward::send(worker, service, endpoint, request, exchange).await?;
-    Ok(respond::relay(answer, lease, service, &exchange.request_id))
+    exchange: &mut Exchange<'_>,
+    request: &mut ParsedRequest,
+) -> Result<(), ProxyError> {
+    request.parse(exchange.head(), worker.limits().fields)?;
+    exchange.learn(request, &mut *worker.rng());
+    if request.max_forwards == Some(0) {
+        return Err(ProxyError::NotForwarded);
+    }
+    let service = route::select(table, request.host(exchange.head()))?;
+    let answer = forward::send(worker, service, request, exchange).await?;
+    respond::relay(worker, service, answer, exchange).await
 }

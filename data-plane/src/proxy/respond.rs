@@ -1,38 +1,146 @@
 //! What the client gets: the upstream's answer, or one of the gateway's own.
 
-use bytes::Bytes;
-use http::{HeaderValue, Response, header};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use serde_json::json;
+use std::{future::poll_fn, mem, task::Poll};
+
+use http::{Method, StatusCode};
+use tokio::{io::AsyncWriteExt, time::Instant};
 
 use super::{
-    body::{RelayBody, ResponseBody},
-    headers::{self, X_REQUEST_ID},
+    exchange::{Exchange, Stage},
+    forward::{Answer, poll_gone},
+    headers::{self, ClientFraming, Persistence},
+    relay::{Encode, Relay, RelayError},
+    tunnel,
 };
-use crate::{error::ProxyError, table::Service, upstream::pool::Lease};
+use crate::{error::ProxyError, http1::framing::Framing, table::Service, upstream::pool::Connection, worker::Worker};
 
-/// The upstream's answer.
-pub(crate) fn relay(
-    answer: Response<Incoming>,
-    lease: Lease,
+/// Passes the answer on, and the rest of the request in the other direction.
+pub(crate) async fn relay(
+    worker: &Worker,
     service: &Service,
-    request_id: &HeaderValue,
-) -> Response<ResponseBody> {
-    let (mut head, incoming) = answer.into_parts();
-    headers::rewrite_response(&mut head, request_id);
-    let body = RelayBody::new(incoming, lease, service.timeouts.idle);
-    Response::from_parts(head, ResponseBody::Relay(Box::new(body)))
+    answer: Answer,
+    exchange: &mut Exchange<'_>,
+) -> Result<(), ProxyError> {
+    if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return tunnel::run(answer, exchange).await;
+    }
+    let Answer { mut connection, head, head_len, framing, persistent, mut upload } = answer;
+    let (client_framing, encode) = match (framing, exchange.is_http10) {
+        (Framing::Chunked | Framing::UntilClose, false) => (ClientFraming::Chunked, Encode::Chunked),
+        (Framing::Chunked | Framing::UntilClose, true) => (ClientFraming::UntilClose, Encode::Plain),
+        (Framing::None | Framing::Length(_), _) => (ClientFraming::AsDeclared, Encode::Plain),
+    };
+    exchange.persistent &= client_framing != ClientFraming::UntilClose && upload.is_none() && !worker.is_draining();
+    exchange.status = Some(head.status);
+    let mut out = take_out(exchange, upload.is_some());
+    let bytes = &exchange.buffers.upstream.filled()[..head_len];
+    let persistence = persistence(exchange);
+    headers::write_response(&mut out, bytes, &head, client_framing, persistence, &exchange.id, &worker.date());
+    exchange.buffers.upstream.consume(head_len);
+
+    let mut download = Relay::new(framing, encode, out);
+    exchange.stage = Stage::Body;
+    exchange.watch.arm(service.timeouts.idle);
+    exchange.begun = true;
+    let result = pass(exchange, service, &mut connection, &mut upload, &mut download).await;
+    exchange.buffers.out = download.into_out();
+    exchange.unread = upload.is_some();
+    match result {
+        Ok(()) => {
+            // Bytes behind the answer's end belong to nothing; who sends them is not trusted again.
+            let is_clean = exchange.buffers.upstream.is_empty();
+            if persistent && is_clean && upload.is_none() && framing != Framing::UntilClose {
+                worker.pool().put(connection, Instant::now() + service.timeouts.idle);
+            }
+            Ok(())
+        }
+        Err(RelayError::SourceEnded) => Err(ProxyError::UpstreamReset),
+        Err(RelayError::Malformed(_)) => Err(ProxyError::UpstreamProtocol),
+        Err(RelayError::Sink) => Err(ProxyError::ClientGone),
+    }
+}
+
+/// The buffer that the request's head was written into, unless that is still on its way.
+fn take_out(exchange: &mut Exchange<'_>, in_use: bool) -> Vec<u8> {
+    if in_use { Vec::new() } else { mem::take(&mut exchange.buffers.out) }
+}
+
+async fn pass(
+    exchange: &mut Exchange<'_>,
+    service: &Service,
+    connection: &mut Connection,
+    upload: &mut Option<Relay>,
+    download: &mut Relay,
+) -> Result<(), RelayError> {
+    let (mut reader, mut writer) = connection.stream.split();
+    let Exchange { client, buffers, watch, .. } = exchange;
+    let mut seen = 0;
+    poll_fn(|cx| {
+        let mut sent = 0;
+        if let Some(request) = upload {
+            match request.poll(cx, &mut buffers.client, &mut client.reader, &mut writer) {
+                // The endpoint has answered; what it does not want to hear is not its loss.
+                Poll::Ready(Ok(())) => *upload = None,
+                Poll::Ready(Err(RelayError::Sink)) | Poll::Pending => sent = request.written,
+                // The client takes its own request back, and cannot have the answer.
+                Poll::Ready(Err(broken)) => return Poll::Ready(Err(broken)),
+            }
+        }
+        if let Poll::Ready(result) = download.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer) {
+            return Poll::Ready(result);
+        }
+        if download.written + sent > seen {
+            seen = download.written + sent;
+            watch.arm(service.timeouts.idle);
+        }
+        if upload.is_none() && poll_gone(cx, client, &buffers.client).is_ready() {
+            return Poll::Ready(Err(RelayError::Sink));
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// The one exit of every failure.
-pub(crate) fn refuse(error: ProxyError, request_id: &HeaderValue) -> Response<ResponseBody> {
-    let id = request_id.to_str().unwrap_or_default();
-    let body = json!({"error": {"code": error.code(), "message": error.to_string(), "request_id": id}});
-    let mut response = Response::new(ResponseBody::Own(Full::new(Bytes::from(body.to_string()))));
-    *response.status_mut() = error.status();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(X_REQUEST_ID, request_id.clone());
-    response
+pub(crate) async fn refuse(worker: &Worker, error: ProxyError, exchange: &mut Exchange<'_>) {
+    exchange.error = Some(error);
+    exchange.consume_head();
+    if exchange.begun || error == ProxyError::ClientGone {
+        // A part of another answer is on its way, or nobody listens: cutting it says so.
+        exchange.persistent = false;
+        return;
+    }
+    exchange.persistent &= !exchange.unread && !worker.is_draining();
+    exchange.status = Some(error.status());
+    let id = exchange.id.as_str();
+    let body = serde_json::json!({"error": {"code": error.code(), "message": error.to_string(), "request_id": id}});
+    let mut body = body.to_string();
+    body.push('\n');
+    let status = error.status();
+    let mut out = Vec::with_capacity(512);
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+    headers::write_field(&mut out, "Content-Type", b"application/json");
+    headers::write_field(&mut out, "Content-Length", body.len().to_string().as_bytes());
+    headers::write_field(&mut out, "Date", worker.date().as_bytes());
+    headers::write_field(&mut out, "X-Request-Id", exchange.id.as_bytes());
+    headers::write_persistence(&mut out, persistence(exchange));
+    out.extend_from_slice(b"\r\n");
+    if exchange.method != Method::HEAD {
+        out.extend_from_slice(body.as_bytes());
+    }
+    if exchange.client.writer.write_all(&out).await.is_err() {
+        exchange.persistent = false;
+    }
+}
+
+fn persistence(exchange: &Exchange<'_>) -> Persistence {
+    match (exchange.persistent, exchange.is_http10) {
+        (false, _) => Persistence::Closes,
+        (true, true) => Persistence::StaysSaid,
+        (true, false) => Persistence::Stays,
+    }
 }

@@ -7,8 +7,7 @@ use imbl::{GenericHashMap, OrdMap, shared_ptr::DefaultSharedPtr};
 
 use super::Service;
 
-/// Hash tries cost O(log n) per change, and an unchanged part is shared with the previous table.
-/// Only operators put keys in, so the fast hash will do.
+/// A hash trie: a change costs O(log n), and what did not change is shared with the table before.
 type Map = GenericHashMap<Arc<str>, Arc<Service>, foldhash::fast::RandomState, DefaultSharedPtr>;
 
 /// Every host of every service.

@@ -1,21 +1,27 @@
 //! The threads that serve clients, and what each of them keeps to itself.
 
+pub(crate) mod buffer;
 pub(crate) mod connection;
 pub mod fleet;
 pub(crate) mod listener;
 pub(crate) mod stats;
 pub(crate) mod thread;
+pub(crate) mod watchdog;
 
 use std::{
-    cell::{RefCell, RefMut},
+    cell::{Cell, Ref, RefCell, RefMut},
     rc::Rc,
     sync::Arc,
+    time::SystemTime,
 };
 
 use rand::{make_rng, rngs::SmallRng};
 
-use self::stats::WorkerStats;
-use crate::{table::RoutingTable, upstream::pool::Pool};
+use self::{buffer::Scratch, stats::WorkerStats, watchdog::Watchdog};
+use crate::{http1::scan::HeadLimits, table::RoutingTable, upstream::pool::Pool};
+
+/// Buffers that are kept for the next connections; a burst gives its memory back.
+const SPARE_BUFFERS: usize = 64;
 
 /// What one worker keeps: nothing in it is written by another thread.
 #[derive(Debug)]
@@ -24,14 +30,31 @@ pub(crate) struct Worker {
     // atomic operation on a line of memory that all of them write.
     #[expect(clippy::redundant_allocation, reason = "the second count is the point")]
     table: RefCell<Rc<Arc<RoutingTable>>>,
-    pool: Rc<Pool>,
+    pool: Pool,
+    watchdog: Rc<Watchdog>,
+    /// Buffers that no connection is using.
+    buffers: RefCell<Vec<Scratch>>,
+    limits: HeadLimits,
+    /// As `Date` fields have it.
+    date: RefCell<String>,
+    draining: Cell<bool>,
     rng: RefCell<SmallRng>,
     stats: Arc<WorkerStats>,
 }
 
 impl Worker {
     pub(crate) fn new(stats: Arc<WorkerStats>) -> Self {
-        Self { table: RefCell::default(), pool: Rc::default(), rng: RefCell::new(make_rng()), stats }
+        Self {
+            table: RefCell::default(),
+            pool: Pool::default(),
+            watchdog: Rc::default(),
+            buffers: RefCell::default(),
+            limits: HeadLimits { line: 16 * 1024, head: 64 * 1024, fields: 128 },
+            date: RefCell::default(),
+            draining: Cell::new(false),
+            rng: RefCell::new(make_rng()),
+            stats,
+        }
     }
 
     /// The table as of now; a request keeps the one it began with.
@@ -44,8 +67,49 @@ impl Worker {
         self.table.replace(Rc::new(table));
     }
 
-    pub(crate) const fn pool(&self) -> &Rc<Pool> {
+    pub(crate) const fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    pub(crate) const fn watchdog(&self) -> &Rc<Watchdog> {
+        &self.watchdog
+    }
+
+    pub(crate) const fn limits(&self) -> &HeadLimits {
+        &self.limits
+    }
+
+    /// The time as `Date` fields have it. Not to be held across an `await`.
+    pub(crate) fn date(&self) -> Ref<'_, String> {
+        self.date.borrow()
+    }
+
+    /// Sets the time that [`Worker::date`] tells.
+    pub(crate) fn set_date(&self, now: SystemTime) {
+        *self.date.borrow_mut() = httpdate::fmt_http_date(now);
+    }
+
+    /// Whether clients are to go elsewhere.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// From now on, every request is the last one of its connection.
+    pub(crate) fn drain(&self) {
+        self.draining.set(true);
+        self.watchdog.wake_all();
+    }
+
+    pub(crate) fn borrow_buffers(&self) -> Scratch {
+        self.buffers.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn return_buffers(&self, mut scratch: Scratch) {
+        let mut buffers = self.buffers.borrow_mut();
+        if buffers.len() < SPARE_BUFFERS {
+            scratch.recycle();
+            buffers.push(scratch);
+        }
     }
 
     /// Not to be held across an `await`.

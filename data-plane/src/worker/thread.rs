@@ -1,21 +1,28 @@
 //! A worker's thread: accepts clients, takes tables, drains.
 
-use std::{io, net::TcpListener as StdListener, rc::Rc, sync::Arc, thread, time::Duration};
+use std::{
+    io,
+    net::TcpListener as StdListener,
+    rc::Rc,
+    sync::Arc,
+    thread,
+    time::{Duration, SystemTime},
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime,
     sync::mpsc,
     task::LocalSet,
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-use super::{Worker, connection, fleet::Swap, stats::WorkerStats};
+use super::{Worker, connection, fleet::Swap, stats::WorkerStats, watchdog::TICK};
 
-/// How often idle upstream connections are looked through.
-const SWEEP: Duration = Duration::from_secs(1);
+/// Once a second is enough for what is not urgent.
+const TICKS_PER_SECOND: u32 = 20;
 /// How long accepting pauses when the system has no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -35,9 +42,21 @@ pub(crate) fn spawn(
         tasks.block_on(&runtime, async {
             let connections = TaskTracker::new();
             accept(&worker, TcpListener::from_std(listener)?, swaps, &connections, &shutdown).await;
+            worker.drain();
             connections.close();
-            if timeout(drain_timeout, connections.wait()).await.is_err() {
-                warn!(connections = connections.len(), "drain timeout: closing what is still open");
+            let end_watch = async {
+                let mut ticks = interval(TICK);
+                loop {
+                    ticks.tick().await;
+                    worker.watchdog().tick();
+                }
+            };
+            tokio::select! {
+                () = connections.wait() => {}
+                () = end_watch => {}
+                () = sleep(drain_timeout) => {
+                    warn!(connections = connections.len(), "drain timeout: closing what is still open");
+                }
             }
             Ok(())
         })
@@ -51,12 +70,14 @@ async fn accept(
     connections: &TaskTracker,
     shutdown: &CancellationToken,
 ) {
-    let mut sweep = interval(SWEEP);
-    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    worker.set_date(SystemTime::now());
+    let mut tick = 0_u32;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => start(worker, stream, client, connections, shutdown),
+                Ok((stream, client)) => start(worker, stream, client, connections),
                 Err(err) => {
                     warn!(error = %err, "cannot accept a connection");
                     sleep(ACCEPT_PAUSE).await;
@@ -67,7 +88,14 @@ async fn accept(
                 // Whoever asked may have given up waiting.
                 let _ = held.send(());
             }
-            _ = sweep.tick() => worker.pool().close_idle(Instant::now()),
+            _ = ticks.tick() => {
+                worker.watchdog().tick();
+                tick = tick.wrapping_add(1);
+                if tick.is_multiple_of(TICKS_PER_SECOND) {
+                    worker.set_date(SystemTime::now());
+                    worker.pool().close_idle(Instant::now());
+                }
+            }
             () = shutdown.cancelled() => break,
         }
     }
@@ -77,23 +105,16 @@ async fn accept(
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            start(worker, stream, client, connections, shutdown);
+            start(worker, stream, client, connections);
         }
     }
 }
 
-fn start(
-    worker: &Rc<Worker>,
-    stream: TcpStream,
-    client: std::net::SocketAddr,
-    connections: &TaskTracker,
-    shutdown: &CancellationToken,
-) {
+fn start(worker: &Rc<Worker>, stream: TcpStream, client: std::net::SocketAddr, connections: &TaskTracker) {
     let worker = Rc::clone(worker);
-    let drain = shutdown.clone();
     connections.spawn_local(async move {
         worker.stats().client_opened();
-        connection::serve(Rc::clone(&worker), stream, client, drain).await;
+        connection::serve(Rc::clone(&worker), stream, client).await;
         worker.stats().client_closed();
     });
 }

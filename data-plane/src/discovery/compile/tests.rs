@@ -110,9 +110,10 @@ fn unknown_kinds_are_refused_and_other_violations_are_told_beside_them() {
 }
 
 #[test]
-fn a_flood_of_violations_is_counted() {
-    let told = violations(|service| service.hosts = vec!["?".into(); 300]);
-    assert_eq!((told.len(), &*told[100]), (101, "and 200 more"));
+fn a_flood_of_violations_is_counted_and_long_ones_are_cut() {
+    let told = violations(|service| service.hosts = vec!["é".repeat(5000); 300]);
+    assert_eq!((told.len(), &*told[30]), (31, "and 270 more"));
+    assert_eq!(told[0].chars().count(), 1000);
 }
 
 /// A service of few names with few hosts, so that hosts move and collide; now and then malformed.

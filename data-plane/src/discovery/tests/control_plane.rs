@@ -2,14 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use futures_util::StreamExt;
 use gateway_proto::discovery::v1::{
     self as pb,
     discovery_request::Request,
     discovery_service_server::{DiscoveryService, DiscoveryServiceServer},
 };
 use http::Uri;
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Response, Status, Streaming, transport::Server};
@@ -17,11 +16,12 @@ use tonic::{Response, Status, Streaming, transport::Server};
 /// After this a test has failed.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-/// Listens until it is dropped; then every stream is cut.
+/// Listens until it is stopped or dropped.
 pub(crate) struct ControlPlane {
     address: SocketAddr,
     streams: mpsc::Receiver<Stream>,
-    _stop: DropGuard,
+    stop: DropGuard,
+    task: JoinHandle<()>,
 }
 
 /// One data plane's stream.
@@ -60,15 +60,18 @@ impl ControlPlane {
         let (sender, streams) = mpsc::channel(8);
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        // Dropping the server would leave its connections to themselves; aborting them needs their
-        // streams to end, which `Stream` does when the test drops it.
-        let incoming = TcpListenerStream::new(listener).take_until(stop.clone().cancelled_owned());
         let service = DiscoveryServiceServer::new(Service { streams: sender });
-        tokio::spawn(async move {
-            let server = Server::builder().add_service(service);
+        let task = tokio::spawn(async move {
+            let (server, incoming) = (Server::builder().add_service(service), TcpListenerStream::new(listener));
             server.serve_with_incoming_shutdown(incoming, stopped.cancelled_owned()).await.unwrap();
         });
-        Self { address, streams, _stop: stop.drop_guard() }
+        Self { address, streams, stop: stop.drop_guard(), task }
+    }
+
+    /// Ends this stream and every connection, and listens no more.
+    pub(crate) async fn stop(self, stream: Stream) {
+        drop((self.stop, self.streams, stream));
+        timeout(SOON, self.task).await.expect("ends").unwrap();
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

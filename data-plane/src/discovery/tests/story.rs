@@ -124,7 +124,7 @@ async fn a_refused_response_leaves_the_good_table_and_the_stream() {
         pb::DiscoveryResponse { base: Some(version(1)), ..delta(3, std::slice::from_ref(&b), &[], &[a, b.clone()]) };
     stream.accepted(good).await;
     assert!(data_plane.serves("b.test"));
-    assert_eq!(data_plane.status(|status| status.accepted == 2).await.violations, [String::new(); 0]);
+    assert!(data_plane.status(|status| status.accepted == 2).await.violations.is_empty());
 }
 
 #[tokio::test]
@@ -208,14 +208,14 @@ async fn it_fails_over_and_comes_back_with_what_it_holds() {
     let (mut stream, _) = first.accept().await;
     stream.accepted(full(1, &resources())).await;
     let address = first.address();
-    drop((first, stream));
+    first.stop(stream).await;
 
     let (mut stream, subscribe) = second.accept().await;
     assert_eq!((subscribe.resume, subscribe.bucket_digests.len()), (Some(version(1)), DIGEST_BUCKETS));
     assert!(data_plane.serves("a.test"), "the table outlives the control plane");
     let [_, b] = resources();
     stream.accepted(delta(2, &[], &["a"], std::slice::from_ref(&b))).await;
-    drop((second, stream));
+    second.stop(stream).await;
     data_plane.status(|status| status.connected.is_none()).await;
     assert!(data_plane.serves("b.test"));
 
@@ -304,7 +304,7 @@ async fn it_ends_when_told_while_no_control_plane_answers() {
 async fn a_control_plane_that_falls_silent_is_left_for_the_next() {
     let (mut first, mut second) = (ControlPlane::start().await, ControlPlane::start().await);
     let (relay, freeze) = relay(first.address()).await;
-    let silence = Duration::from_millis(200);
+    let silence = Duration::from_millis(500);
     let patience = Patience { silence, ..Patience::default() };
     let data_plane = DataPlane::start_with(patience, &[relay, second.uri()], None);
     let (mut stream, _) = first.accept().await;

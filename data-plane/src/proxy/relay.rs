@@ -1,0 +1,241 @@
+//! A body on its way from one connection to the other: never gathered, only handed on. It is read
+//! only as fast as it can be written.
+
+use std::{
+    io::IoSlice,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::headers;
+use crate::{
+    http1::{
+        chunked::{self, Decoder, Piece},
+        framing::Framing,
+        head::Fields,
+    },
+    worker::buffer::{Buffer, LARGE},
+};
+
+/// More content than this is written from where it was read, less is copied behind the head: one
+/// system call either way.
+const COPY: usize = 2048;
+
+/// How the receiving side is told where the body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encode {
+    /// The content as it is: a length was given, or the connection's end will tell.
+    Plain,
+    /// In chunks.
+    Chunked,
+}
+
+/// Why a body broke off.
+#[derive(Debug)]
+pub(crate) enum RelayError {
+    /// The sending side ended too early, or its connection failed.
+    SourceEnded,
+    /// What it sent is not what it said.
+    Malformed(&'static str),
+    /// The receiving side takes nothing more.
+    Sink,
+}
+
+#[derive(Debug)]
+enum Source {
+    Length(u64),
+    Chunked(Box<Decoder>),
+    UntilClose,
+    Done,
+}
+
+/// One direction of an exchange: a head that is ready, and the body behind it.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    source: Source,
+    encode: Encode,
+    /// Bytes that are ready to go, and how many of them went.
+    out: Vec<u8>,
+    sent: usize,
+    /// There never was a body: the head is kept, and can be sent again.
+    replayable: bool,
+    /// Bytes of any kind that the receiving side took.
+    pub written: u64,
+}
+
+impl Relay {
+    /// `out` holds the head.
+    pub(crate) fn new(framing: Framing, encode: Encode, out: Vec<u8>) -> Self {
+        let source = match framing {
+            Framing::None | Framing::Length(0) => Source::Done,
+            Framing::Length(length) => Source::Length(length),
+            Framing::Chunked => Source::Chunked(Box::new(Decoder::new())),
+            Framing::UntilClose => Source::UntilClose,
+        };
+        let replayable = matches!(source, Source::Done);
+        Self { source, encode, out, sent: 0, replayable, written: 0 }
+    }
+
+    /// Whether all of it can be sent again on another connection.
+    pub(crate) const fn can_rewind(&self) -> bool {
+        self.replayable || self.written == 0
+    }
+
+    /// Begins again, on another connection.
+    pub(crate) const fn rewind(&mut self) {
+        self.sent = 0;
+        self.written = 0;
+    }
+
+    /// The memory, to be used again.
+    pub(crate) fn into_out(mut self) -> Vec<u8> {
+        self.out.clear();
+        self.out
+    }
+
+    /// Moves what can be moved; ready once the last byte was taken.
+    pub(crate) fn poll<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut Buffer,
+        reader: &mut R,
+        writer: &mut W,
+    ) -> Poll<Result<(), RelayError>> {
+        loop {
+            self.fill(buffer)?;
+            let plain = self.plain(buffer);
+            let pending = self.out.len() - self.sent;
+            if pending + plain > 0 {
+                let took = ready!(write(cx, writer, &self.out[self.sent..], &buffer.filled()[..plain]))?;
+                self.written += took as u64;
+                self.sent += took.min(pending);
+                if self.sent == self.out.len() && !self.replayable {
+                    self.out.clear();
+                    self.sent = 0;
+                }
+                self.take(buffer, took.saturating_sub(pending));
+                continue;
+            }
+            if matches!(self.source, Source::Done) {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(buffer.poll_read(reader, cx)) {
+                Ok(0) | Err(_) if !matches!(self.source, Source::UntilClose) => {
+                    return Poll::Ready(Err(RelayError::SourceEnded));
+                }
+                Err(_) => return Poll::Ready(Err(RelayError::SourceEnded)),
+                Ok(0) => self.end(&[])?,
+                // It filled the buffer, so more is coming: fewer, larger steps.
+                Ok(count) if count + 1024 > buffer.capacity() => buffer.reserve(LARGE),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Puts into `out` what has to be written otherwise than it came, or is small.
+    fn fill(&mut self, buffer: &mut Buffer) -> Result<(), RelayError> {
+        if !self.out.is_empty() && self.sent > 0 {
+            return Ok(());
+        }
+        match (&mut self.source, self.encode) {
+            (Source::Chunked(_), _) => self.decode(buffer),
+            (Source::UntilClose, Encode::Chunked) => {
+                chunked::encode(&mut self.out, buffer.filled());
+                buffer.clear();
+                Ok(())
+            }
+            (Source::Length(left), _) => {
+                let here = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
+                if !self.out.is_empty() && here <= COPY {
+                    self.out.extend_from_slice(&buffer.filled()[..here]);
+                    self.take(buffer, here);
+                }
+                Ok(())
+            }
+            (Source::UntilClose, Encode::Plain) | (Source::Done, _) => Ok(()),
+        }
+    }
+
+    /// How much of the buffer can be written as it is.
+    fn plain(&self, buffer: &Buffer) -> usize {
+        match self.source {
+            Source::Length(left) => usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len()),
+            Source::UntilClose if self.encode == Encode::Plain => buffer.len(),
+            Source::UntilClose | Source::Chunked(_) | Source::Done => 0,
+        }
+    }
+
+    fn take(&mut self, buffer: &mut Buffer, count: usize) {
+        buffer.consume(count);
+        if let Source::Length(left) = &mut self.source {
+            *left -= count as u64;
+            if *left == 0 {
+                self.source = Source::Done;
+            }
+        }
+    }
+
+    /// Reads the chunks that are there. What is malformed ends the body before the receiving side
+    /// could take it for whole.
+    fn decode(&mut self, buffer: &mut Buffer) -> Result<(), RelayError> {
+        let Source::Chunked(decoder) = &mut self.source else { return Ok(()) };
+        loop {
+            let (framing, piece) =
+                decoder.advance(buffer.filled()).map_err(|chunked::ChunkError(why)| RelayError::Malformed(why))?;
+            buffer.consume(framing);
+            match piece {
+                Piece::More => return Ok(()),
+                Piece::Data(count) => {
+                    let data = &buffer.filled()[..count];
+                    match self.encode {
+                        Encode::Chunked => chunked::encode(&mut self.out, data),
+                        Encode::Plain => self.out.extend_from_slice(data),
+                    }
+                    buffer.consume(count);
+                }
+                Piece::End => {
+                    let trailers = decoder.take_trailers();
+                    return self.end(&trailers);
+                }
+            }
+        }
+    }
+
+    /// The body is whole; says so to the receiving side.
+    fn end(&mut self, trailers: &[u8]) -> Result<(), RelayError> {
+        if self.encode == Encode::Chunked {
+            self.out.extend_from_slice(b"0\r\n");
+            if !trailers.is_empty() {
+                let mut fields = Fields::default();
+                fields.parse_trailers(trailers).map_err(|_| RelayError::Malformed("a trailer field is invalid"))?;
+                headers::write_trailers(&mut self.out, trailers, &fields);
+            }
+            self.out.extend_from_slice(b"\r\n");
+        }
+        self.source = Source::Done;
+        Ok(())
+    }
+}
+
+/// Writes once, the head and the content behind it together.
+fn write<W: AsyncWrite + Unpin>(
+    cx: &mut Context<'_>,
+    writer: &mut W,
+    first: &[u8],
+    second: &[u8],
+) -> Poll<Result<usize, RelayError>> {
+    let mut writer = Pin::new(writer);
+    let result = if first.is_empty() {
+        ready!(writer.as_mut().poll_write(cx, second))
+    } else if second.is_empty() {
+        ready!(writer.as_mut().poll_write(cx, first))
+    } else {
+        ready!(writer.as_mut().poll_write_vectored(cx, &[IoSlice::new(first), IoSlice::new(second)]))
+    };
+    Poll::Ready(match result {
+        Ok(0) | Err(_) => Err(RelayError::Sink),
+        Ok(count) => Ok(count),
+    })
+}

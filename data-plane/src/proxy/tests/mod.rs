@@ -1,0 +1,171 @@
+//! The proxy on real sockets: a worker of its own, a scripted upstream, a client that sees bytes.
+
+mod basics;
+mod bodies;
+mod connections;
+mod framing;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    table::{Entry, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
+    worker::{fleet::Swap, listener, stats::WorkerStats, thread},
+};
+
+/// Longer than anything takes that happens at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A worker that routes `a.test` to the given endpoints.
+pub(super) struct Proxy {
+    pub(super) address: SocketAddr,
+    pub(super) shutdown: CancellationToken,
+    // Tables come through here; a worker without it would go on with the one that it has.
+    _swaps: mpsc::Sender<Swap>,
+}
+
+impl Proxy {
+    pub(super) async fn start(endpoints: &[SocketAddr]) -> Self {
+        let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: PATIENCE };
+        Self::start_with(endpoints, timeouts).await
+    }
+
+    pub(super) async fn start_with(endpoints: &[SocketAddr], timeouts: Timeouts) -> Self {
+        let listener = listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap().remove(0);
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let (swaps, receiver) = mpsc::channel(1);
+        let stats = Arc::new(WorkerStats::default());
+        thread::spawn(0, listener, stats, receiver, shutdown.clone(), PATIENCE).unwrap();
+        let (held, holds) = oneshot::channel();
+        swaps.send(Swap { table: Arc::new(table(endpoints, timeouts)), held }).await.unwrap();
+        holds.await.unwrap();
+        Self { address, shutdown, _swaps: swaps }
+    }
+
+    pub(super) async fn connect(&self) -> Peer {
+        Peer::new(TcpStream::connect(self.address).await.unwrap())
+    }
+
+    /// Sends `request` on a connection of its own, and everything that comes until it ends.
+    pub(super) async fn ask(&self, request: &str) -> String {
+        let mut client = self.connect().await;
+        client.send(request).await;
+        client.rest().await
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+fn table(endpoints: &[SocketAddr], timeouts: Timeouts) -> RoutingTable {
+    let healthy =
+        endpoints.iter().zip(1..).map(|(&address, cumulative_weight)| WeightedEndpoint { address, cumulative_weight });
+    let service = Arc::new(Service { name: "a".into(), healthy: healthy.collect(), timeouts });
+    let hosts = vec![gateway_proto::host::HostPattern::parse("a.test").unwrap()].into();
+    let entry = Arc::new(Entry { service, hosts, endpoints: Box::default() });
+    let stamp = Stamp { cluster_id: "c".into(), version: Version { epoch: 1, sequence: 1 }, revision: 1 };
+    RoutingTable::default().amend(stamp, &[("a".into(), Some(entry))].into()).unwrap()
+}
+
+/// An upstream whose every byte the test decides.
+pub(super) struct Upstream {
+    listener: TcpListener,
+    pub(super) address: SocketAddr,
+}
+
+impl Upstream {
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        Self { listener, address }
+    }
+
+    pub(super) async fn accept(&self) -> Peer {
+        let (stream, _) = timeout(PATIENCE, self.listener.accept()).await.expect("the proxy connects").unwrap();
+        Peer::new(stream)
+    }
+
+    /// Answers every connection's first request with `answer`, and ends the connection.
+    pub(super) fn always(self, answer: &'static str) -> SocketAddr {
+        let address = self.address;
+        tokio::spawn(async move {
+            loop {
+                let mut peer = self.accept_forever().await;
+                tokio::spawn(async move {
+                    peer.head().await;
+                    peer.send(answer).await;
+                });
+            }
+        });
+        address
+    }
+
+    async fn accept_forever(&self) -> Peer {
+        Peer::new(self.listener.accept().await.unwrap().0)
+    }
+}
+
+/// One side of a connection.
+pub(super) struct Peer {
+    pub(super) stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Peer {
+    fn new(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
+        Self { stream, read: Vec::new() }
+    }
+
+    pub(super) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Reads a head, with its empty line.
+    pub(super) async fn head(&mut self) -> String {
+        self.until("\r\n\r\n").await
+    }
+
+    /// Reads up to and with `end`.
+    pub(super) async fn until(&mut self, end: &str) -> String {
+        loop {
+            if let Some(at) = self.read.windows(end.len()).position(|window| window == end.as_bytes()) {
+                let rest = self.read.split_off(at + end.len());
+                return String::from_utf8(std::mem::replace(&mut self.read, rest)).unwrap();
+            }
+            let so_far = String::from_utf8_lossy(&self.read).into_owned();
+            assert!(self.more().await > 0, "the connection ended before {end:?}: {so_far:?}");
+        }
+    }
+
+    /// Reads so many bytes.
+    pub(super) async fn exactly(&mut self, count: usize) -> Vec<u8> {
+        while self.read.len() < count {
+            assert!(self.more().await > 0, "the connection ended after {} of {count} bytes", self.read.len());
+        }
+        let rest = self.read.split_off(count);
+        std::mem::replace(&mut self.read, rest)
+    }
+
+    /// Reads until the connection ends, in whatever way.
+    pub(super) async fn rest(&mut self) -> String {
+        while self.more().await > 0 {}
+        String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
+    }
+
+    async fn more(&mut self) -> usize {
+        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.read));
+        read.await.expect("the other side goes on").unwrap_or(0)
+    }
+}

@@ -1,0 +1,63 @@
+//! After an upgrade that both sides agreed on: bytes in both directions, until both have ended.
+
+use std::{future::poll_fn, mem, pin::Pin, task::Poll, time::Duration};
+
+use tokio::io::AsyncWrite;
+
+use super::{
+    exchange::{Exchange, Stage},
+    forward::Answer,
+    headers,
+    relay::{Encode, Relay},
+};
+use crate::{error::ProxyError, http1::framing::Framing};
+
+/// How long a tunnel may be silent in both directions.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// Passes the agreement on, then everything.
+pub(crate) async fn run(answer: Answer, exchange: &mut Exchange<'_>) -> Result<(), ProxyError> {
+    let Answer { mut connection, head, head_len, .. } = answer;
+    exchange.persistent = false;
+    exchange.status = Some(head.status);
+    exchange.begun = true;
+    let mut out = mem::take(&mut exchange.buffers.out);
+    headers::write_switch(&mut out, &exchange.buffers.upstream.filled()[..head_len], &head, &exchange.id);
+    exchange.buffers.upstream.consume(head_len);
+    let mut down = Relay::new(Framing::UntilClose, Encode::Plain, out);
+    let mut up = Relay::new(Framing::UntilClose, Encode::Plain, Vec::new());
+
+    let (mut reader, mut writer) = connection.stream.split();
+    let Exchange { client, buffers, watch, stage, .. } = exchange;
+    *stage = Stage::Body;
+    watch.arm(IDLE);
+    let (mut up_ended, mut down_ended) = (false, false);
+    let mut seen = 0;
+    poll_fn(|cx| {
+        if !up_ended {
+            match up.poll(cx, &mut buffers.client, &mut client.reader, &mut writer) {
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                // The client has said its last; the endpoint may still have something to say.
+                Poll::Ready(Ok(())) => up_ended = Pin::new(&mut writer).poll_shutdown(cx).is_ready(),
+                Poll::Pending => {}
+            }
+        }
+        if !down_ended {
+            match down.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer) {
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => down_ended = Pin::new(&mut client.writer).poll_shutdown(cx).is_ready(),
+                Poll::Pending => {}
+            }
+        }
+        if up_ended && down_ended {
+            return Poll::Ready(());
+        }
+        if up.written + down.written > seen {
+            seen = up.written + down.written;
+            watch.arm(IDLE);
+        }
+        Poll::Pending
+    })
+    .await;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! Memory for bytes on their way, used again and again.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// What a buffer holds at first: most heads and many bodies.
+pub(crate) const SMALL: usize = 16 * 1024;
+/// What a buffer holds while a large body goes through: more than this costs the processor's cache
+/// more than it saves in system calls.
+pub(crate) const LARGE: usize = 128 * 1024;
+
+/// Bytes that were read and not yet used.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    /// What is in it.
+    pub(crate) fn filled(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// How much it can hold.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// The first `count` bytes are used.
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+    }
+
+    /// Makes it able to hold `size` bytes in all.
+    pub(crate) fn reserve(&mut self, size: usize) {
+        if self.bytes.len() < size {
+            self.bytes.resize(size, 0);
+        }
+    }
+
+    /// Makes room behind what is in it, up to `limit` bytes in all.
+    pub(crate) fn make_room(&mut self, limit: usize) {
+        if self.end == self.bytes.len() && self.start == 0 && !self.is_empty() {
+            self.reserve((self.bytes.len() * 2).min(limit.max(self.bytes.len())));
+        }
+    }
+
+    /// Gives back what is more than [`SMALL`].
+    fn shrink(&mut self) {
+        self.clear();
+        self.bytes.truncate(SMALL);
+        self.bytes.shrink_to_fit();
+    }
+
+    /// Reads once; 0 means that the other side has ended. There must be room.
+    pub(crate) fn poll_read<R: AsyncRead + Unpin>(
+        &mut self,
+        reader: &mut R,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.reserve(SMALL);
+        if self.start > 0 && self.end == self.bytes.len() {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let mut room = ReadBuf::new(&mut self.bytes[self.end..]);
+        debug_assert!(room.remaining() > 0, "a full buffer cannot be read into");
+        match Pin::new(reader).poll_read(cx, &mut room) {
+            Poll::Ready(Ok(())) => {
+                let count = room.filled().len();
+                self.end += count;
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(err)) => Poll::Ready(Err(err)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// What one busy connection needs; an idle one has none.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// From the client.
+    pub client: Buffer,
+    /// From the upstream.
+    pub upstream: Buffer,
+    /// On the way to either.
+    pub out: Vec<u8>,
+}
+
+impl Scratch {
+    /// Fit for the next connection.
+    pub(crate) fn recycle(&mut self) {
+        self.client.shrink();
+        self.upstream.shrink();
+        self.out.clear();
+        self.out.shrink_to(SMALL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, io};
+
+    use super::{Buffer, SMALL};
+
+    impl Buffer {
+        async fn read(&mut self, source: &mut &[u8]) -> io::Result<usize> {
+            poll_fn(|cx| self.poll_read(source, cx)).await
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_come_out_as_they_went_in() {
+        let mut buffer = Buffer::default();
+        let mut source = &b"hello, world"[..];
+        assert_eq!(buffer.read(&mut source).await.unwrap(), 12);
+        buffer.consume(7);
+        assert_eq!(buffer.filled(), b"world");
+        assert_eq!(buffer.read(&mut source).await.unwrap(), 0);
+        buffer.consume(99);
+        assert!(buffer.is_empty());
+    }
+
+    #[tokio::test]
+    async fn room_is_made_by_moving_what_is_left_to_the_front() {
+        let mut buffer = Buffer::default();
+        let bytes: Vec<u8> = (0..SMALL + 10).map(|at| (at % 251) as u8).collect();
+        let mut source = &bytes[..];
+        assert_eq!(buffer.read(&mut source).await.unwrap(), SMALL);
+        buffer.consume(100);
+        assert_eq!(buffer.read(&mut source).await.unwrap(), 10);
+        assert_eq!(buffer.filled(), &bytes[100..]);
+    }
+}
