@@ -1,3 +1,26 @@
-//! The control plane.
+//! The control plane: keeps the registry of services, finds out which endpoints are healthy, and
+//! tells every data plane what to serve.
+//!
+//! The way of a change: `grpc::registry` takes the command in, `registry` validates it, `store`
+//! makes it durable, `health` probes its endpoints, `snapshot` publishes both, and
+//! `grpc::discovery` streams them to the data planes. `app` puts these parts together.
+
+pub mod config;
+pub mod error;
+pub mod grpc;
+pub mod health;
+pub mod observed;
 pub mod registry;
+pub mod snapshot;
 pub mod store;
+
+mod app;
+mod http;
+mod listener;
+mod metrics;
+mod store_health;
+
+pub use self::{
+    app::{Listeners, run},
+    config::Config,
+};

@@ -3,11 +3,19 @@
 //! Values are made by `validate` from what clients send and by the store's codec from what was
 //! validated before; every default is filled in.
 
-use std::{fmt, net::SocketAddr, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{
+    borrow::Borrow,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    sync::Arc,
+    time::Duration,
+};
 
-use gateway_proto::host::HostPattern;
-use imbl::OrdMap;
+use gateway_proto::host::{Authority, HostError, HostPattern};
 use jiff::Timestamp;
+
+pub use super::desired::Desired;
 
 /// A durable state of the store: grows by one with each commit, and compares across restarts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,19 +62,16 @@ impl ServiceName {
     }
 }
 
+impl Borrow<str> for ServiceName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for ServiceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// Every service at one revision; a copy costs nothing, and comparing two skips what they share.
-#[derive(Debug, Clone, Default)]
-pub struct Desired {
-    /// The revision of the last commit.
-    pub revision: Revision,
-    /// By name.
-    pub services: OrdMap<ServiceName, Arc<Service>>,
 }
 
 /// A named group of endpoints and the hosts whose requests they serve.
@@ -96,6 +101,34 @@ pub struct Service {
     pub updated_at: Timestamp,
 }
 
+impl Service {
+    /// Whether both ask for the same, whenever they were committed.
+    #[must_use]
+    pub fn asks_the_same_as(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            title,
+            tags,
+            hosts,
+            endpoints,
+            load_balancing,
+            health_check,
+            timeouts,
+            revision: _,
+            created_at: _,
+            updated_at: _,
+        } = self;
+        *name == other.name
+            && *title == other.title
+            && *tags == other.tags
+            && *hosts == other.hosts
+            && *endpoints == other.endpoints
+            && *load_balancing == other.load_balancing
+            && *health_check == other.health_check
+            && *timeouts == other.timeouts
+    }
+}
+
 /// One upstream server as registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -118,6 +151,60 @@ pub enum EndpointAddress {
         port: u16,
     },
 }
+
+impl EndpointAddress {
+    /// Reads HOST:PORT: an IPv4 address, an IPv6 address in brackets or a host name, and a port
+    /// from 1 to 65535.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence to follow the field's name.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        if text.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        let authority = Authority::parse(text).map_err(AddressError::Host)?;
+        let port = authority.port.filter(|port| *port != 0).ok_or(AddressError::Port)?;
+        let host = authority.host;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
+        if let Ok(ip) = bare.parse::<IpAddr>() {
+            return Ok(Self::Socket(SocketAddr::new(ip, port)));
+        }
+        // No top-level domain is a number: this was meant as an IPv4 address (WHATWG URL section
+        // 3.5), and resolvers disagree about what "127.1" or "010.0.0.1" is.
+        if host.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit())) {
+            return Err(AddressError::Ipv4);
+        }
+        Ok(Self::Name { host: host.as_ref().into(), port })
+    }
+}
+
+/// Why a text is not the address of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressError {
+    /// There is nothing.
+    Empty,
+    /// The host is none.
+    Host(HostError),
+    /// There is no port, or it is 0.
+    Port,
+    /// Digits and dots that are no IPv4 address.
+    Ipv4,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty; give HOST:PORT, such as \"10.0.0.7:8080\""),
+            Self::Host(err) => write!(f, "{err}; give HOST:PORT, an IPv6 address in brackets"),
+            Self::Port => f.write_str("has no port from 1 to 65535; give HOST:PORT, such as \"10.0.0.7:8080\""),
+            Self::Ipv4 => {
+                f.write_str("is no IPv4 address; write four numbers from 0 to 255, such as \"10.0.0.7:8080\"")
+            }
+        }
+    }
+}
+
+impl std::error::Error for AddressError {}
 
 impl fmt::Display for EndpointAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

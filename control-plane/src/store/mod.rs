@@ -1,23 +1,59 @@
 //! Where the registry is kept: an atomic, durable, revisioned set of services, after etcd's model.
 
+mod codec;
+mod error;
+mod history;
+mod image;
+pub mod memory;
+pub mod sled;
+mod state;
+mod stored;
+#[cfg(test)]
+mod suite;
+mod writer;
+
 use std::{net::SocketAddr, sync::Arc};
 
-use tokio::sync::oneshot;
+use jiff::Timestamp;
+use rand::Rng;
+use tokio::sync::{oneshot, watch};
 
+pub use self::{
+    error::StoreError,
+    history::{Change, Changes, WatchError},
+};
 use crate::registry::model::{Desired, EndpointAddress, Revision, Service, ServiceName};
+
+/// Batches that may wait for the writer; one more is answered with [`StoreError::Busy`].
+pub const QUEUE: usize = 1024;
 
 /// A store. There is one writer at a time; `commit` may be called from many tasks.
 pub trait Store: Send + Sync + 'static {
-    /// Everything that was acknowledged, as of now.
+    /// Everything that is durable, as of now.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
     fn load(&self) -> Result<Loaded, StoreError>;
     /// Queues a batch. The answer comes only after it is durable; batches that wait together share
-    /// one flush, and are answered in the order of their revisions.
+    /// one flush, and are answered in the order of their revisions. Whoever sees an answer sees it
+    /// in [`Self::desired`] and [`Self::watch`] too. A dropped receiver changes nothing.
     fn commit(&self, batch: Batch) -> oneshot::Receiver<Result<Revision, StoreError>>;
+    /// Queues what is known of these endpoints, in place of what was known. It is written soon, by
+    /// the same writer, and consumes no revision. No addresses means that nothing is known; an
+    /// endpoint that is not registered is passed over. What is known goes with its endpoint.
+    fn record_health(&self, records: Vec<HealthRecord>);
+    /// The latest durable state; it changes in the order of revisions, and may skip some.
+    fn desired(&self) -> watch::Receiver<Desired>;
+    /// The durable changes after a revision, one by one.
+    ///
+    /// # Errors
+    /// The history that is kept begins later, or the revision is still to come.
+    fn watch(&self, after: Revision) -> Result<Changes, WatchError>;
     /// Bytes on disk; 0 where nothing is on disk.
     fn size(&self) -> u64;
 }
 
-/// What a store holds when it is opened.
+/// What a store holds.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The identity that the store was born with.
@@ -31,10 +67,34 @@ pub struct Loaded {
 /// What is committed as one: all of it or nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    /// Services to write, each under its name.
-    pub puts: Vec<Arc<Service>>,
-    /// Services to delete.
+    /// The revision that the store must be at; `None` means any.
+    pub base: Option<Revision>,
+    /// What must hold of single services.
+    pub preconditions: Vec<Precondition>,
+    /// Services to delete; one that is not there is passed over.
     pub deletes: Vec<ServiceName>,
+    /// Services to write after the deletes, each under its name. The store sets their revision.
+    pub puts: Vec<Arc<Service>>,
+    /// When it was asked for.
+    pub at: Timestamp,
+}
+
+/// What must hold of a service for a batch to be committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Precondition {
+    /// The service's name.
+    pub service: ServiceName,
+    /// What must hold.
+    pub expect: Expect,
+}
+
+/// What may be expected of a service; no precondition means anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// There is none of that name.
+    Absent,
+    /// It was changed last by this revision.
+    At(Revision),
 }
 
 /// The addresses of one endpoint, and whether each was healthy when it was last known.
@@ -48,6 +108,8 @@ pub struct HealthRecord {
     pub addresses: Vec<(SocketAddr, bool)>,
 }
 
-/// Why a store failed. The registry is unchanged by a batch that failed.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StoreError {}
+/// An identity for a store that is about to be born: 128 random bits in hexadecimal.
+#[must_use]
+pub fn new_cluster_id(rng: &mut impl Rng) -> String {
+    format!("{:016x}{:016x}", rng.next_u64(), rng.next_u64())
+}

@@ -1,0 +1,224 @@
+//! How the parts of a control plane are put together, started and ended; nothing else happens here.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener as StdListener},
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use gateway_proto::{
+    DESCRIPTORS, admin::v1::admin_service_server::SERVICE_NAME as ADMIN,
+    discovery::v1::discovery_service_server::SERVICE_NAME as DISCOVERY,
+    process::{Failure, cannot_listen},
+    registry::v1::registry_service_server::SERVICE_NAME as REGISTRY,
+};
+use jiff::Timestamp;
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+    task::{JoinSet, spawn_blocking},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::{
+    config::Config,
+    grpc::{admin::Admin, discovery::Discovery, registry::RegistryRpc},
+    health::{Monitor, Settings, SystemResolver, monitor::ProbeCounts},
+    http::{self, Http},
+    listener::accept_speaking,
+    observed::Observed,
+    registry::Registry,
+    snapshot::{nodes::Nodes, publisher::Publisher},
+    store::{Loaded, Store, StoreError, new_cluster_id, sled::SledStore},
+    store_health::ToldStore,
+};
+
+/// Time between two lookups of a host name.
+const RESOLVE_EVERY: Duration = Duration::from_secs(5);
+/// How soon a dead peer is noticed: a ping after this time, and as long again for its answer.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// Every socket the control plane listens on.
+#[derive(Debug)]
+pub struct Listeners {
+    grpc: StdListener,
+    http: StdListener,
+    /// Where data planes and operators connect.
+    pub grpc_address: SocketAddr,
+    /// Where operators' machines ask how it is.
+    pub http_address: SocketAddr,
+}
+
+impl Listeners {
+    /// Binds them all.
+    ///
+    /// # Errors
+    /// A failure that names the flag whose address cannot be listened on.
+    pub fn bind(config: &Config) -> Result<Self, Failure> {
+        let (grpc, grpc_address) = bind("--listen", config.listen)?;
+        let (http, http_address) = bind("--http-listen", config.http_listen)?;
+        Ok(Self { grpc, http, grpc_address, http_address })
+    }
+}
+
+fn bind(flag: &str, address: SocketAddr) -> Result<(StdListener, SocketAddr), Failure> {
+    let bound = || {
+        let listener = StdListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound().map_err(|err: io::Error| cannot_listen(flag, address, &err))
+}
+
+/// Runs a control plane until `shutdown`, then drains it. `ready` is told once the store is loaded
+/// and published.
+///
+/// # Errors
+/// A failure that names what is in the way.
+pub async fn run(
+    config: Config,
+    listeners: Listeners,
+    ready: oneshot::Sender<()>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Failure> {
+    let Config { listen: _, http_listen: _, data_dir, drain_timeout, log: _ } = config;
+    let Listeners { grpc, http, grpc_address, http_address } = listeners;
+    let grpc = TcpListener::from_std(grpc).map_err(|err| cannot_listen("--listen", grpc_address, &err))?;
+    let http = TcpListener::from_std(http).map_err(|err| cannot_listen("--http-listen", http_address, &err))?;
+    let mut shutdown = pin!(shutdown);
+
+    // Requests end at `stop`; what they need, and the answer to how it is, at the end of the drain.
+    let (stop, end) = (CancellationToken::new(), CancellationToken::new());
+    let _end = end.clone().drop_guard();
+    let (observed, is_observed) = watch::channel(None);
+    tokio::spawn(http::serve(Http { observed: is_observed, draining: stop.clone() }, http, end.clone()));
+
+    let (store, loaded) = tokio::select! {
+        opened = open(data_dir) => opened?,
+        () = &mut shutdown => return Ok(()),
+    };
+    let mut parts = JoinSet::new();
+    let control = start(&store, loaded, &mut parts, &end);
+    observed.send_replace(Some(control.clone()));
+
+    let reporter = HealthReporter::new();
+    report(&reporter, ServingStatus::Serving).await;
+    let registry = Registry::open(Arc::clone(&store), Arc::new(Timestamp::now)).map_err(|err| store_failure(&err))?;
+    let server = serve(grpc, registry, control, &reporter, &stop)?;
+    let mut server = tokio::spawn(server);
+    // Nobody may be interested.
+    let _ = ready.send(());
+
+    let outcome = tokio::select! {
+        () = &mut shutdown => Ok(()),
+        ended = &mut server => Err(Failure::Failed(format!("the gRPC server ended: {ended:?}"))),
+        Some(ended) = parts.join_next() => Err(Failure::Failed(format!("a part of the control plane ended: {ended:?}"))),
+    };
+    tracing::info!("draining");
+    report(&reporter, ServingStatus::NotServing).await;
+    stop.cancel();
+    if outcome.is_ok() && tokio::time::timeout(drain_timeout, &mut server).await.is_err() {
+        tracing::warn!("requests in flight were cut off at the end of --drain-timeout");
+    }
+    server.abort();
+    end.cancel();
+    while parts.join_next().await.is_some() {}
+    drop((observed, reporter));
+    // The store writes what waits as its last handle goes, which may take a flush.
+    let _ = spawn_blocking(move || drop(store)).await;
+    outcome
+}
+
+async fn open(data_dir: PathBuf) -> Result<(Arc<dyn Store>, Loaded), Failure> {
+    let newborn_id = new_cluster_id(&mut rand::rng());
+    let opened = spawn_blocking(move || {
+        let store = SledStore::open(data_dir, &newborn_id)?;
+        let loaded = store.load()?;
+        Ok((Arc::new(store) as Arc<dyn Store>, loaded))
+    });
+    let broken = |err| Failure::Failed(format!("--data-dir: opening the store failed: {err}"));
+    opened.await.map_err(broken)?.map_err(|err| store_failure(&err))
+}
+
+fn store_failure(err: &StoreError) -> Failure {
+    Failure::Failed(format!("--data-dir: {err}"))
+}
+
+/// Starts what follows the store: first health, then what is published from both.
+fn start(
+    store: &Arc<dyn Store>,
+    loaded: Loaded,
+    parts: &mut JoinSet<()>,
+    end: &CancellationToken,
+) -> Observed {
+    let Loaded { cluster_id, desired, health } = loaded;
+    let probes = Arc::<ProbeCounts>::default();
+    let recorder = Arc::clone(store);
+    let settings = Settings {
+        resolver: Arc::new(SystemResolver),
+        resolve_every: RESOLVE_EVERY,
+        max_probes: max_probes(),
+        seed: rand::random(),
+        now: Timestamp::now,
+        counts: Arc::clone(&probes),
+        record: Box::new(move |records| recorder.record_health(records)),
+    };
+    let (monitor, health) = Monitor::new(store.desired(), health, settings);
+    let (publisher, published) = Publisher::new(cluster_id.into(), rand::random(), store.desired(), health.clone());
+    parts.spawn(monitor.run(end.clone()));
+    parts.spawn(publisher.run(end.clone()));
+    Observed {
+        started_at: Timestamp::now(),
+        loaded_revision: desired.revision,
+        desired: store.desired(),
+        health,
+        published,
+        nodes: Nodes::new(Timestamp::now),
+        probes,
+        store: Arc::clone(store),
+    }
+}
+
+/// The gRPC server, which ends when `stop` has come and every request has ended.
+fn serve(
+    listener: TcpListener,
+    registry: Registry,
+    observed: Observed,
+    reporter: &HealthReporter,
+    stop: &CancellationToken,
+) -> Result<impl Future<Output = Result<(), tonic::transport::Error>> + use<>, Failure> {
+    let reflection = || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    let broken = |err| Failure::Failed(format!("the gRPC descriptors are broken: {err}"));
+    let discovery = Discovery::server(observed.published.clone(), Arc::clone(&observed.nodes), stop.clone());
+    let health = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
+    let router = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .add_service(discovery)
+        .add_service(RegistryRpc::server(registry, observed.health.clone(), stop.clone()))
+        .add_service(Admin::server(observed, stop.clone()))
+        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
+        .add_service(reflection().build_v1().map_err(broken)?)
+        .add_service(reflection().build_v1alpha().map_err(broken)?);
+    Ok(router.serve_with_incoming_shutdown(accept_speaking(listener, stop.clone()), stop.clone().cancelled_owned()))
+}
+
+async fn report(reporter: &HealthReporter, status: ServingStatus) {
+    for service in ["", REGISTRY, DISCOVERY, ADMIN] {
+        reporter.set_service_status(service, status).await;
+    }
+}
+
+/// Probes that may run at once: so many that slow endpoints hinder no other, and never more than
+/// leaves half of the files that this process may open to everything else.
+fn max_probes() -> usize {
+    const ENOUGH: u64 = 4096;
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from((files / 2).clamp(1, ENOUGH)).unwrap_or(1)
+}

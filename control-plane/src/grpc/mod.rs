@@ -1,0 +1,60 @@
+//! The control plane's gRPC services: the edge where wire types become our own and back.
+
+pub mod admin;
+pub mod convert;
+pub mod discovery;
+pub mod registry;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::collections::HashMap;
+
+use gateway_proto::{
+    code::{DOMAIN, Reason},
+    registry::v1 as pb,
+};
+use jiff::Timestamp;
+use tonic::Status;
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::health::{EndpointHealth, EndpointKey, Health};
+
+/// The status of a refusal that concerns no single field.
+pub(crate) fn refuse(reason: Reason, message: impl Into<String>) -> Status {
+    let details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, HashMap::new());
+    Status::with_error_details(reason.grpc(), message, details)
+}
+
+/// The status of a request with a field that is wrong.
+pub(crate) fn invalid(field: &str, description: &str) -> Status {
+    let mut details = ErrorDetails::with_error_info(Reason::Invalid.as_str(), DOMAIN, HashMap::new());
+    details.add_bad_request_violation(field, description);
+    Status::with_error_details(Reason::Invalid.grpc(), format!("{field} {description}"), details)
+}
+
+/// A time as it is sent.
+pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+}
+
+/// What is known of an address as it is sent.
+pub(crate) fn endpoint_status(key: &EndpointKey, health: &EndpointHealth) -> pb::EndpointStatus {
+    let EndpointKey { service, endpoint, address } = key;
+    let EndpointHealth { weight, health, reason, since, last_probe } = health;
+    let health = match health {
+        Health::Pending => pb::Health::Pending,
+        Health::Healthy => pb::Health::Healthy,
+        Health::Unhealthy => pb::Health::Unhealthy,
+    };
+    pb::EndpointStatus {
+        service: service.to_string(),
+        endpoint: endpoint.to_string(),
+        address: address.map(|address| address.to_string()).unwrap_or_default(),
+        weight: *weight,
+        health: health.into(),
+        reason: reason.clone(),
+        since: Some(timestamp(*since)),
+        last_probe: last_probe.get().map(timestamp),
+    }
+}

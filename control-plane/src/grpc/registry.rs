@@ -1,0 +1,166 @@
+//! The registry's gRPC service.
+
+use std::pin::Pin;
+
+use futures_util::Stream;
+use gateway_proto::registry::v1::{
+    self as pb,
+    registry_service_server::{RegistryService, RegistryServiceServer},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::{
+    convert::{self, service_change, status},
+    watch::Watcher,
+};
+use crate::{
+    health::HealthView,
+    registry::{
+        Registry,
+        apply::Outcome,
+        list::Page,
+        model::Revision,
+        validate::{self, MAX_APPLY_BYTES},
+    },
+};
+
+/// Bytes of a request at the most. It is more than a valid one takes, so that one that is somewhat
+/// too large is refused by `validate`, with a sentence.
+const MAX_REQUEST: usize = 4 * MAX_APPLY_BYTES;
+
+/// The registry as operators see it.
+#[derive(Debug)]
+pub struct RegistryRpc {
+    registry: Registry,
+    health: watch::Receiver<HealthView>,
+    stop: CancellationToken,
+}
+
+impl RegistryRpc {
+    /// The service, whose watches end when `stop` comes.
+    pub fn server(
+        registry: Registry,
+        health: watch::Receiver<HealthView>,
+        stop: CancellationToken,
+    ) -> RegistryServiceServer<Self> {
+        RegistryServiceServer::new(Self { registry, health, stop }).max_decoding_message_size(MAX_REQUEST)
+    }
+}
+
+#[tonic::async_trait]
+impl RegistryService for RegistryRpc {
+    async fn create_service(
+        &self,
+        request: Request<pb::CreateServiceRequest>,
+    ) -> Result<Response<pb::CreateServiceResponse>, Status> {
+        let pb::CreateServiceRequest { service } = request.into_inner();
+        let draft = validate::service(service).map_err(|err| status(&err))?;
+        let created = self.registry.create(draft).await.map_err(|err| status(&err))?;
+        Ok(Response::new(pb::CreateServiceResponse { service: Some(convert::service(&created.service)) }))
+    }
+
+    async fn get_service(
+        &self,
+        request: Request<pb::GetServiceRequest>,
+    ) -> Result<Response<pb::GetServiceResponse>, Status> {
+        let pb::GetServiceRequest { name } = request.into_inner();
+        let name = validate::name(&name).map_err(|err| status(&err))?;
+        let service = self.registry.get(&name).map_err(|err| status(&err))?;
+        Ok(Response::new(pb::GetServiceResponse { service: Some(convert::service(&service)) }))
+    }
+
+    async fn list_services(
+        &self,
+        request: Request<pb::ListServicesRequest>,
+    ) -> Result<Response<pb::ListServicesResponse>, Status> {
+        let query = validate::query(request.into_inner()).map_err(|err| status(&err))?;
+        let Page { services, next_page_token, revision } = self.registry.list(&query);
+        let services = services.iter().map(|service| convert::service(service)).collect();
+        Ok(Response::new(pb::ListServicesResponse { services, next_page_token, revision: revision.0 }))
+    }
+
+    async fn update_service(
+        &self,
+        request: Request<pb::UpdateServiceRequest>,
+    ) -> Result<Response<pb::UpdateServiceResponse>, Status> {
+        let pb::UpdateServiceRequest { service, expected_revision } = request.into_inner();
+        let draft = validate::service(service).map_err(|err| status(&err))?;
+        let updated = self.registry.update(draft, expected_revision.map(Revision)).await;
+        let (service, change) = sent(&updated.map_err(|err| status(&err))?);
+        Ok(Response::new(pb::UpdateServiceResponse { service, change }))
+    }
+
+    async fn delete_service(
+        &self,
+        request: Request<pb::DeleteServiceRequest>,
+    ) -> Result<Response<pb::DeleteServiceResponse>, Status> {
+        let pb::DeleteServiceRequest { name, expected_revision } = request.into_inner();
+        let name = validate::name(&name).map_err(|err| status(&err))?;
+        let deleted = self.registry.delete(name, expected_revision.map(Revision)).await;
+        let Revision(revision) = deleted.map_err(|err| status(&err))?;
+        Ok(Response::new(pb::DeleteServiceResponse { revision }))
+    }
+
+    async fn register_service(
+        &self,
+        request: Request<pb::RegisterServiceRequest>,
+    ) -> Result<Response<pb::RegisterServiceResponse>, Status> {
+        let pb::RegisterServiceRequest { service } = request.into_inner();
+        let draft = validate::service(service).map_err(|err| status(&err))?;
+        let registered = self.registry.register(draft).await.map_err(|err| status(&err))?;
+        let (service, change) = sent(&registered);
+        Ok(Response::new(pb::RegisterServiceResponse { service, change }))
+    }
+
+    async fn add_endpoints(
+        &self,
+        request: Request<pb::AddEndpointsRequest>,
+    ) -> Result<Response<pb::AddEndpointsResponse>, Status> {
+        let pb::AddEndpointsRequest { name, endpoints } = request.into_inner();
+        let (name, more) = validate::added_endpoints(&name, &endpoints).map_err(|err| status(&err))?;
+        let added = self.registry.add_endpoints(name, more).await.map_err(|err| status(&err))?;
+        let (service, change) = sent(&added);
+        Ok(Response::new(pb::AddEndpointsResponse { service, change }))
+    }
+
+    async fn remove_endpoints(
+        &self,
+        request: Request<pb::RemoveEndpointsRequest>,
+    ) -> Result<Response<pb::RemoveEndpointsResponse>, Status> {
+        let pb::RemoveEndpointsRequest { name, addresses } = request.into_inner();
+        let (name, gone) = validate::removed_endpoints(&name, &addresses).map_err(|err| status(&err))?;
+        let removed = self.registry.remove_endpoints(name, gone).await.map_err(|err| status(&err))?;
+        Ok(Response::new(pb::RemoveEndpointsResponse { service: Some(convert::service(&removed.service)) }))
+    }
+
+    async fn apply(&self, request: Request<pb::ApplyRequest>) -> Result<Response<pb::ApplyResponse>, Status> {
+        let pb::ApplyRequest { services, dry_run } = request.into_inner();
+        let drafts = validate::services(services).map_err(|err| status(&err))?;
+        let applied = if dry_run { self.registry.preview(drafts) } else { self.registry.apply(drafts).await };
+        let applied = applied.map_err(|err| status(&err))?;
+        let changes = applied.outcomes.iter().map(service_change).collect();
+        Ok(Response::new(pb::ApplyResponse { changes, revision: applied.revision.0 }))
+    }
+
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;
+
+    async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let pb::WatchRequest { include_current, after_revision } = request.into_inner();
+        let (registry, health, stop) = (self.registry.clone(), self.health.clone(), self.stop.clone());
+        let watcher = if include_current {
+            Watcher::from_current(registry, health, stop)
+        } else {
+            Watcher::after(registry, health, stop, after_revision.map(Revision))
+        };
+        Ok(Response::new(Box::pin(watcher.map_err(|err| status(&err))?.into_stream())))
+    }
+}
+
+fn sent(outcome: &Outcome) -> (Option<pb::Service>, i32) {
+    (Some(convert::service(&outcome.service)), convert::change(outcome.change).into())
+}
+
+#[cfg(test)]
+mod tests;

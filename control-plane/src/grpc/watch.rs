@@ -1,0 +1,204 @@
+//! One client's watch: the registry's changes and the endpoints' transitions, merged.
+//!
+//! A watch runs as fast as its client reads, and keeps no more than one commit and two copies of
+//! the view of health; a client that falls behind the store's history is told so.
+
+use std::{collections::VecDeque, ops::Bound, sync::Arc};
+
+use futures_util::{Stream, stream};
+use gateway_proto::registry::v1::{self as pb, watch_response::Event as WireEvent};
+use imbl::ordmap::DiffItem;
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::{convert, endpoint_status, timestamp};
+use crate::{
+    error::RegistryError,
+    health::{EndpointHealth, EndpointKey, HealthView},
+    registry::{
+        Registry,
+        model::{Desired, Revision, Service, ServiceName},
+    },
+    store::{Change, Changes},
+};
+
+/// Parts of the current state that are prepared at once.
+const CHUNK: usize = 256;
+
+/// A watch between two events.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    registry: Registry,
+    changes: Changes,
+    health: watch::Receiver<HealthView>,
+    stop: CancellationToken,
+    /// The revision of the last event.
+    revision: Revision,
+    /// The view of health that was told.
+    told: HealthView,
+    /// What is still to be told of the state at the beginning.
+    current: Option<Current>,
+    ready: VecDeque<Event>,
+}
+
+/// How far the telling of the current state has come.
+#[derive(Debug)]
+enum Current {
+    Services(Desired, Option<ServiceName>),
+    Health(Option<EndpointKey>),
+}
+
+#[derive(Debug)]
+enum Event {
+    Upserted(Arc<Service>),
+    Deleted(ServiceName, Timestamp),
+    Health(EndpointKey, Arc<EndpointHealth>),
+    Synced,
+    /// What follows is of this revision.
+    Revision(Revision),
+}
+
+impl Watcher {
+    /// A watch that tells the current state first.
+    pub(super) fn from_current(
+        registry: Registry,
+        mut health: watch::Receiver<HealthView>,
+        stop: CancellationToken,
+    ) -> Result<Self, RegistryError> {
+        let desired = registry.desired().borrow().clone();
+        let told = health.borrow_and_update().clone();
+        let (changes, revision) = (registry.watch(desired.revision)?, desired.revision);
+        let current = Some(Current::Services(desired, None));
+        Ok(Self { registry, changes, health, stop, revision, told, current, ready: VecDeque::new() })
+    }
+
+    /// A watch that tells what follows a revision, or what follows now.
+    pub(super) fn after(
+        registry: Registry,
+        mut health: watch::Receiver<HealthView>,
+        stop: CancellationToken,
+        revision: Option<Revision>,
+    ) -> Result<Self, RegistryError> {
+        let told = health.borrow_and_update().clone();
+        let revision = revision.unwrap_or_else(|| registry.desired().borrow().revision);
+        let changes = registry.watch(revision)?;
+        Ok(Self { registry, changes, health, stop, revision, told, current: None, ready: VecDeque::new() })
+    }
+
+    /// The events. They end without an error when the control plane stops.
+    pub(super) fn into_stream(self) -> impl Stream<Item = Result<pb::WatchResponse, Status>> + Send {
+        stream::unfold(Some(self), |watcher| async {
+            let mut watcher = watcher?;
+            match watcher.next().await {
+                Some(Ok(event)) => Some((Ok(event), Some(watcher))),
+                Some(Err(err)) => Some((Err(convert::status(&err)), None)),
+                None => None,
+            }
+        })
+    }
+
+    async fn next(&mut self) -> Option<Result<pb::WatchResponse, RegistryError>> {
+        loop {
+            if self.stop.is_cancelled() {
+                return None;
+            }
+            while let Some(event) = self.ready.pop_front() {
+                if let Some(response) = self.respond(event) {
+                    return Some(Ok(response));
+                }
+            }
+            if let Some(current) = self.current.take() {
+                self.tell_current(current);
+                continue;
+            }
+            tokio::select! {
+                // A service is told before its endpoints.
+                biased;
+                () = self.stop.cancelled() => return None,
+                change = self.changes.next() => match change {
+                    Ok(change) => self.tell_change(&change),
+                    Err(err) => return Some(Err(err.into())),
+                },
+                changed = self.health.changed() => match changed {
+                    Ok(()) => self.tell_health(),
+                    // The monitor has ended, for the control plane is stopping.
+                    Err(_) => return None,
+                },
+            }
+        }
+    }
+
+    fn tell_current(&mut self, current: Current) {
+        self.current = match current {
+            Current::Services(desired, last) => {
+                let start = last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+                let rest = desired.services.range::<_, ServiceName>((start, Bound::Unbounded)).take(CHUNK);
+                self.ready.extend(rest.map(|(_, service)| Event::Upserted(Arc::clone(service))));
+                let last = match self.ready.back() {
+                    Some(Event::Upserted(service)) => Some(service.name.clone()),
+                    _ => None,
+                };
+                Some(if last.is_some() { Current::Services(desired, last) } else { Current::Health(None) })
+            }
+            Current::Health(last) => {
+                let start = last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+                let rest = self.told.range::<_, EndpointKey>((start, Bound::Unbounded)).take(CHUNK);
+                self.ready.extend(rest.map(|(key, health)| Event::Health(key.clone(), Arc::clone(health))));
+                let last = match self.ready.back() {
+                    Some(Event::Health(key, _)) => Some(key.clone()),
+                    _ => None,
+                };
+                if last.is_none() {
+                    self.ready.push_back(Event::Synced);
+                }
+                last.map(|last| Current::Health(Some(last)))
+            }
+        };
+    }
+
+    fn tell_change(&mut self, change: &Change) {
+        let Change { revision, at, deletes, puts } = change;
+        self.ready.push_back(Event::Revision(*revision));
+        self.ready.extend(deletes.iter().map(|name| Event::Deleted(name.clone(), *at)));
+        self.ready.extend(puts.iter().map(|service| Event::Upserted(Arc::clone(service))));
+    }
+
+    fn tell_health(&mut self) {
+        let view = self.health.borrow_and_update().clone();
+        for item in self.told.diff(&view) {
+            let (key, health) = match item {
+                DiffItem::Add(key, health) => (key, health),
+                DiffItem::Update { old: (_, old), new: (key, health) } => {
+                    if (old.health, &old.reason) == (health.health, &health.reason) {
+                        continue;
+                    }
+                    (key, health)
+                }
+                // Addresses go with their service or endpoint, or because a name moved on.
+                DiffItem::Remove(..) => continue,
+            };
+            self.ready.push_back(Event::Health(key.clone(), Arc::clone(health)));
+        }
+        self.told = view;
+    }
+
+    fn respond(&mut self, event: Event) -> Option<pb::WatchResponse> {
+        let (time, event) = match event {
+            Event::Revision(revision) => {
+                self.revision = revision;
+                return None;
+            }
+            Event::Upserted(service) => (service.updated_at, WireEvent::ServiceUpserted(convert::service(&service))),
+            Event::Deleted(name, at) => (at, WireEvent::ServiceDeleted(name.to_string())),
+            Event::Health(key, health) => (health.since, WireEvent::EndpointStatus(endpoint_status(&key, &health))),
+            Event::Synced => (self.registry.now(), WireEvent::Synced(pb::Synced {})),
+        };
+        let revision = self.revision.0;
+        Some(pb::WatchResponse { revision, time: Some(timestamp(time)), event: Some(event) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

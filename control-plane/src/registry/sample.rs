@@ -1,0 +1,35 @@
+//! Services for tests.
+
+use gateway_proto::host::HostPattern;
+use jiff::Timestamp;
+
+use super::model::{
+    Endpoint, EndpointAddress, HealthCheck, LoadBalancing, ProbePolicy, Revision, Service, ServiceName, Timeouts,
+};
+
+/// A name that is one.
+pub(crate) fn name(text: &str) -> ServiceName {
+    ServiceName::parse(text).unwrap()
+}
+
+/// A service with these hosts, one endpoint and every default.
+pub(crate) fn service(text: &str, hosts: &[&str]) -> Service {
+    Service {
+        name: name(text),
+        title: String::new(),
+        tags: Vec::new(),
+        hosts: hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect(),
+        endpoints: vec![endpoint("127.0.0.1:3001")],
+        load_balancing: LoadBalancing::Random,
+        health_check: HealthCheck::Enabled(ProbePolicy::default()),
+        timeouts: Timeouts::default(),
+        revision: Revision::default(),
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// An endpoint of weight 1.
+pub(crate) fn endpoint(address: &str) -> Endpoint {
+    Endpoint { address: EndpointAddress::parse(address).unwrap(), weight: 1 }
+}

@@ -1,0 +1,223 @@
+//! Publishes a snapshot whenever what is desired or what is healthy has changed.
+
+use std::{collections::BTreeSet, mem, sync::Arc};
+
+use imbl::ordmap::DiffItem;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Snapshot,
+    resource::{ResourceName, of_service},
+};
+use crate::{
+    health::HealthView,
+    registry::model::{Desired, ServiceName},
+};
+
+/// Publishes one snapshot after another. What changes while it builds one comes with the next.
+#[derive(Debug)]
+pub struct Publisher {
+    desired: watch::Receiver<Desired>,
+    health: watch::Receiver<HealthView>,
+    /// What the latest snapshot was built from.
+    built_from: (Desired, HealthView),
+    published: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Publisher {
+    /// Publishes the first snapshot, of the loaded store and the restored health. `epoch` is
+    /// another for each run.
+    #[must_use]
+    pub fn new(
+        cluster_id: Arc<str>,
+        epoch: u64,
+        mut desired: watch::Receiver<Desired>,
+        mut health: watch::Receiver<HealthView>,
+    ) -> (Self, watch::Receiver<Arc<Snapshot>>) {
+        let built_from = (desired.borrow_and_update().clone(), health.borrow_and_update().clone());
+        let mut first = Snapshot::empty(cluster_id, epoch);
+        let nothing = (Desired::default(), HealthView::new());
+        if let Some(snapshot) = advance(&first, &nothing, &built_from) {
+            first = snapshot;
+        }
+        // An empty registry is published too.
+        first.version.sequence = 1;
+        first.revision = built_from.0.revision;
+        let (published, receiver) = watch::channel(Arc::new(first));
+        (Self { desired, health, built_from, published }, receiver)
+    }
+
+    /// Works until `stop`, or until nothing is left to follow.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let changed = tokio::select! {
+                () = stop.cancelled() => return,
+                changed = self.desired.changed() => changed,
+                changed = self.health.changed() => changed,
+            };
+            if changed.is_err() {
+                return;
+            }
+            let now = (self.desired.borrow_and_update().clone(), self.health.borrow_and_update().clone());
+            let before = mem::replace(&mut self.built_from, now);
+            let next = advance(&self.published.borrow(), &before, &self.built_from);
+            if let Some(snapshot) = next {
+                tracing::debug!(version = %snapshot.version, revision = %snapshot.revision, "published");
+                self.published.send_replace(Arc::new(snapshot));
+            }
+        }
+    }
+}
+
+/// The snapshot after `latest`, or `None` if it would be the same. Only services that the change
+/// concerns are looked at.
+fn advance(latest: &Snapshot, before: &(Desired, HealthView), now: &(Desired, HealthView)) -> Option<Snapshot> {
+    let (desired, health) = now;
+    let mut next = latest.clone();
+    let mut changed = latest.revision != desired.revision;
+    let mut noted = false;
+    for service in touched(before, now) {
+        let (served, pending) = match desired.services.get(&service) {
+            Some(wanted) => {
+                let (resource, pending) = of_service(wanted, health);
+                (next.put(resource), pending)
+            }
+            None => (next.remove(&ResourceName::of_service(&service)), 0),
+        };
+        changed |= served;
+        let noted_before = if pending == 0 {
+            next.pending.remove(&service).unwrap_or_default()
+        } else {
+            next.pending.insert(service, pending).unwrap_or_default()
+        };
+        noted |= noted_before != pending;
+    }
+    next.revision = desired.revision;
+    // Data planes do not see what is pending, so that alone makes no version.
+    next.version.sequence += u64::from(changed);
+    (changed || noted).then_some(next)
+}
+
+/// The services whose resources may have changed.
+fn touched(before: &(Desired, HealthView), now: &(Desired, HealthView)) -> BTreeSet<ServiceName> {
+    let services = before.0.services.diff(&now.0.services).map(|change| match change {
+        DiffItem::Add(name, _) | DiffItem::Update { new: (name, _), .. } | DiffItem::Remove(name, _) => name.clone(),
+    });
+    let verdicts = before.1.diff(&now.1).filter_map(|change| match change {
+        DiffItem::Update { old: (_, old), new: (_, new) } if old.health == new.health => None,
+        DiffItem::Add(key, _) | DiffItem::Update { new: (key, _), .. } | DiffItem::Remove(key, _) => {
+            Some(key.service.clone())
+        }
+    });
+    services.chain(verdicts).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use imbl::OrdMap;
+    use proptest::prelude::*;
+    use tokio::sync::watch;
+    use tokio_util::sync::CancellationToken;
+
+    use super::{Publisher, advance};
+    use crate::{
+        health::{Health, HealthView},
+        registry::{
+            model::{Desired, Revision, Service},
+            sample,
+        },
+        snapshot::{Snapshot, Version, sample::heard},
+    };
+
+    const ADDRESS: &str = "10.0.0.1:80";
+
+    fn put(desired: &mut Desired, name: &str, endpoints: &[&str]) {
+        let endpoints = endpoints.iter().map(|address| sample::endpoint(address)).collect();
+        desired.put(Arc::new(Service { endpoints, ..sample::service(name, &[]) }));
+        desired.revision = desired.revision.next();
+    }
+
+    #[tokio::test]
+    async fn publishes_what_is_desired_and_healthy_from_the_first_snapshot_on() {
+        let mut loaded = Desired::default();
+        put(&mut loaded, "a", &[ADDRESS]);
+        let mut restored = HealthView::new();
+        heard(&mut restored, "a", ADDRESS, Some(ADDRESS), Health::Healthy);
+        let (desired, health) = (watch::Sender::new(loaded), watch::Sender::new(restored));
+        let (publisher, mut published) = Publisher::new("c".into(), 7, desired.subscribe(), health.subscribe());
+        let first = published.borrow_and_update().clone();
+        assert_eq!((first.version, first.revision), (Version { epoch: 7, sequence: 1 }, Revision(1)));
+        assert_eq!((first.resources.len(), first.pending.len()), (1, 0));
+        let task = tokio::spawn(publisher.run(CancellationToken::new()));
+
+        desired.send_modify(|desired| put(desired, "b", &[ADDRESS]));
+        published.changed().await.unwrap();
+        let second = published.borrow_and_update().clone();
+        assert_eq!((second.version.sequence, second.revision, second.resources.len()), (2, Revision(2), 2));
+        assert_eq!(second.pending, OrdMap::unit(sample::name("b"), 1));
+
+        // A verdict against it changes nothing for data planes, and yet it is told.
+        health.send_modify(|view| heard(view, "b", ADDRESS, Some(ADDRESS), Health::Unhealthy));
+        published.changed().await.unwrap();
+        let noted = published.borrow_and_update().clone();
+        assert_eq!((noted.version, noted.pending.len()), (second.version, 0));
+
+        health.send_modify(|view| heard(view, "b", ADDRESS, Some(ADDRESS), Health::Healthy));
+        published.changed().await.unwrap();
+        assert_eq!(published.borrow_and_update().version.sequence, 3);
+        drop((desired, health));
+        task.await.unwrap();
+    }
+
+    #[test]
+    fn a_commit_that_data_planes_do_not_see_still_makes_a_version() {
+        let before = (Desired::default(), HealthView::new());
+        let mut now = before.clone();
+        now.0.revision = Revision(4);
+        let latest = Snapshot::empty("c".into(), 1);
+        let next = advance(&latest, &before, &now).unwrap();
+        assert_eq!((next.version.sequence, next.revision), (1, Revision(4)));
+        assert!(advance(&next, &now, &now).is_none());
+    }
+
+    proptest! {
+        /// A snapshot that was reached step by step is the one that is built at once.
+        #[test]
+        fn steps_lead_to_the_same_snapshot_as_a_fresh_start(
+            steps in proptest::collection::vec((0u8..4, 0u8..6, 0u8..3, 0u8..3), 0..60),
+        ) {
+            let nothing = (Desired::default(), HealthView::new());
+            let mut now = nothing.clone();
+            let mut snapshot = Snapshot::empty("c".into(), 1);
+            for (step, service, endpoint, verdict) in steps {
+                let before = now.clone();
+                let name = format!("s{service}");
+                let address = format!("10.0.0.{endpoint}:80");
+                match step {
+                    0 => put(&mut now.0, &name, &[ADDRESS, &address][usize::from(endpoint == 1)..]),
+                    1 => drop(now.0.remove(&sample::name(&name))),
+                    2 => {
+                        let health = [Health::Pending, Health::Healthy, Health::Unhealthy][usize::from(verdict)];
+                        heard(&mut now.1, &name, &address, Some(&address), health);
+                    }
+                    _ => drop(now.1.remove(&now.1.keys().next().cloned().unwrap_or_else(unused_key))),
+                }
+                if let Some(next) = advance(&snapshot, &before, &now) {
+                    snapshot = next;
+                }
+            }
+            let fresh = advance(&Snapshot::empty("c".into(), 1), &nothing, &now).unwrap_or(Snapshot::empty("c".into(), 1));
+            prop_assert_eq!(&snapshot.resources, &fresh.resources);
+            prop_assert_eq!(&snapshot.digests, &fresh.digests);
+            prop_assert_eq!(&snapshot.pending, &fresh.pending);
+        }
+    }
+
+    fn unused_key() -> crate::health::EndpointKey {
+        let endpoint = sample::endpoint(ADDRESS).address;
+        crate::health::EndpointKey { service: sample::name("unused"), endpoint, address: None }
+    }
+}

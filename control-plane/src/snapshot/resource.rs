@@ -1,0 +1,194 @@
+//! What a snapshot is made of, built from a service and what is known of its addresses.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use gateway_proto::discovery::v1 as pb;
+use prost::Message;
+
+use super::digest::{bucket_of, digest_of};
+use crate::{
+    health::{Health, HealthView, of_endpoint},
+    registry::model::{Endpoint, EndpointAddress, Service, ServiceName, Timeouts},
+};
+
+/// Kind and name of a resource, such as `services/mail`; cheap to copy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceName(Arc<str>);
+
+impl ResourceName {
+    /// The name of a service's resource.
+    #[must_use]
+    pub fn of_service(service: &ServiceName) -> Self {
+        Self(format!("services/{service}").into())
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ResourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One named piece of a snapshot, as it is sent.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Its name.
+    pub name: ResourceName,
+    /// A hash of name and content, the same in every run.
+    pub digest: u64,
+    /// The bucket that its name falls into.
+    pub bucket: u16,
+    /// Its size in a message, in bytes.
+    pub encoded_len: usize,
+    /// What is sent.
+    pub wire: pb::Resource,
+}
+
+impl PartialEq for Resource {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest == other.digest && self.wire == other.wire
+    }
+}
+
+impl Resource {
+    /// A resource of this name and content.
+    #[must_use]
+    pub fn new(name: ResourceName, body: pb::resource::Body) -> Self {
+        let mut wire = pb::Resource { name: name.as_str().to_owned(), digest: 0, body: Some(body) };
+        // Field by field in the order of their tags, without maps: equal contents are equal bytes.
+        let digest = digest_of(&wire.encode_to_vec());
+        wire.digest = digest;
+        Self { bucket: bucket_of(name.as_str()), encoded_len: wire.encoded_len(), name, digest, wire }
+    }
+}
+
+/// The resource of a service, and how many of its addresses or names have no verdict yet.
+///
+/// The view may lag behind the desired state or be ahead of it: what it does not hold counts as
+/// not healthy, and what is not desired does not count.
+#[must_use]
+pub fn of_service(service: &Service, health: &HealthView) -> (Resource, u32) {
+    let Service { name, hosts, endpoints, timeouts, .. } = service;
+    let mut pending = 0;
+    // Two names may stand for one address: it is sent once, with the larger of their weights.
+    let mut addresses: BTreeMap<SocketAddr, (u32, bool)> = BTreeMap::new();
+    for Endpoint { address: endpoint, weight } in endpoints {
+        let mut add = |address, healthy| {
+            let entry = addresses.entry(address).or_insert((*weight, false));
+            *entry = (entry.0.max(*weight), entry.1 || healthy);
+        };
+        let mut known = of_endpoint(health, name, endpoint).peekable();
+        if known.peek().is_none() {
+            pending += 1;
+            if let EndpointAddress::Socket(address) = endpoint {
+                add(*address, false);
+            }
+        }
+        for (key, entry) in known {
+            pending += u32::from(entry.health == Health::Pending);
+            if let Some(address) = key.address {
+                add(address, entry.health == Health::Healthy);
+            }
+        }
+    }
+    let endpoints = addresses.into_iter().map(|(address, (weight, healthy))| pb::Endpoint {
+        address: address.to_string(),
+        weight,
+        healthy,
+    });
+    let body = pb::resource::Body::Service(pb::Service {
+        name: name.as_str().to_owned(),
+        hosts: hosts.iter().map(ToString::to_string).collect(),
+        endpoints: endpoints.collect(),
+        timeouts: Some(wire_timeouts(*timeouts)),
+    });
+    (Resource::new(ResourceName::of_service(name), body), pending)
+}
+
+fn wire_timeouts(timeouts: Timeouts) -> pb::Timeouts {
+    let Timeouts { connect, response, idle } = timeouts;
+    pb::Timeouts {
+        connect: Some(wire_duration(connect)),
+        response: Some(wire_duration(response)),
+        idle: Some(wire_duration(idle)),
+    }
+}
+
+fn wire_duration(duration: Duration) -> prost_types::Duration {
+    // The registry admits a day at the most.
+    prost_types::Duration { seconds: duration.as_secs() as i64, nanos: duration.subsec_nanos() as i32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_proto::discovery::v1 as pb;
+
+    use super::{Resource, of_service};
+    use crate::{
+        health::{Health, HealthView},
+        registry::{
+            model::{Endpoint, Service},
+            sample,
+        },
+        snapshot::sample::heard,
+    };
+
+    fn endpoints(resource: &Resource) -> Vec<(String, u32, bool)> {
+        let Some(pb::resource::Body::Service(service)) = &resource.wire.body else { panic!("a service") };
+        service.endpoints.iter().map(|e| (e.address.clone(), e.weight, e.healthy)).collect()
+    }
+
+    fn service(addresses: &[(&str, u32)]) -> Service {
+        let endpoints = addresses.iter().map(|(address, weight)| Endpoint { weight: *weight, ..sample::endpoint(address) });
+        Service { endpoints: endpoints.collect(), ..sample::service("mail", &["mail.test"]) }
+    }
+
+    #[test]
+    fn an_address_is_healthy_only_where_the_view_says_so() {
+        let service = service(&[("10.0.0.2:80", 1), ("10.0.0.1:80", 7), ("10.0.0.3:80", 1)]);
+        let mut view = HealthView::new();
+        heard(&mut view, "mail", "10.0.0.1:80", Some("10.0.0.1:80"), Health::Healthy);
+        heard(&mut view, "mail", "10.0.0.3:80", Some("10.0.0.3:80"), Health::Unhealthy);
+        // What is not desired any more, and another service's.
+        heard(&mut view, "mail", "10.0.0.9:80", Some("10.0.0.9:80"), Health::Healthy);
+        heard(&mut view, "mail2", "10.0.0.2:80", Some("10.0.0.2:80"), Health::Healthy);
+        let (resource, pending) = of_service(&service, &view);
+        let expected = [("10.0.0.1:80".into(), 7, true), ("10.0.0.2:80".into(), 1, false), ("10.0.0.3:80".into(), 1, false)];
+        assert_eq!(endpoints(&resource), expected);
+        assert_eq!(pending, 1);
+    }
+
+    #[test]
+    fn names_stand_for_their_addresses_and_an_address_is_sent_once() {
+        let service = service(&[("a.test:80", 2), ("b.test:80", 5), ("c.test:80", 1)]);
+        let mut view = HealthView::new();
+        heard(&mut view, "mail", "a.test:80", Some("[2001:db8::1]:80"), Health::Healthy);
+        heard(&mut view, "mail", "a.test:80", Some("10.0.0.1:80"), Health::Pending);
+        heard(&mut view, "mail", "b.test:80", Some("[2001:db8::1]:80"), Health::Unhealthy);
+        heard(&mut view, "mail", "c.test:80", None, Health::Pending);
+        let (resource, pending) = of_service(&service, &view);
+        assert_eq!(endpoints(&resource), [("10.0.0.1:80".into(), 2, false), ("[2001:db8::1]:80".into(), 5, true)]);
+        assert_eq!(pending, 2);
+    }
+
+    #[test]
+    fn equal_contents_have_equal_digests_and_every_change_another() {
+        let one = of_service(&service(&[("10.0.0.1:80", 1)]), &HealthView::new()).0;
+        let same = of_service(&service(&[("10.0.0.1:80", 1)]), &HealthView::new()).0;
+        let heavier = of_service(&service(&[("10.0.0.1:80", 2)]), &HealthView::new()).0;
+        let mut view = HealthView::new();
+        heard(&mut view, "mail", "10.0.0.1:80", Some("10.0.0.1:80"), Health::Healthy);
+        let healthy = of_service(&service(&[("10.0.0.1:80", 1)]), &view).0;
+        assert_eq!(one.digest, same.digest);
+        assert!(one.digest != heavier.digest && one.digest != healthy.digest && heavier.digest != healthy.digest);
+        // Data planes keep digests over restarts of the control plane: a digest that changes
+        // without its content sends everything again.
+        assert_eq!(one.digest, 13_104_346_874_343_451_432);
+    }
+}

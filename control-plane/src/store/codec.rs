@@ -1,0 +1,124 @@
+//! Records as they are on disk: a header that tells damage and age, and a payload.
+//!
+//! A record is, in little-endian: length of the payload (u32), format (u16), CRC-32 (u32) over the
+//! key, the format and the payload, and the payload, which is one of `stored`'s forms.
+
+use prost::Message;
+
+use crate::registry::model::Service;
+
+/// The format that this program writes, and the latest that it reads.
+pub(super) const FORMAT: u16 = 1;
+/// Length, format and CRC.
+const HEADER: usize = 10;
+
+/// Why a record cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RecordError {
+    /// It is not what was written.
+    Damaged(&'static str),
+    /// A later version of this program wrote it.
+    Future(u16),
+}
+
+/// What a store knows of itself.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub(super) struct Meta {
+    #[prost(string, tag = "1")]
+    pub(super) cluster_id: String,
+    #[prost(uint64, tag = "2")]
+    pub(super) revision: u64,
+    /// What `digest` makes of all services, so that a lost or outdated one is noticed.
+    #[prost(fixed64, tag = "3")]
+    pub(super) digest: u64,
+}
+
+/// The share of a service in the digest of a store, which is the wrapping sum of them all.
+pub(super) fn digest(service: &Service) -> u64 {
+    let Service { name, revision, .. } = service;
+    xxhash_rust::xxh3::xxh3_64_with_seed(name.as_str().as_bytes(), revision.0)
+}
+
+/// Wraps a payload that will be stored under `key`.
+pub(super) fn seal(key: &[u8], payload: &impl Message) -> Vec<u8> {
+    seal_as(key, FORMAT, payload)
+}
+
+/// The same in any format.
+pub(super) fn seal_as(key: &[u8], format: u16, payload: &impl Message) -> Vec<u8> {
+    let payload = payload.encode_to_vec();
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let mut record = Vec::with_capacity(HEADER + payload.len());
+    record.extend_from_slice(&length.to_le_bytes());
+    record.extend_from_slice(&format.to_le_bytes());
+    record.extend_from_slice(&checksum(key, format, &payload).to_le_bytes());
+    record.extend_from_slice(&payload);
+    record
+}
+
+/// Checks a record that was stored under `key` and reads its payload.
+pub(super) fn open<M: Message + Default>(key: &[u8], record: &[u8]) -> Result<M, RecordError> {
+    let (length, rest) = record.split_first_chunk().ok_or(RecordError::Damaged("a record is cut short"))?;
+    let (format, rest) = rest.split_first_chunk().ok_or(RecordError::Damaged("a record is cut short"))?;
+    let (crc, payload) = rest.split_first_chunk().ok_or(RecordError::Damaged("a record is cut short"))?;
+    let format = u16::from_le_bytes(*format);
+    if u32::try_from(payload.len()) != Ok(u32::from_le_bytes(*length)) {
+        return Err(RecordError::Damaged("a record has the wrong length"));
+    }
+    if checksum(key, format, payload) != u32::from_le_bytes(*crc) {
+        return Err(RecordError::Damaged("a record has the wrong checksum"));
+    }
+    match format {
+        FORMAT => M::decode(payload).map_err(|_| RecordError::Damaged("a record cannot be decoded")),
+        0 => Err(RecordError::Damaged("a record has no format")),
+        later => Err(RecordError::Future(later)),
+    }
+}
+
+fn checksum(key: &[u8], format: u16, payload: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(key);
+    crc.update(&format.to_le_bytes());
+    crc.update(payload);
+    crc.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{FORMAT, Meta, RecordError, checksum, open, seal};
+
+    fn meta() -> Meta {
+        Meta { cluster_id: "0123456789abcdef".into(), revision: 7, digest: 3 }
+    }
+
+    #[test]
+    fn a_record_is_read_back_under_its_own_key_only() {
+        let record = seal(b"m", &meta());
+        assert_eq!(open::<Meta>(b"m", &record), Ok(meta()));
+        assert!(matches!(open::<Meta>(b"x", &record), Err(RecordError::Damaged(_))));
+    }
+
+    #[test]
+    fn a_record_of_a_later_format_is_told_from_damage() {
+        let payload = b"whatever comes";
+        let mut record = Vec::from(u32::try_from(payload.len()).unwrap().to_le_bytes());
+        record.extend((FORMAT + 1).to_le_bytes());
+        record.extend(checksum(b"m", FORMAT + 1, payload).to_le_bytes());
+        record.extend(payload);
+        assert_eq!(open::<Meta>(b"m", &record), Err(RecordError::Future(FORMAT + 1)));
+    }
+
+    proptest! {
+        #[test]
+        fn every_cut_and_every_flipped_bit_is_noticed(at in 0_usize..1000, bit in 0_u8..8) {
+            let record = seal(b"m", &meta());
+            let at = at % record.len();
+            prop_assert!(matches!(open::<Meta>(b"m", &record[..at]), Err(RecordError::Damaged(_))));
+            let mut flipped = record.clone();
+            flipped[at] ^= 1 << bit;
+            prop_assert!(matches!(open::<Meta>(b"m", &flipped), Err(RecordError::Damaged(_))));
+        }
+    }
+}

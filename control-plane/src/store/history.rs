@@ -1,0 +1,229 @@
+//! The last commits, for those who follow them.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::registry::model::{Revision, Service, ServiceName};
+
+/// Commits that are kept.
+const MAX_CHANGES: usize = 4096;
+/// Names, hosts and endpoints that are kept in all of them together: some 100 MB at the most.
+const MAX_WEIGHT: usize = 1 << 20;
+
+/// One commit, as it became durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its revision.
+    pub revision: Revision,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// Names of services that it deleted and did not write again.
+    pub deletes: Vec<ServiceName>,
+    /// Services that it wrote.
+    pub puts: Vec<Arc<Service>>,
+}
+
+impl Change {
+    fn weight(&self) -> usize {
+        let puts: usize = self.puts.iter().map(|service| 8 + service.hosts.len() + service.endpoints.len()).sum();
+        1 + self.deletes.len() + puts
+    }
+}
+
+/// Why changes cannot be followed from a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchError {
+    /// The revision is older than the history that is kept.
+    Compacted {
+        /// The oldest revision after which changes are kept.
+        oldest: Revision,
+    },
+    /// The revision is still to come.
+    Ahead {
+        /// The latest revision.
+        current: Revision,
+    },
+}
+
+impl fmt::Display for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Compacted { oldest } => {
+                write!(f, "changes are kept from revision {oldest} on; begin again with the current state")
+            }
+            Self::Ahead { current } => {
+                write!(f, "the latest revision is {current}; begin again with the current state")
+            }
+        }
+    }
+}
+
+impl std::error::Error for WatchError {}
+
+/// A ring of commits without gaps.
+#[derive(Debug)]
+pub(super) struct History {
+    ring: Mutex<Ring>,
+    head: watch::Sender<Revision>,
+}
+
+#[derive(Debug)]
+struct Ring {
+    /// The revision before the first change in it.
+    floor: Revision,
+    weight: usize,
+    changes: VecDeque<Arc<Change>>,
+}
+
+impl Ring {
+    fn head(&self) -> Revision {
+        self.changes.back().map_or(self.floor, |change| change.revision)
+    }
+
+    fn push(&mut self, change: Arc<Change>) {
+        self.weight += change.weight();
+        self.changes.push_back(change);
+        while self.changes.len() > MAX_CHANGES || (self.weight > MAX_WEIGHT && self.changes.len() > 1) {
+            let Some(gone) = self.changes.pop_front() else { return };
+            self.floor = gone.revision;
+            self.weight -= gone.weight();
+        }
+    }
+
+    fn after(&self, revision: Revision) -> Result<Option<Arc<Change>>, WatchError> {
+        let ahead = revision.0.checked_sub(self.floor.0).ok_or(WatchError::Compacted { oldest: self.floor })?;
+        if revision > self.head() {
+            return Err(WatchError::Ahead { current: self.head() });
+        }
+        // Revisions grow by one, so that the place of each is known.
+        Ok(usize::try_from(ahead).ok().and_then(|at| self.changes.get(at)).cloned())
+    }
+}
+
+impl History {
+    /// Without changes, at this revision.
+    pub(super) fn new(revision: Revision) -> Arc<Self> {
+        let ring = Ring { floor: revision, weight: 0, changes: VecDeque::new() };
+        Arc::new(Self { ring: Mutex::new(ring), head: watch::Sender::new(revision) })
+    }
+
+    /// Adds the commit that follows the last one.
+    pub(super) fn push(&self, change: Arc<Change>) {
+        let revision = change.revision;
+        self.ring().push(change);
+        self.head.send_replace(revision);
+    }
+
+    /// The changes after a revision.
+    pub(super) fn watch(self: &Arc<Self>, after: Revision) -> Result<Changes, WatchError> {
+        // Subscribed first, so that nothing comes unnoticed between the two.
+        let head = self.head.subscribe();
+        self.ring().after(after)?;
+        Ok(Changes { history: Arc::clone(self), head, cursor: after })
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Commits one after the other. It keeps none of them itself: a reader that falls too far behind
+/// is told so.
+#[derive(Debug)]
+pub struct Changes {
+    history: Arc<History>,
+    head: watch::Receiver<Revision>,
+    cursor: Revision,
+}
+
+impl Changes {
+    /// The next commit; waits for it. Nothing is lost if this is cancelled.
+    ///
+    /// # Errors
+    /// The reader was too slow.
+    pub async fn next(&mut self) -> Result<Arc<Change>, WatchError> {
+        loop {
+            self.head.mark_unchanged();
+            let next = self.history.ring().after(self.cursor)?;
+            if let Some(change) = next {
+                self.cursor = change.revision;
+                return Ok(change);
+            }
+            if self.head.changed().await.is_err() {
+                // The sender lives as long as the history, which `self` keeps.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::{Change, History, MAX_CHANGES, WatchError};
+    use crate::registry::{
+        model::{Revision, Service},
+        sample,
+    };
+
+    fn change(revision: u64) -> Arc<Change> {
+        Arc::new(Change { revision: Revision(revision), at: Timestamp::UNIX_EPOCH, deletes: vec![], puts: vec![] })
+    }
+
+    #[tokio::test]
+    async fn a_follower_sees_every_change_once_and_waits_for_the_next() {
+        let history = History::new(Revision(7));
+        history.push(change(8));
+        let mut changes = history.watch(Revision(7)).unwrap();
+        assert_eq!(changes.next().await, Ok(change(8)));
+        let waiting = tokio::spawn(async move { changes.next().await });
+        tokio::task::yield_now().await;
+        history.push(change(9));
+        assert_eq!(waiting.await.unwrap(), Ok(change(9)));
+    }
+
+    #[tokio::test]
+    async fn old_changes_go_and_a_slow_follower_is_told() {
+        let history = History::new(Revision(0));
+        let mut slow = history.watch(Revision(0)).unwrap();
+        for revision in 1..=MAX_CHANGES as u64 + 1 {
+            history.push(change(revision));
+        }
+        let compacted = WatchError::Compacted { oldest: Revision(1) };
+        assert_eq!(slow.next().await, Err(compacted));
+        assert_eq!(history.watch(Revision(0)).err(), Some(compacted));
+        assert_eq!(history.watch(Revision(1)).unwrap().next().await, Ok(change(2)));
+    }
+
+    #[tokio::test]
+    async fn large_changes_go_sooner() {
+        let history = History::new(Revision(0));
+        let mut service = sample::service("large", &[]);
+        service.endpoints = vec![sample::endpoint("127.0.0.1:1"); 1000];
+        let service = Arc::new(service);
+        let puts: Vec<Arc<Service>> = (0..500).map(|_| Arc::clone(&service)).collect();
+        for revision in 1..=3 {
+            let puts = puts.clone();
+            let large = Change { revision: Revision(revision), at: Timestamp::UNIX_EPOCH, deletes: vec![], puts };
+            history.push(Arc::new(large));
+        }
+        assert_eq!(history.watch(Revision(0)).err(), Some(WatchError::Compacted { oldest: Revision(1) }));
+    }
+
+    #[test]
+    fn a_revision_to_come_is_refused() {
+        let history = History::new(Revision(3));
+        assert_eq!(history.watch(Revision(4)).err(), Some(WatchError::Ahead { current: Revision(3) }));
+        assert!(history.watch(Revision(3)).is_ok());
+        assert_eq!(history.watch(Revision(2)).err(), Some(WatchError::Compacted { oldest: Revision(3) }));
+    }
+}

@@ -1,0 +1,209 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+use super::{SledStore, codec, marker, meta_key, piece_key};
+use crate::{
+    registry::{
+        model::{Desired, Revision},
+        sample,
+    },
+    store::{Batch, Store, StoreError, codec::Meta},
+};
+
+fn open(path: &Path) -> Result<SledStore, StoreError> {
+    SledStore::open(path.to_owned(), "cluster")
+}
+
+/// Commits so many batches of some services each, which overwrite each other.
+async fn fill(store: &SledStore, batches: usize) -> Result<(), StoreError> {
+    for batch in 0..batches {
+        let services = (0..50).map(|at| sample::service(&format!("s{}", (batch * 37 + at * 61) % 3000), &[]));
+        let batch = Batch { puts: services.map(Arc::new).collect(), ..Batch::default() };
+        store.commit(batch).await.unwrap()?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to.join("blobs")).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap).filter(|entry| entry.file_type().unwrap().is_file()) {
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+/// A file of the store by the beginning of its name.
+fn file(directory: &Path, prefix: &str) -> Option<PathBuf> {
+    let mut paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    paths.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix))
+}
+
+/// sled makes a snapshot when it likes.
+fn remove_snapshot(directory: &Path) {
+    if let Some(path) = file(directory, "snap") {
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn damage_is_told_and_never_served() {
+    let directory = tempfile::tempdir().unwrap();
+    let origin = directory.path().join("origin");
+    fill(&open(&origin).unwrap(), 60).await.unwrap();
+    let store = open(&origin).unwrap();
+    fill(&store, 2).await.unwrap();
+    let whole = store.load().unwrap().desired;
+    drop(store);
+
+    let (mut seed, mut refused) = (7_u64, 0);
+    for round in 0..40 {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let damaged = directory.path().join(format!("{round}"));
+        copy(&origin, &damaged);
+        let name = ["db", "db", "db", "snap", "conf"][round % 5];
+        let path = file(&damaged, name).unwrap_or_else(|| damaged.join("db"));
+        let mut bytes = fs::read(&path).unwrap();
+        let at = usize::try_from(seed >> 20).unwrap() % bytes.len();
+        match round % 3 {
+            0 => bytes[at] ^= 1 << (seed % 8),
+            1 => bytes.truncate(at),
+            _ => bytes[at..].iter_mut().take(64).for_each(|byte| *byte = 0xaa),
+        }
+        fs::write(&path, bytes).unwrap();
+        match open(&damaged) {
+            // What was hit was not in use.
+            Ok(store) => assert_same(&store.load().unwrap().desired, &whole),
+            Err(StoreError::Damaged { .. } | StoreError::Lost { .. }) => refused += 1,
+            Err(other) => panic!("round {round} at {at} of {}: {other}", path.display()),
+        }
+        fs::remove_dir_all(&damaged).unwrap();
+    }
+    assert!(refused > 10, "{refused}");
+}
+
+fn assert_same(found: &Desired, whole: &Desired) {
+    assert_eq!(found.revision, whole.revision);
+    assert!(found.services == whole.services);
+}
+
+#[tokio::test]
+async fn a_store_that_has_lost_acknowledged_commits_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    fill(&open(directory.path()).unwrap(), 3).await.unwrap();
+    let old = fs::read(directory.path().join("db")).unwrap();
+    fill(&open(directory.path()).unwrap(), 3).await.unwrap();
+    fs::write(directory.path().join("db"), old).unwrap();
+    remove_snapshot(directory.path());
+    let err = open(directory.path()).unwrap_err();
+    let StoreError::Lost { found, acknowledged, .. } = err.clone() else { panic!("{err}") };
+    assert!(found < acknowledged && acknowledged == Revision(6), "{err}");
+    // The remedy that the error names.
+    fs::remove_file(directory.path().join(marker::NAME)).unwrap();
+    assert_eq!(open(directory.path()).unwrap().load().unwrap().desired.revision, found);
+}
+
+#[tokio::test]
+async fn an_emptied_store_is_not_taken_for_a_new_one() {
+    let directory = tempfile::tempdir().unwrap();
+    fill(&open(directory.path()).unwrap(), 3).await.unwrap();
+    fs::remove_file(directory.path().join("db")).unwrap();
+    remove_snapshot(directory.path());
+    assert!(matches!(open(directory.path()), Err(StoreError::Lost { found: Revision(0), .. })));
+}
+
+#[tokio::test]
+async fn a_record_that_is_missing_outdated_or_strange_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    fill(&open(&path).unwrap(), 3).await.unwrap();
+    let with_sled = |change: &dyn Fn(&::sled::Db)| {
+        let copied = directory.path().join("copy");
+        let _ = fs::remove_dir_all(&copied);
+        copy(&path, &copied);
+        let db = super::open::open_sled(&copied).unwrap();
+        change(&db);
+        drop(db);
+        open(&copied).err().map(|err| err.to_string()).unwrap_or_default()
+    };
+    let service = |name: &str| piece_key(format!("s{name}").as_bytes(), 0);
+    let removed = with_sled(&|db| drop(db.remove(service("s0")).unwrap().unwrap()));
+    assert!(removed.contains("services are missing or outdated"), "{removed}");
+    let swapped = with_sled(&|db| drop(db.insert(service("s0"), db.get(service("s61")).unwrap().unwrap()).unwrap()));
+    assert!(swapped.contains("checksum"), "{swapped}");
+    let headless = with_sled(&|db| drop(db.remove(piece_key(&meta_key(), 0)).unwrap().unwrap()));
+    assert!(headless.contains("the record of the store itself is missing"), "{headless}");
+    let strange = with_sled(&|db| drop(db.insert(b"other", b"thing").unwrap()));
+    assert!(strange.contains("unknown kind"), "{strange}");
+    assert_eq!(with_sled(&|_| ()), "");
+}
+
+#[test]
+fn a_future_format_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()).unwrap());
+    let db = super::open::open_sled(directory.path()).unwrap();
+    let key = meta_key();
+    let record = codec::seal_as(&key, 9, &Meta { cluster_id: "c".into(), revision: 1, digest: 0 });
+    db.insert(piece_key(&key, 0), record).unwrap();
+    drop(db);
+    let err = open(directory.path()).unwrap_err();
+    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 1, .. }), "{err}");
+}
+
+#[tokio::test]
+async fn a_second_opener_is_refused_and_the_first_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = open(directory.path()).unwrap();
+    let err = open(directory.path()).unwrap_err();
+    assert_eq!(err, StoreError::InUse { path: directory.path().to_owned() });
+    fill(&first, 1).await.unwrap();
+    drop(first);
+    assert_eq!(open(directory.path()).unwrap().load().unwrap().desired.revision, Revision(1));
+}
+
+#[test]
+fn a_path_that_cannot_be_a_store_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let occupied = directory.path().join("file");
+    fs::write(&occupied, "").unwrap();
+    assert_eq!(open(&occupied).unwrap_err(), StoreError::NotADirectory { path: occupied.clone() });
+    let below = occupied.join("below");
+    assert_eq!(open(&below).unwrap_err(), StoreError::NotADirectory { path: below.clone() });
+    // Nobody may make a directory here, not even root.
+    let forbidden = PathBuf::from("/sys/gateway-store");
+    assert_eq!(open(&forbidden).unwrap_err(), StoreError::Permission { path: forbidden.clone() });
+}
+
+#[test]
+fn a_full_disk_stops_writing_and_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    // The system's limit on the size of files stands for a full disk.
+    let child = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 3000; exec \"$0\" --exact --ignored --nocapture \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg("store::sled::tests::fill_a_small_disk")
+        .env("STORE_DIRECTORY", directory.path())
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success(), "{output}{}", String::from_utf8_lossy(&child.stderr));
+    let acknowledged = output.lines().find_map(|line| line.split_once("acknowledged ")).unwrap().1;
+    let store = open(directory.path()).unwrap();
+    assert_eq!(store.load().unwrap().desired.revision.to_string(), acknowledged);
+}
+
+/// The other process of the test above.
+#[tokio::test]
+#[ignore = "needs a limit on the size of files"]
+async fn fill_a_small_disk() {
+    let path = PathBuf::from(std::env::var("STORE_DIRECTORY").unwrap());
+    let store = open(&path).unwrap();
+    let full = fill(&store, 10_000).await.unwrap_err();
+    assert_eq!(full, StoreError::DiskFull { path });
+    // It stays so, and readers see what is durable.
+    assert_eq!(store.commit(Batch::default()).await.unwrap(), Err(full));
+    println!("\nacknowledged {}", store.desired().borrow().revision);
+}

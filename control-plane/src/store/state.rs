@@ -1,0 +1,129 @@
+//! What a store holds, and what batches make of it. Pure.
+
+use std::{collections::HashSet, sync::Arc};
+
+use imbl::OrdMap;
+
+use super::{Batch, Change, Expect, HealthRecord, Loaded, Precondition, StoreError, codec, image::Image};
+use crate::registry::model::{Desired, EndpointAddress, Service, ServiceName};
+
+/// Everything in a store; a copy costs nothing.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    cluster_id: Arc<str>,
+    desired: Desired,
+    /// The wrapping sum of the services' digests.
+    digest: u64,
+    health: OrdMap<ServiceName, OrdMap<EndpointAddress, Arc<HealthRecord>>>,
+}
+
+impl State {
+    pub(super) fn new(loaded: Loaded) -> Self {
+        let Loaded { cluster_id, desired, health } = loaded;
+        let digest = digest(&desired);
+        let mut state = Self { cluster_id: cluster_id.into(), desired, digest, health: OrdMap::new() };
+        for record in health {
+            state.record_health(record, &mut Image::default());
+        }
+        state
+    }
+
+    pub(super) fn desired(&self) -> &Desired {
+        &self.desired
+    }
+
+    pub(super) fn loaded(&self) -> Loaded {
+        let health = self.health.values().flat_map(OrdMap::values).map(|record| HealthRecord::clone(record));
+        Loaded { cluster_id: self.cluster_id.to_string(), desired: self.desired.clone(), health: health.collect() }
+    }
+
+    /// Checks a batch and applies it whole, or changes nothing. What is to be written goes into
+    /// `image`.
+    pub(super) fn commit(&mut self, batch: Batch, image: &mut Image) -> Result<Change, StoreError> {
+        let Batch { base, preconditions, mut deletes, puts, at } = batch;
+        if let Some(expected) = base.filter(|base| *base != self.desired.revision) {
+            return Err(StoreError::Moved { expected, actual: self.desired.revision });
+        }
+        for precondition in preconditions {
+            self.check(precondition)?;
+        }
+        let revision = self.desired.revision.next();
+        let written: HashSet<&ServiceName> = puts.iter().map(|service| &service.name).collect();
+        deletes.retain(|name| !written.contains(name));
+        for name in &deletes {
+            self.delete(name, image);
+        }
+        let mut change = Change { revision, at, deletes, puts };
+        for service in &mut change.puts {
+            if service.revision != revision {
+                Arc::make_mut(service).revision = revision;
+            }
+            self.put(service, image);
+        }
+        self.desired.revision = revision;
+        image.head = Some((revision, self.digest));
+        Ok(change)
+    }
+
+    fn check(&self, precondition: Precondition) -> Result<(), StoreError> {
+        let Precondition { service, expect } = precondition;
+        let actual = self.desired.services.get(&service).map(|service| service.revision);
+        let holds = match expect {
+            Expect::Absent => actual.is_none(),
+            Expect::At(revision) => actual == Some(revision),
+        };
+        if holds { Ok(()) } else { Err(StoreError::Precondition { service, expected: expect, actual }) }
+    }
+
+    fn delete(&mut self, name: &ServiceName, image: &mut Image) {
+        if let Some(old) = self.desired.remove(name) {
+            self.digest = self.digest.wrapping_sub(codec::digest(&old));
+            image.services.insert(name.clone(), None);
+        }
+        for endpoint in self.health.remove(name).unwrap_or_default().keys() {
+            image.health.insert((name.clone(), endpoint.clone()), None);
+        }
+    }
+
+    fn put(&mut self, service: &Arc<Service>, image: &mut Image) {
+        let old = self.desired.put(Arc::clone(service));
+        let old = old.map_or(0, |old| codec::digest(&old));
+        self.digest = self.digest.wrapping_sub(old).wrapping_add(codec::digest(service));
+        image.services.insert(service.name.clone(), Some(Arc::clone(service)));
+        let Some(known) = self.health.get_mut(&service.name) else { return };
+        let kept: HashSet<&EndpointAddress> = service.endpoints.iter().map(|endpoint| &endpoint.address).collect();
+        let gone: Vec<EndpointAddress> = known.keys().filter(|endpoint| !kept.contains(endpoint)).cloned().collect();
+        for endpoint in gone {
+            known.remove(&endpoint);
+            image.health.insert((service.name.clone(), endpoint), None);
+        }
+    }
+
+    /// Takes over what is known of an endpoint. What is to be written goes into `image`.
+    pub(super) fn record_health(&mut self, record: HealthRecord, image: &mut Image) {
+        let HealthRecord { service, endpoint, addresses } = &record;
+        let registered = self.desired.services.get(service);
+        if !registered.is_some_and(|service| service.endpoints.iter().any(|known| known.address == *endpoint)) {
+            return;
+        }
+        let known = self.health.get(service).and_then(|endpoints| endpoints.get(endpoint));
+        if known.map_or(addresses.is_empty(), |known| **known == record) {
+            return;
+        }
+        let key = (service.clone(), endpoint.clone());
+        let endpoints = self.health.entry(service.clone()).or_default();
+        if addresses.is_empty() {
+            endpoints.remove(endpoint);
+            image.health.insert(key, None);
+        } else {
+            let record = Arc::new(record);
+            endpoints.insert(key.1.clone(), Arc::clone(&record));
+            image.health.insert(key, Some(record));
+        }
+    }
+}
+
+/// The wrapping sum of the services' digests.
+pub(super) fn digest(desired: &Desired) -> u64 {
+    desired.services.values().fold(0, |sum, service| sum.wrapping_add(codec::digest(service)))
+}

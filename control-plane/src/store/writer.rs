@@ -1,0 +1,272 @@
+//! The one writer of a store: a thread that writes what waits as a group, with one flush.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::{oneshot, watch};
+
+use super::{
+    Batch, Change, Changes, HealthRecord, Loaded, QUEUE, StoreError, WatchError, history::History, image::Image,
+    state::State,
+};
+use crate::registry::model::{Desired, EndpointAddress, Revision, ServiceName};
+
+/// Batches that are written with one flush.
+const MAX_GROUP: usize = 256;
+/// Services in them after which no more batches are added.
+const MAX_GROUP_PUTS: usize = 4096;
+/// How long health waits for more of it, or for a batch to go along with.
+const HEALTH_DELAY: Duration = Duration::from_millis(100);
+
+/// What a store is kept on.
+pub(super) trait Disk {
+    /// Makes all of it durable, or fails; after a failure it is not called again.
+    fn write(&mut self, image: &Image) -> Result<(), StoreError>;
+    /// Bytes that it takes.
+    fn size(&self) -> u64;
+    /// The error for a panic of the storage library.
+    fn panicked(&self, panic: &(dyn Any + Send)) -> StoreError;
+}
+
+type Answer = oneshot::Sender<Result<Revision, StoreError>>;
+type PendingHealth = BTreeMap<(ServiceName, EndpointAddress), HealthRecord>;
+
+enum Job {
+    Commit(Batch, Answer),
+    /// There is pending health.
+    Health,
+}
+
+impl Job {
+    fn puts(&self) -> usize {
+        match self {
+            Self::Commit(batch, _) => batch.puts.len(),
+            Self::Health => 0,
+        }
+    }
+}
+
+/// What the writer shares with those who ask it and with readers: durable state alone.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    desired: watch::Sender<Desired>,
+    history: Arc<History>,
+    /// At most one record for each registered endpoint, give or take those being removed.
+    health: Mutex<PendingHealth>,
+    size: AtomicU64,
+}
+
+/// A writer's thread and the ways to it. Dropped, it writes what waits and ends.
+#[derive(Debug)]
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    jobs: Option<mpsc::SyncSender<Job>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread, which opens the disk itself, and returns when that is done.
+    pub(super) fn start<D: Disk>(
+        open: impl FnOnce() -> Result<(D, Loaded), StoreError> + Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let (jobs, queue) = mpsc::sync_channel(QUEUE);
+        let (opened, is_open) = mpsc::sync_channel(1);
+        let run = move || {
+            let (disk, loaded) = match open() {
+                Ok(open) => open,
+                Err(err) => return drop(opened.send(Err(err))),
+            };
+            let shared = Shared::new(loaded, disk.size());
+            if opened.send(Ok(Arc::clone(&shared))).is_ok() {
+                Loop { disk, shared, failed: None }.run(&queue);
+            }
+        };
+        let thread = thread::Builder::new().name("store".into()).spawn(run).map_err(|_| StoreError::Busy)?;
+        let shared = is_open.recv().unwrap_or(Err(StoreError::Closed))?;
+        Ok(Self { shared, jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    pub(super) fn load(&self) -> Loaded {
+        // Copied first: the writer must not wait for the collecting of a long list.
+        let state = lock(&self.shared.state).clone();
+        state.loaded()
+    }
+
+    pub(super) fn commit(&self, batch: Batch) -> oneshot::Receiver<Result<Revision, StoreError>> {
+        let (answer, answered) = oneshot::channel();
+        if let Err(err) = self.send(Job::Commit(batch, answer)) {
+            let (job, reason) = match err {
+                mpsc::TrySendError::Full(job) => (job, StoreError::Busy),
+                mpsc::TrySendError::Disconnected(job) => (job, StoreError::Closed),
+            };
+            if let Job::Commit(_, answer) = job {
+                // Nobody may be waiting for it.
+                let _ = answer.send(Err(reason));
+            }
+        }
+        answered
+    }
+
+    pub(super) fn record_health(&self, records: Vec<HealthRecord>) {
+        let is_told = {
+            let mut pending = lock(&self.shared.health);
+            let is_told = !pending.is_empty();
+            pending
+                .extend(records.into_iter().map(|record| ((record.service.clone(), record.endpoint.clone()), record)));
+            is_told
+        };
+        if !is_told {
+            // A full queue is as good: health goes along with the next group.
+            let _ = self.send(Job::Health);
+        }
+    }
+
+    pub(super) fn desired(&self) -> watch::Receiver<Desired> {
+        self.shared.desired.subscribe()
+    }
+
+    pub(super) fn watch(&self, after: Revision) -> Result<Changes, WatchError> {
+        self.shared.history.watch(after)
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        self.shared.size.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, job: Job) -> Result<(), mpsc::TrySendError<Job>> {
+        match &self.jobs {
+            Some(jobs) => jobs.try_send(job),
+            None => Err(mpsc::TrySendError::Disconnected(job)),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // Its panic was told when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn new(loaded: Loaded, size: u64) -> Arc<Self> {
+        let state = State::new(loaded);
+        Arc::new(Self {
+            desired: watch::Sender::new(state.desired().clone()),
+            history: History::new(state.desired().revision),
+            state: Mutex::new(state),
+            health: Mutex::default(),
+            size: AtomicU64::new(size),
+        })
+    }
+
+    /// Shows a durable state to readers, in the order: changes, state.
+    fn publish(&self, state: State, changes: Vec<Change>) {
+        let desired = state.desired().clone();
+        *lock(&self.state) = state;
+        let committed = !changes.is_empty();
+        for change in changes {
+            self.history.push(Arc::new(change));
+        }
+        if committed {
+            self.desired.send_replace(desired);
+        }
+    }
+}
+
+/// What the thread does.
+struct Loop<D> {
+    disk: D,
+    shared: Arc<Shared>,
+    /// Why nothing can be written any more.
+    failed: Option<StoreError>,
+}
+
+impl<D: Disk> Loop<D> {
+    fn run(&mut self, queue: &mpsc::Receiver<Job>) {
+        let mut waiting = Vec::new();
+        while let Ok(job) = queue.recv() {
+            waiting.push(job);
+            if matches!(waiting.first(), Some(Job::Health)) {
+                waiting.extend(queue.recv_timeout(HEALTH_DELAY));
+            }
+            let mut puts: usize = waiting.iter().map(Job::puts).sum();
+            while waiting.len() < MAX_GROUP && puts < MAX_GROUP_PUTS {
+                let Ok(job) = queue.try_recv() else { break };
+                puts += job.puts();
+                waiting.push(job);
+            }
+            self.write_group(&mut waiting);
+        }
+    }
+
+    fn write_group(&mut self, group: &mut Vec<Job>) {
+        let mut state = lock(&self.shared.state).clone();
+        let mut image = Image::default();
+        let mut changes = Vec::new();
+        let mut answers = Vec::new();
+        for job in group.drain(..) {
+            let Job::Commit(batch, answer) = job else { continue };
+            let result = state.commit(batch, &mut image).map(|change| {
+                let revision = change.revision;
+                changes.push(change);
+                revision
+            });
+            answers.push((answer, result));
+        }
+        let health = mem::take(&mut *lock(&self.shared.health));
+        for record in health.into_values() {
+            state.record_health(record, &mut image);
+        }
+        match self.write(&image) {
+            Ok(()) => self.shared.publish(state, changes),
+            // What was refused was refused on grounds that are not durable either.
+            Err(err) => answers.iter_mut().for_each(|(_, result)| *result = Err(err.clone())),
+        }
+        for (answer, result) in answers {
+            // Whoever asked may be gone; what is durable stays so.
+            let _ = answer.send(result);
+        }
+    }
+
+    fn write(&mut self, image: &Image) -> Result<(), StoreError> {
+        if let Some(err) = &self.failed {
+            return Err(err.clone());
+        }
+        if image.is_empty() {
+            return Ok(());
+        }
+        let written = catch_unwind(AssertUnwindSafe(|| self.disk.write(image)));
+        let result = written.unwrap_or_else(|panic| Err(self.disk.panicked(&*panic)));
+        match &result {
+            Ok(()) => self.shared.size.store(self.disk.size(), Ordering::Relaxed),
+            Err(err) => {
+                tracing::error!(error = %err, "the store takes no more changes");
+                self.failed = Some(err.clone());
+            }
+        }
+        result
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+use std::{
+    any::Any,
+    sync::{Arc, mpsc},
+};
+
+use super::{Disk, Writer};
+use crate::{
+    registry::{
+        model::{Desired, Revision},
+        sample,
+    },
+    store::{Batch, Expect, HealthRecord, Loaded, Precondition, StoreError, image::Image},
+};
+
+/// What a scripted disk does with a write.
+enum Step {
+    Succeed,
+    Fail,
+    Panic,
+}
+
+/// A disk that tells of each write and waits to be told what to do.
+struct Script {
+    began: mpsc::Sender<usize>,
+    steps: mpsc::Receiver<Step>,
+}
+
+impl Disk for Script {
+    fn write(&mut self, image: &Image) -> Result<(), StoreError> {
+        self.began.send(image.services.len() + image.health.len()).unwrap();
+        match self.steps.recv().unwrap() {
+            Step::Succeed => Ok(()),
+            Step::Fail => Err(failure()),
+            Step::Panic => panic!("as scripted"),
+        }
+    }
+
+    fn size(&self) -> u64 {
+        7
+    }
+
+    fn panicked(&self, _: &(dyn Any + Send)) -> StoreError {
+        failure()
+    }
+}
+
+fn failure() -> StoreError {
+    StoreError::DiskFull { path: "scripted".into() }
+}
+
+struct Scripted {
+    writer: Writer,
+    began: mpsc::Receiver<usize>,
+    steps: mpsc::Sender<Step>,
+}
+
+fn scripted() -> Scripted {
+    let (began, has_begun) = mpsc::channel();
+    let (steps, next_step) = mpsc::channel();
+    let loaded = Loaded { cluster_id: "cluster".into(), desired: Desired::default(), health: vec![] };
+    let writer = Writer::start(move || Ok((Script { began, steps: next_step }, loaded))).unwrap();
+    Scripted { writer, began: has_begun, steps }
+}
+
+fn put(name: &str) -> Batch {
+    Batch { puts: vec![Arc::new(sample::service(name, &[]))], ..Batch::default() }
+}
+
+#[tokio::test]
+async fn batches_that_wait_share_a_flush() {
+    let Scripted { writer, began, steps } = scripted();
+    let first = writer.commit(put("first"));
+    assert_eq!(began.recv().unwrap(), 1);
+    let waiting: Vec<_> = (0..200).map(|at| writer.commit(put(&format!("s{at}")))).collect();
+    steps.send(Step::Succeed).unwrap();
+    assert_eq!(first.await.unwrap(), Ok(Revision(1)));
+    // All of them, with one write.
+    assert_eq!(began.recv().unwrap(), 200);
+    assert_eq!(writer.desired().borrow().revision, Revision(1));
+    steps.send(Step::Succeed).unwrap();
+    for (at, answer) in waiting.into_iter().enumerate() {
+        assert_eq!(answer.await.unwrap(), Ok(Revision(at as u64 + 2)));
+    }
+    drop(writer);
+    assert!(began.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_batch_that_is_refused_does_not_hinder_its_group() {
+    let Scripted { writer, began, steps } = scripted();
+    let first = writer.commit(put("a"));
+    began.recv().unwrap();
+    let precondition = Precondition { service: sample::name("a"), expect: Expect::Absent };
+    let refused = writer.commit(Batch { preconditions: vec![precondition], ..put("a") });
+    let third = writer.commit(put("b"));
+    steps.send(Step::Succeed).unwrap();
+    steps.send(Step::Succeed).unwrap();
+    assert_eq!(first.await.unwrap(), Ok(Revision(1)));
+    assert!(matches!(refused.await.unwrap(), Err(StoreError::Precondition { .. })));
+    assert_eq!(third.await.unwrap(), Ok(Revision(2)));
+    assert_eq!(writer.size(), 7);
+}
+
+async fn a_failure_ends_all_writing(step: Step) {
+    let Scripted { writer, began, steps } = scripted();
+    let desired = writer.desired();
+    let first = writer.commit(put("a"));
+    began.recv().unwrap();
+    let queued = writer.commit(put("b"));
+    steps.send(step).unwrap();
+    assert_eq!(first.await.unwrap(), Err(failure()));
+    assert_eq!(queued.await.unwrap(), Err(failure()));
+    assert_eq!(writer.commit(put("c")).await.unwrap(), Err(failure()));
+    // Nothing of it was ever seen, and the disk was left alone.
+    assert_eq!(desired.borrow().revision, Revision(0));
+    assert!(!desired.has_changed().unwrap());
+    assert!(writer.load().desired.services.is_empty());
+    assert!(writer.watch(Revision(0)).is_ok());
+    assert!(began.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_failed_write_ends_all_writing() {
+    a_failure_ends_all_writing(Step::Fail).await;
+}
+
+#[tokio::test]
+async fn a_panic_of_the_disk_ends_all_writing() {
+    a_failure_ends_all_writing(Step::Panic).await;
+}
+
+#[tokio::test]
+async fn health_goes_along_with_batches_and_is_written_at_the_end() {
+    let Scripted { writer, began, steps } = scripted();
+    let first = writer.commit(put("a"));
+    began.recv().unwrap();
+    let record = |healthy| HealthRecord {
+        service: sample::name("a"),
+        endpoint: sample::endpoint("127.0.0.1:3001").address,
+        addresses: vec![("127.0.0.1:3001".parse().unwrap(), healthy)],
+    };
+    writer.record_health(vec![record(true)]);
+    writer.record_health(vec![record(false)]);
+    let second = writer.commit(put("b"));
+    for _ in 0..3 {
+        steps.send(Step::Succeed).unwrap();
+    }
+    first.await.unwrap().unwrap();
+    // The second batch, and the last word on health.
+    assert_eq!(second.await.unwrap(), Ok(Revision(2)));
+    assert_eq!(began.recv().unwrap(), 2);
+    assert_eq!(writer.load().health, [record(false)]);
+    writer.record_health(vec![record(true)]);
+    drop(writer);
+    assert_eq!(began.recv().unwrap(), 1);
+}
+
+#[test]
+fn an_opening_that_fails_is_told() {
+    let opened = Writer::start(|| Err::<(Script, Loaded), _>(failure()));
+    assert_eq!(opened.err(), Some(failure()));
+}
