@@ -1,0 +1,89 @@
+//! `gatewayctl export`.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use gateway_proto::registry::v1::{Service, ServiceFilter};
+use tempfile::NamedTempFile;
+
+use super::{
+    Context,
+    service::{Listing, all},
+};
+use crate::{
+    client::Client,
+    exit::{Exit, Failure},
+    file::Document,
+    output::{self, Format, note, text},
+};
+
+/// How often a registry that changes while it is read is read again.
+const ATTEMPTS: usize = 5;
+
+/// Write every service as a declarative file, which apply reads back to the same state
+#[derive(Debug, Args)]
+pub struct Export {
+    /// File to write; JSON if its name ends so [default: standard output]
+    pub file: Option<PathBuf>,
+}
+
+impl Export {
+    /// The form of the file; a table would be none.
+    pub(super) fn form(&self, asked: Option<Format>) -> Format {
+        let json = self.file.as_ref().is_some_and(|file| file.extension().is_some_and(|ext| ext == "json"));
+        match asked {
+            Some(Format::Json) => Format::Json,
+            Some(Format::Yaml) => Format::Yaml,
+            Some(Format::Table) | None if json => Format::Json,
+            Some(Format::Table) | None => Format::Yaml,
+        }
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// If the services cannot be read or the file cannot be written.
+    pub async fn run(self, mut context: Context) -> Result<(), Failure> {
+        let services = snapshot(&mut context.client).await?;
+        let document = Document::of(&services);
+        let text = match context.output.format {
+            Format::Json => output::json(&document)?,
+            Format::Yaml | Format::Table => output::yaml(&document)?,
+        };
+        match self.file.as_deref() {
+            None => output::write(&text),
+            Some(file) if file == Path::new("-") => output::write(&text),
+            Some(file) => {
+                replace(file, text.trim_end()).map_err(|err| {
+                    Failure::new(Exit::Failed, format!("{} cannot be written: {err}", file.display()))
+                })?;
+                note(&format!("{} written to {}", text::count(services.len(), "service"), file.display()));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Every service as of one revision.
+async fn snapshot(client: &mut Client) -> Result<Vec<Service>, Failure> {
+    for _ in 0..ATTEMPTS {
+        let Listing { services, consistent } = all(client, ServiceFilter::default()).await?;
+        if consistent {
+            return Ok(services);
+        }
+    }
+    let summary = format!("the services changed {ATTEMPTS} times while they were read");
+    Err(Failure::new(Exit::Failed, summary).hint("repeat the command when fewer changes are made"))
+}
+
+fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut new = NamedTempFile::new_in(directory)?;
+    writeln!(new, "{text}")?;
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! One file a verb.
+
+pub mod apply;
+pub mod completion;
+pub mod dev;
+pub mod endpoint;
+pub mod export;
+pub mod node;
+pub mod probe;
+pub mod sample;
+pub mod service;
+mod status;
+pub mod wait;
+pub mod watch;
+
+use gateway_proto::registry::v1::ChangeKind;
+use tokio::runtime;
+
+use crate::{
+    cli::{Cli, Command, Global},
+    client::Client,
+    exit::{Exit, Failure},
+    output::{Format, Output},
+};
+
+/// What every command works with.
+#[derive(Debug)]
+pub struct Context {
+    /// The way to the control plane.
+    pub client: Client,
+    /// Where the result goes.
+    pub output: Output,
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// Why it did not do its work.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Completion(command) => command.run(),
+        Command::Dev(command) => command.run(&global),
+        Command::Export(command) => {
+            let form = command.form(global.output);
+            block_on(command.run(context(global, form)))
+        }
+        Command::Probe(command) => block_on(command.run(global.timeout)),
+        Command::Sample(command) => block_on(command.run()),
+        Command::Service(command) => block_on(command.run(context(global, Format::Table))),
+        Command::Endpoint(command) => block_on(command.run(context(global, Format::Table))),
+        Command::Node(command) => block_on(command.run(context(global, Format::Table))),
+        Command::Status => block_on(status::run(context(global, Format::Table))),
+        Command::Watch(command) => block_on(command.run(context(global, Format::Table))),
+        Command::Apply(command) => block_on(command.run(context(global, Format::Table))),
+    }
+}
+
+fn context(global: Global, default: Format) -> Context {
+    let Global { server, output, timeout } = global;
+    Context { client: Client::new(server, timeout), output: Output::stdout(output.unwrap_or(default)) }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|err| Failure::new(Exit::Failed, format!("cannot start: {err}")))?.block_on(work)
+}
+
+/// The word for what a change came to.
+#[must_use]
+pub fn change_name(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Unspecified | ChangeKind::Unchanged => "unchanged",
+        ChangeKind::Created => "created",
+        ChangeKind::Updated => "updated",
+    }
+}

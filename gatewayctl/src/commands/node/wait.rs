@@ -1,0 +1,24 @@
+//! `gatewayctl node wait`.
+
+use clap::Args;
+
+use crate::{
+    commands::{Context, wait::wait},
+    exit::Failure,
+};
+
+/// Wait, at the most --timeout, until every connected data plane serves a revision
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// The revision to wait for [default: the current one]
+    #[arg(long, env = "GATEWAY_REVISION", value_name = "REVISION")]
+    pub revision: Option<u64>,
+}
+
+impl Wait {
+    pub(super) async fn run(self, mut context: Context) -> Result<(), Failure> {
+        let served = wait(&mut context.client, self.revision.unwrap_or_default(), Vec::new()).await?;
+        context.output.print(&served, |_| served.line())?;
+        served.verdict()
+    }
+}

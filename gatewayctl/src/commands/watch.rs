@@ -1,0 +1,137 @@
+//! `gatewayctl watch`.
+
+use clap::Args;
+use gateway_proto::registry::v1::{self as pb, watch_response::Event};
+use serde::Serialize;
+use tonic::Streaming;
+
+use super::Context;
+use crate::{
+    client::registry,
+    exit::{Exit, Failure},
+    output::{Output, note, observed, service, table, text},
+};
+
+/// Print changes and health transitions as they happen, a line each, until Ctrl-C
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Begin with every current service and endpoint
+    #[arg(long, env = "GATEWAY_CURRENT")]
+    pub current: bool,
+    /// Begin with the changes after this revision [default: from now on]
+    #[arg(long, env = "GATEWAY_AFTER_REVISION", value_name = "REVISION", conflicts_with = "current")]
+    pub after_revision: Option<u64>,
+}
+
+impl Watch {
+    /// Runs until the stream ends, which is a failure, or until a signal.
+    ///
+    /// # Errors
+    /// Why the stream did not begin or has ended.
+    pub async fn run(self, mut context: Context) -> Result<(), Failure> {
+        let Self { current, after_revision } = self;
+        let request = pb::WatchRequest { include_current: current, after_revision };
+        let client = &mut context.client;
+        let mut events = client.call(async |channel| registry(channel).watch(request).await).await?;
+        let server = client.server().map(ToString::to_string).unwrap_or_default();
+        let ended = gateway_proto::process::shutdown_signal();
+        let ended = ended.map_err(|failure| Failure::new(Exit::Failed, failure.to_string()))?;
+        note(&format!("watching {server}; Ctrl-C ends it"));
+        tokio::select! {
+            () = ended => Ok(()),
+            result = follow(&mut events, &context.output, current) => result,
+        }
+    }
+}
+
+/// Prints events until the stream ends.
+///
+/// # Errors
+/// Always: why it has ended.
+pub(super) async fn follow(
+    events: &mut Streaming<pb::WatchResponse>,
+    output: &Output,
+    current: bool,
+) -> Result<(), Failure> {
+    let mut current = current;
+    loop {
+        let wire = events.message().await.map_err(|status| broken(&text::escape(status.message())))?;
+        let Some(wire) = wire else { return Err(broken("the control plane ended it")) };
+        if let Some(happened) = Happened::read(wire, current) {
+            current &= happened.kind != "synced";
+            output.print_event(&happened, || happened.line())?;
+        }
+    }
+}
+
+fn broken(why: &str) -> Failure {
+    Failure::new(Exit::Unreachable, format!("the stream broke: {why}"))
+        .hint("`gatewayctl watch --current` begins again with the current state")
+}
+
+/// One event as it is printed.
+#[derive(Debug, Serialize)]
+struct Happened {
+    time: Option<String>,
+    revision: u64,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<Box<service::Service>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<observed::Endpoint>,
+}
+
+impl Happened {
+    /// Nothing for an event that a newer control plane knows and this program does not.
+    fn read(wire: pb::WatchResponse, current: bool) -> Option<Self> {
+        let pb::WatchResponse { revision, time, event } = wire;
+        let time = time.as_ref().map(text::timestamp);
+        let mut happened = Self { time, revision, kind: "synced", name: None, service: None, endpoint: None };
+        match event? {
+            Event::ServiceUpserted(service) => {
+                happened.kind = match (current, service.created_at == service.updated_at) {
+                    (true, _) => "service_current",
+                    (false, true) => "service_created",
+                    (false, false) => "service_updated",
+                };
+                happened.name = Some(service.name.clone());
+                happened.service = Some(Box::new(service::Service::full(&service, None)));
+            }
+            Event::ServiceDeleted(name) => {
+                happened.kind = "service_deleted";
+                happened.name = Some(name);
+            }
+            Event::EndpointStatus(status) => {
+                happened.kind = match status.health() {
+                    pb::Health::Unspecified | pb::Health::Pending => "endpoint_pending",
+                    pb::Health::Healthy => "endpoint_healthy",
+                    pb::Health::Unhealthy => "endpoint_unhealthy",
+                };
+                happened.name = Some(status.service.clone());
+                happened.endpoint = Some(observed::Endpoint::from(&status));
+            }
+            Event::Synced(pb::Synced {}) => {}
+        }
+        Some(happened)
+    }
+
+    /// `TIME KIND NAME DETAILS`.
+    fn line(&self) -> String {
+        let Self { time, revision, kind, name, service, endpoint } = self;
+        let time = time.as_deref().unwrap_or("-");
+        let name = name.as_deref().map_or_else(|| "-".to_owned(), text::escape);
+        let mut details = Vec::new();
+        if let Some(service) = service {
+            details.push(format!("hosts {}", table::short_list(&service.hosts)));
+            details.push(text::count(service.endpoints.len(), "endpoint"));
+        }
+        if let Some(endpoint) = endpoint {
+            details.push(endpoint.resolved.as_ref().unwrap_or(&endpoint.address).clone());
+            details.extend(Some(endpoint.reason.clone()).filter(|reason| !reason.is_empty()));
+        }
+        details.push(format!("revision {revision}"));
+        text::escape(&format!("{time} {kind:<18} {name} {}", details.join("; ")))
+    }
+}

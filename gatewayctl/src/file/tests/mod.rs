@@ -1,0 +1,123 @@
+//! Tests of the declarative file.
+
+mod mistakes;
+mod round_trip;
+mod schema;
+
+use gateway_proto::registry::v1::{self as pb, health_check::Probe};
+
+use super::{Source, parse};
+
+/// The file that the documentation shows.
+const SAMPLE: &str = r#"services:
+  - name: mail
+    title: Mail service
+    tags: [mail-service]
+    hosts: [mail.example.com, "*.mail.example.com"]
+    endpoints:
+      - {address: "127.0.0.1:3001"}
+      - {address: "mail-2.internal:3001", weight: 2}
+    load_balancing: random
+    health_check: {http: {path: /healthcheck}, interval: 5s, timeout: 2s, rise: 1, fall: 2}
+    timeouts: {connect: 2s, response: 30s, idle: 60s}
+    # policies, each optional, each a typed block: cache, rate_limits, auth, …
+consumers: []
+"#;
+
+fn source(name: &str, text: &str) -> Source {
+    Source { name: name.to_owned(), text: text.to_owned() }
+}
+
+fn services(text: &str) -> Vec<pb::Service> {
+    let sources = [source("f.yaml", text)];
+    let (declaration, mistakes) = parse(&sources);
+    assert!(mistakes.is_empty(), "{:#?}", mistakes.lines(&sources));
+    declaration.services.into_iter().map(|declared| declared.service).collect()
+}
+
+/// The lines of every mistake in one file.
+fn mistakes(text: &str) -> Vec<String> {
+    let sources = [source("f.yaml", text)];
+    parse(&sources).1.lines(&sources)
+}
+
+fn seconds(seconds: i64) -> Option<prost_types::Duration> {
+    Some(prost_types::Duration { seconds, nanos: 0 })
+}
+
+fn sample() -> pb::Service {
+    pb::Service {
+        name: "mail".into(),
+        title: "Mail service".into(),
+        tags: vec!["mail-service".into()],
+        hosts: vec!["mail.example.com".into(), "*.mail.example.com".into()],
+        endpoints: vec![
+            pb::Endpoint { address: "127.0.0.1:3001".into(), weight: 0 },
+            pb::Endpoint { address: "mail-2.internal:3001".into(), weight: 2 },
+        ],
+        load_balancing: pb::LoadBalancing::Random.into(),
+        health_check: Some(pb::HealthCheck {
+            probe: Some(Probe::Http(pb::HttpProbe { path: "/healthcheck".into(), ..pb::HttpProbe::default() })),
+            interval: seconds(5),
+            timeout: seconds(2),
+            rise: 1,
+            fall: 2,
+            jitter_percent: None,
+        }),
+        timeouts: Some(pb::Timeouts { connect: seconds(2), response: seconds(30), idle: seconds(60) }),
+        ..pb::Service::default()
+    }
+}
+
+#[test]
+fn the_documented_file_is_read() {
+    assert_eq!(services(SAMPLE), [sample()]);
+}
+
+#[test]
+fn json_is_read_too() {
+    let text = r#"{"services": [{"name": "mail", "title": "a\"b\ud83d\ude00\/", "hosts": ["a.test"],
+	"endpoints": [{"address": "[::1]:80", "weight": 7}], "health_check": {"tcp": {}, "jitter_percent": 0}}]}"#;
+    let expected = pb::Service {
+        name: "mail".into(),
+        title: "a\"b😀/".into(),
+        hosts: vec!["a.test".into()],
+        endpoints: vec![pb::Endpoint { address: "[::1]:80".into(), weight: 7 }],
+        health_check: Some(pb::HealthCheck {
+            probe: Some(Probe::Tcp(pb::TcpProbe {})),
+            jitter_percent: Some(0),
+            ..pb::HealthCheck::default()
+        }),
+        ..pb::Service::default()
+    };
+    assert_eq!(services(text), [expected]);
+}
+
+#[test]
+fn a_file_may_hold_several_documents_and_aliases() {
+    let text = "services: [{name: a, hosts: &hosts [a.test]}]\n---\nservices:\n- {name: b, hosts: *missing}\n";
+    assert_eq!(mistakes(text), ["f.yaml:4:20: is no YAML: while parsing node, found unknown anchor"]);
+    let text = "services: [{name: a, hosts: &hosts [a.test]}, {name: b, hosts: *hosts}]\n---\nservices: []\n---\nconsumers: []\n";
+    let hosts: Vec<_> = services(text).into_iter().map(|service| service.hosts).collect();
+    assert_eq!(hosts, [["a.test"], ["a.test"]]);
+}
+
+#[test]
+fn every_kind_of_health_check_is_read() {
+    let check =
+        |text: &str| services(&format!("services: [{{name: a, health_check: {text}}}]"))[0].health_check.clone();
+    let probe = |text: &str| check(text).unwrap().probe;
+    assert_eq!(check("{}"), Some(pb::HealthCheck::default()));
+    assert_eq!(probe("{tcp: {}}"), Some(Probe::Tcp(pb::TcpProbe {})));
+    assert_eq!(probe("{disabled: true}"), Some(Probe::Disabled(pb::DisabledProbe {})));
+    let range = |first, last| pb::StatusRange { first, last };
+    let http = pb::HttpProbe {
+        path: "/up?full=1".into(),
+        expected_statuses: vec![range(200, 299), range(404, 404), range(301, 301)],
+        host: "up.test".into(),
+    };
+    let text =
+        "{http: {path: /up?full=1, expected_statuses: [200-299, 404, \"301\"], host: up.test}, interval: 1m 30s}";
+    assert_eq!(probe(text), Some(Probe::Http(http)));
+    assert_eq!(check(text).unwrap().interval, seconds(90));
+}

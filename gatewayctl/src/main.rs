@@ -1,0 +1,7 @@
+//! The gateway's command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gatewayctl::run()
+}

@@ -1,0 +1,13 @@
+//! The real program against a scripted control plane.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod apply;
+mod dev;
+mod failures;
+mod formats;
+mod nodes;
+mod program;
+mod server;
+mod services;
+mod watch;

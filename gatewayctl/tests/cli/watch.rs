@@ -1,0 +1,85 @@
+//! `watch`.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use gateway_proto::registry::v1::{self as pb, watch_response::Event};
+
+use crate::{
+    program::{command, run},
+    server::{Server, service, statuses, time},
+};
+
+fn events() -> Vec<Option<pb::WatchResponse>> {
+    let created = pb::Service { updated_at: time(0), ..service("mail") };
+    let happened = [
+        Event::ServiceUpserted(created),
+        Event::ServiceUpserted(service("mail")),
+        Event::EndpointStatus(statuses("mail").remove(1)),
+        Event::Synced(pb::Synced {}),
+        Event::ServiceDeleted("mail".into()),
+    ];
+    let event = |(index, event)| pb::WatchResponse { revision: index, time: time(0), event: Some(event) };
+    (7..).zip(happened).map(event).map(Some).collect()
+}
+
+#[test]
+fn events_are_lines_and_a_broken_stream_is_a_failure() {
+    let server = Server::start();
+    server.answer("watch", events());
+    let ran = run(&server.url, &["watch", "--after-revision", "6"]);
+    assert_eq!(ran.code, 5, "{ran:#?}");
+    let expected = "\
+2023-11-14T22:13:20.000Z service_created    mail hosts mail.test, *.mail.test; 2 endpoints; revision 7
+2023-11-14T22:13:20.000Z service_updated    mail hosts mail.test, *.mail.test; 2 endpoints; revision 8
+2023-11-14T22:13:20.000Z endpoint_unhealthy mail 10.0.0.2:3001; connection refused; revision 9
+2023-11-14T22:13:20.000Z synced             - revision 10
+2023-11-14T22:13:20.000Z service_deleted    mail revision 11
+";
+    assert_eq!(ran.out, expected);
+    assert!(ran.err.contains("error: the stream broke: the control plane ended it\nhint: "), "{ran:#?}");
+    let asked: Vec<pb::WatchRequest> = server.asked("watch");
+    assert_eq!(asked, [pb::WatchRequest { include_current: false, after_revision: Some(6) }]);
+}
+
+#[test]
+fn what_is_current_is_not_called_a_change() {
+    let server = Server::start();
+    server.answer("watch", events());
+    let ran = run(&server.url, &["watch", "--current"]);
+    let kinds: Vec<_> = ran.out.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    let expected = ["service_current", "service_current", "endpoint_unhealthy", "synced", "service_deleted"];
+    assert_eq!(kinds, expected);
+    assert!(server.asked::<pb::WatchRequest>("watch")[0].include_current);
+}
+
+#[test]
+fn events_are_json_lines_and_yaml_documents() {
+    let server = Server::start();
+    server.answer("watch", events());
+    let ran = run(&server.url, &["watch", "-o", "json"]);
+    let lines: Vec<serde_json::Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 5);
+    assert_eq!((&lines[0]["kind"], &lines[0]["service"]["hosts"][0]), (&"service_created".into(), &"mail.test".into()));
+    assert_eq!(lines[2]["endpoint"]["health"], "unhealthy");
+    let deleted = serde_json::json!({
+        "time": "2023-11-14T22:13:20.000Z", "revision": 11, "kind": "service_deleted", "name": "mail",
+    });
+    assert_eq!(lines[4], deleted);
+    let yaml = run(&server.url, &["watch", "-o", "yaml"]).out;
+    assert_eq!(yaml.matches("---\n").count(), 5, "{yaml}");
+}
+
+#[test]
+fn a_signal_ends_it_well() {
+    let server = Server::start();
+    server.answer("watch", [events(), vec![None]].concat());
+    let mut child = command(&server.url, &["watch"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("service_created"));
+    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
