@@ -8,8 +8,8 @@ use std::{
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// What a buffer holds at first: most heads and many bodies.
-pub(crate) const SMALL: usize = 16 * 1024;
+/// What a buffer holds at first: a head, and most bodies behind it.
+pub(crate) const SMALL: usize = 32 * 1024;
 /// What a buffer holds while a large body goes through: more than this costs the processor's cache
 /// more than it saves in system calls.
 pub(crate) const LARGE: usize = 128 * 1024;
