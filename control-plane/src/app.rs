@@ -10,7 +10,8 @@ use std::{
 };
 
 use gateway_proto::{
-    DESCRIPTORS, admin::v1::admin_service_server::SERVICE_NAME as ADMIN,
+    DESCRIPTORS,
+    admin::v1::admin_service_server::SERVICE_NAME as ADMIN,
     discovery::v1::discovery_service_server::SERVICE_NAME as DISCOVERY,
     process::{Failure, cannot_listen},
     registry::v1::registry_service_server::SERVICE_NAME as REGISTRY,
@@ -97,18 +98,22 @@ pub async fn run(
     let (stop, end) = (CancellationToken::new(), CancellationToken::new());
     let _end = end.clone().drop_guard();
     let (observed, is_observed) = watch::channel(None);
-    tokio::spawn(http::serve(Http { observed: is_observed, draining: stop.clone() }, http, end.clone()));
+    let mut parts = JoinSet::new();
+    parts.spawn(http::serve(Http { observed: is_observed, draining: stop.clone() }, http, end.clone()));
 
     let (store, loaded) = tokio::select! {
         opened = open(data_dir) => opened?,
         () = &mut shutdown => return Ok(()),
     };
-    let mut parts = JoinSet::new();
-    let control = start(&store, loaded, &mut parts, &end);
+    let store = Arc::new(ToldStore::new(store));
+    let failure = store.failure();
+    let store: Arc<dyn Store> = store;
+    let control = start(&store, failure.clone(), loaded, &mut parts, &end);
     observed.send_replace(Some(control.clone()));
 
     let reporter = HealthReporter::new();
     report(&reporter, ServingStatus::Serving).await;
+    parts.spawn(report_failure(reporter.clone(), failure, end.clone()));
     let registry = Registry::open(Arc::clone(&store), Arc::new(Timestamp::now)).map_err(|err| store_failure(&err))?;
     let server = serve(grpc, registry, control, &reporter, &stop)?;
     let mut server = tokio::spawn(server);
@@ -129,7 +134,7 @@ pub async fn run(
     server.abort();
     end.cancel();
     while parts.join_next().await.is_some() {}
-    drop((observed, reporter));
+    observed.send_replace(None);
     // The store writes what waits as its last handle goes, which may take a flush.
     let _ = spawn_blocking(move || drop(store)).await;
     outcome
@@ -153,6 +158,7 @@ fn store_failure(err: &StoreError) -> Failure {
 /// Starts what follows the store: first health, then what is published from both.
 fn start(
     store: &Arc<dyn Store>,
+    store_failure: watch::Receiver<Option<StoreError>>,
     loaded: Loaded,
     parts: &mut JoinSet<()>,
     end: &CancellationToken,
@@ -182,6 +188,7 @@ fn start(
         nodes: Nodes::new(Timestamp::now),
         probes,
         store: Arc::clone(store),
+        store_failure,
     }
 }
 
@@ -193,7 +200,8 @@ fn serve(
     reporter: &HealthReporter,
     stop: &CancellationToken,
 ) -> Result<impl Future<Output = Result<(), tonic::transport::Error>> + use<>, Failure> {
-    let reflection = || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
+    let reflection =
+        || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
     let broken = |err| Failure::Failed(format!("the gRPC descriptors are broken: {err}"));
     let discovery = Discovery::server(observed.published.clone(), Arc::clone(&observed.nodes), stop.clone());
     let health = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
@@ -212,6 +220,19 @@ fn serve(
 async fn report(reporter: &HealthReporter, status: ServingStatus) {
     for service in ["", REGISTRY, DISCOVERY, ADMIN] {
         reporter.set_service_status(service, status).await;
+    }
+}
+
+/// A store that has failed serves no registry; what is published is served all the same.
+async fn report_failure(
+    reporter: HealthReporter,
+    mut failure: watch::Receiver<Option<StoreError>>,
+    end: CancellationToken,
+) {
+    let failed = end.run_until_cancelled(failure.wait_for(Option::is_some)).await.is_some_and(|failed| failed.is_ok());
+    if failed {
+        reporter.set_service_status(REGISTRY, ServingStatus::NotServing).await;
+        end.cancelled().await;
     }
 }
 

@@ -46,12 +46,8 @@ impl Collector for Totals {
         gauge(encoder, "store_failed", "1 if the store takes no more changes", u64::from(*store_failed))?;
         gauge(encoder, "snapshot_sequence", "Sequence of what is published in this run", version.sequence)?;
         gauge(encoder, "services", "Services that are registered", *services as u64)?;
-        let mut family = encoder.encode_descriptor(
-            "endpoints",
-            "Addresses of endpoints by health",
-            None,
-            MetricType::Gauge,
-        )?;
+        let mut family =
+            encoder.encode_descriptor("endpoints", "Addresses of endpoints by health", None, MetricType::Gauge)?;
         let by_health =
             [("healthy", endpoints_healthy), ("unhealthy", endpoints_unhealthy), ("pending", endpoints_pending)];
         for (health, count) in by_health {

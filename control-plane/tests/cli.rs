@@ -2,16 +2,21 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, ChildStdout, Command, Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use gateway_proto::{
-    admin::v1::{GetStatusRequest, admin_service_client::AdminServiceClient},
+    admin::v1::{GetStatusRequest, WaitForRevisionRequest, admin_service_client::AdminServiceClient},
     discovery::v1::{DiscoveryRequest, discovery_service_client::DiscoveryServiceClient},
+    registry::v1::{self as pb, registry_service_client::RegistryServiceClient},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use tonic::{Code, transport::Channel};
@@ -63,7 +68,7 @@ impl Running {
     fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.http).unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -176,7 +181,8 @@ fn a_directory_is_used_by_one_process_at_a_time() {
     let directory = tempfile::tempdir().unwrap();
     let running = Running::start(directory.path());
     let path = directory.path().to_str().unwrap();
-    let arguments = ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--log-level", "off", "--data-dir", path];
+    let arguments =
+        ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--log-level", "off", "--data-dir", path];
     let second = run(&arguments);
     let error = String::from_utf8(second.stderr).unwrap();
     assert!(second.status.code() == Some(1) && error.contains("in use") && error.lines().count() == 1, "{error}");
@@ -251,4 +257,68 @@ async fn a_store_keeps_its_identity() {
     }
     assert_eq!(ids[0], ids[1]);
     assert!(!ids[0].is_empty());
+}
+
+/// Serves any request with 200, until it is dropped.
+struct Upstream(SocketAddr, Arc<AtomicBool>);
+
+impl Upstream {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let ends = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&ends);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if ended.load(Ordering::SeqCst) {
+                    return;
+                }
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            }
+        });
+        Self(address, ends)
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::SeqCst);
+        // The thread looks once more.
+        let _ = TcpStream::connect(self.0);
+    }
+}
+
+#[tokio::test]
+async fn a_restart_forgets_no_service_and_takes_out_no_healthy_endpoint() {
+    let directory = tempfile::tempdir().unwrap();
+    let upstream = Upstream::start();
+    let running = Running::start(directory.path());
+    let address = upstream.0.to_string();
+    let service = pb::Service {
+        name: "shop".into(),
+        hosts: vec!["shop.test".into()],
+        endpoints: vec![pb::Endpoint { address: address.clone(), weight: 1 }],
+        health_check: Some(pb::HealthCheck { fall: 10, ..pb::HealthCheck::default() }),
+        ..pb::Service::default()
+    };
+    let mut registry = RegistryServiceClient::new(running.channel().await);
+    let created = registry.create_service(pb::CreateServiceRequest { service: Some(service) }).await.unwrap();
+    let revision = created.into_inner().service.unwrap().revision;
+    let mut admin = AdminServiceClient::new(running.channel().await);
+    let wait = WaitForRevisionRequest { revision, services: vec!["shop".into()], timeout: None };
+    let waited = admin.wait_for_revision(wait.clone()).await.unwrap().into_inner();
+    assert!(waited.done && waited.endpoints[0].health() == pb::Health::Healthy, "{waited:?}");
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().await.0, Some(0));
+
+    drop(upstream);
+    let running = Running::start(directory.path());
+    let mut admin = AdminServiceClient::new(running.channel().await);
+    let waited = admin.wait_for_revision(wait).await.unwrap().into_inner();
+    assert!(waited.done, "what was healthy needs no new verdict");
+    let [shop] = &waited.endpoints[..] else { panic!("{waited:?}") };
+    assert_eq!((shop.address.as_str(), shop.health()), (address.as_str(), pb::Health::Healthy));
+    assert_eq!(admin.get_status(GetStatusRequest {}).await.unwrap().into_inner().revision, revision);
 }

@@ -1,7 +1,7 @@
 //! The gateway's command line: a client of the control plane, and nothing else.
 //!
 //! [`cli`] says what can be typed, [`commands`] holds one file a verb, [`client`] speaks with the
-//! control plane, [`file`] reads and writes the declarative file, [`output`] prints results and
+//! control plane, [`mod@file`] reads and writes the declarative file, [`output`] prints results and
 //! [`exit`] turns failures into exit statuses.
 
 pub mod cli;

@@ -2,12 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use gateway_proto::{
-    admin::v1 as pb,
-    code::Reason,
-    discovery::v1::Node as WireNode,
-    registry::v1::EndpointStatus,
-};
+use gateway_proto::{admin::v1 as pb, code::Reason, discovery::v1::Node as WireNode, registry::v1::EndpointStatus};
 use pb::admin_service_server::{AdminService, AdminServiceServer};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -109,7 +104,10 @@ impl Admin {
 
 #[tonic::async_trait]
 impl AdminService for Admin {
-    async fn get_status(&self, request: Request<pb::GetStatusRequest>) -> Result<Response<pb::GetStatusResponse>, Status> {
+    async fn get_status(
+        &self,
+        request: Request<pb::GetStatusRequest>,
+    ) -> Result<Response<pb::GetStatusResponse>, Status> {
         let pb::GetStatusRequest {} = request.into_inner();
         let Totals {
             revision,
@@ -145,7 +143,10 @@ impl AdminService for Admin {
         }))
     }
 
-    async fn list_nodes(&self, request: Request<pb::ListNodesRequest>) -> Result<Response<pb::ListNodesResponse>, Status> {
+    async fn list_nodes(
+        &self,
+        request: Request<pb::ListNodesRequest>,
+    ) -> Result<Response<pb::ListNodesResponse>, Status> {
         let pb::ListNodesRequest {} = request.into_inner();
         let nodes = self.observed.nodes.list().into_iter().map(|node| self.wire_node(node)).collect();
         Ok(Response::new(pb::ListNodesResponse { nodes }))

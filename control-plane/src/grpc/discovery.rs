@@ -142,7 +142,8 @@ impl Stream {
             (Event::Subscribed { node, holds }, _) => {
                 tracing::info!(node = %node.id, peer = ?self.peer, ?holds, "data plane subscribed");
                 let connected = self.nodes.connect(node, self.peer, holds);
-                let too_many = |_| Status::resource_exhausted("too many data planes are connected to this control plane");
+                let too_many =
+                    |_| Status::resource_exhausted("too many data planes are connected to this control plane");
                 self.connected = Some(connected.map_err(too_many)?);
             }
             (Event::Acked { version, revision }, Some(connected)) => connected.serves(version, revision),

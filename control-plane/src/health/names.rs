@@ -75,12 +75,7 @@ impl Lookup {
     }
 }
 
-fn unresolved(
-    id: &EndpointId,
-    known: &[SocketAddr],
-    last: &mut Option<String>,
-    reason: String,
-) -> Option<Report> {
+fn unresolved(id: &EndpointId, known: &[SocketAddr], last: &mut Option<String>, reason: String) -> Option<Report> {
     if last.as_ref() == Some(&reason) {
         return None;
     }

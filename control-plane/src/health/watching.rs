@@ -89,7 +89,9 @@ impl Watching {
     pub(super) fn restore(&mut self, records: Vec<HealthRecord>, desired: &Desired) {
         for HealthRecord { service, endpoint, addresses } in records {
             let Some(wanted) = desired.services.get(&service) else { continue };
-            let Some(Endpoint { weight, .. }) = wanted.endpoints.iter().find(|e| e.address == endpoint) else { continue };
+            let Some(Endpoint { weight, .. }) = wanted.endpoints.iter().find(|e| e.address == endpoint) else {
+                continue;
+            };
             for (address, healthy) in addresses {
                 let key = EndpointKey { service: service.clone(), endpoint: endpoint.clone(), address: Some(address) };
                 if healthy {
@@ -203,7 +205,8 @@ impl Watching {
             Some(EndpointHealth { health: Health::Unhealthy, .. }) => (State::restored(false), Duration::ZERO),
             Some(EndpointHealth { health: Health::Healthy, last_probe, .. }) => {
                 // After a restart all of them are due; they serve already, so there is no hurry.
-                let spread = if last_probe.get().is_none() { policy.interval.min(RESTART_SPREAD) } else { Duration::ZERO };
+                let spread =
+                    if last_probe.get().is_none() { policy.interval.min(RESTART_SPREAD) } else { Duration::ZERO };
                 (State::restored(true), spread.mul_f64(self.rng.random_range(0.0..1.0)))
             }
         };

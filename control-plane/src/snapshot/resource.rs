@@ -145,7 +145,8 @@ mod tests {
     }
 
     fn service(addresses: &[(&str, u32)]) -> Service {
-        let endpoints = addresses.iter().map(|(address, weight)| Endpoint { weight: *weight, ..sample::endpoint(address) });
+        let endpoints =
+            addresses.iter().map(|(address, weight)| Endpoint { weight: *weight, ..sample::endpoint(address) });
         Service { endpoints: endpoints.collect(), ..sample::service("mail", &["mail.test"]) }
     }
 
@@ -159,7 +160,8 @@ mod tests {
         heard(&mut view, "mail", "10.0.0.9:80", Some("10.0.0.9:80"), Health::Healthy);
         heard(&mut view, "mail2", "10.0.0.2:80", Some("10.0.0.2:80"), Health::Healthy);
         let (resource, pending) = of_service(&service, &view);
-        let expected = [("10.0.0.1:80".into(), 7, true), ("10.0.0.2:80".into(), 1, false), ("10.0.0.3:80".into(), 1, false)];
+        let expected =
+            [("10.0.0.1:80".into(), 7, true), ("10.0.0.2:80".into(), 1, false), ("10.0.0.3:80".into(), 1, false)];
         assert_eq!(endpoints(&resource), expected);
         assert_eq!(pending, 1);
     }

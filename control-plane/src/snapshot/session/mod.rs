@@ -141,7 +141,8 @@ impl Session {
         let node = parse_node(node)?;
         let latest = &self.latest;
         if !cluster_id.is_empty() && *cluster_id != *latest.cluster_id {
-            let message = format!("the data plane belongs to cluster {cluster_id:?}, and this is {:?}", latest.cluster_id);
+            let message =
+                format!("the data plane belongs to cluster {cluster_id:?}, and this is {:?}", latest.cluster_id);
             return Err(Refusal { reason: Reason::WrongCluster, message });
         }
         if revision > latest.revision.0 {

@@ -191,7 +191,9 @@ fn whoever_returns_after_a_restart_gets_only_the_buckets_that_differ() {
     // The same content, published by another run: only the version is new.
     let mut session = Session::new(snapshot(2, 9, &entries));
     let event = session.on_request(plane.subscribe()).unwrap();
-    let Event::Subscribed { holds: Some((Version { epoch: 1, sequence: 7 }, _)), .. } = event else { panic!("{event:?}") };
+    let Event::Subscribed { holds: Some((Version { epoch: 1, sequence: 7 }, _)), .. } = event else {
+        panic!("{event:?}")
+    };
     let same = session.next_response().unwrap();
     assert_eq!((same.upserts.len(), same.replaced_buckets.len(), same.last_chunk), (0, 0, true));
     assert_eq!((same.base.unwrap().epoch, same.version.unwrap().epoch, same.revision), (1, 2, 9));

@@ -1,0 +1,33 @@
+//! The gateway as its users meet it: the three programs as processes, on real sockets.
+//!
+//! One file per story. `tests/README.md` says how to run what.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
+#![allow(unreachable_pub, reason = "a test binary exports nothing; `pub` marks what the stories may use")]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod apply;
+mod at_once;
+mod bad_input;
+mod balancing;
+mod cli;
+mod control_plane_loss;
+mod data_plane_life;
+mod dev;
+mod errors;
+mod grpc_tools;
+mod headers;
+mod health;
+mod hosts;
+mod kills;
+mod programs;
+mod protocol;
+mod registration;
+mod restarts_under_load;
+mod scale;
+mod stock_peers;
+mod store_trouble;
+mod streaming;
+mod watch;

@@ -1,0 +1,166 @@
+//! Clients: one that speaks HTTP well, and one that writes whatever bytes a test likes.
+
+use std::{io, net::SocketAddr};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::eventually::within;
+
+/// A response with its whole body.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("the body is text")
+    }
+
+    /// The value of a field that must be there once.
+    pub fn field(&self, name: &str) -> &str {
+        let values: Vec<_> = self.headers.get_all(name).iter().collect();
+        let [value] = values[..] else { panic!("not one {name:?} in {:?}", self.headers) };
+        value.to_str().expect("the field is text")
+    }
+
+    /// Must be the gateway's own error, whole: status, code, message, request id.
+    pub fn is_error(&self, status: u16, code: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.field("content-type"), "application/json", "{self:?}");
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_else(|err| panic!("{err}: {self:?}"));
+        let error = &body["error"];
+        assert_eq!(error["code"], code, "{body}");
+        assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
+        assert!(error["request_id"].as_str().is_some_and(|id| !id.is_empty()), "{body}");
+        assert_eq!(error["request_id"], self.field("x-request-id"), "{self:?}");
+        assert_eq!(body.as_object().map(serde_json::Map::len), Some(1), "{body}");
+        assert!(!body.to_string().contains("127."), "an error names an internal address: {body}");
+    }
+}
+
+/// A request; the body and more fields are the caller's to add.
+pub fn request(method: &str, host: &str, path: &str) -> http::request::Builder {
+    http::Request::builder().method(method).uri(path).header("host", host)
+}
+
+/// A GET that must be answered, on a connection of its own.
+pub async fn get(address: SocketAddr, host: &str, path: &str) -> Response {
+    send(address, request("GET", host, path), Bytes::new()).await
+}
+
+/// A request that must be answered, on a connection of its own.
+pub async fn send(address: SocketAddr, request: http::request::Builder, body: impl Into<Bytes>) -> Response {
+    let mut connection = connect(address).await.unwrap_or_else(|err| panic!("cannot connect to {address}: {err}"));
+    exchange(&mut connection, request, body).await.unwrap_or_else(|err| panic!("no answer from {address}: {err}"))
+}
+
+/// A connection for many requests, one after the other.
+pub type Connection = SendRequest<Full<Bytes>>;
+
+/// Opens a connection.
+pub async fn connect(address: SocketAddr) -> io::Result<Connection> {
+    let stream = within("a connection", TcpStream::connect(address)).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// A request and its whole response.
+pub async fn exchange(
+    connection: &mut Connection,
+    request: http::request::Builder,
+    body: impl Into<Bytes>,
+) -> hyper::Result<Response> {
+    within("a response", async {
+        connection.ready().await?;
+        let request = request.body(Full::new(body.into())).expect("a test's request is well formed");
+        let (head, body) = connection.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
+    })
+    .await
+}
+
+/// A connection over which a test writes and reads bytes.
+#[derive(Debug)]
+pub struct Wire {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Wire {
+    /// Opens a connection and writes these bytes.
+    pub async fn open(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Self {
+        let stream = within("a connection", TcpStream::connect(address)).await;
+        let mut wire = Self { stream: stream.expect("the listener accepts"), read: Vec::new() };
+        wire.write(bytes).await;
+        wire
+    }
+
+    /// Writes bytes.
+    pub async fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        within("a write", self.stream.write_all(bytes.as_ref())).await.expect("the connection is open");
+    }
+
+    /// Writes until the other side takes no more; whatever it answers can be read.
+    pub async fn write_what_is_taken(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = within("a write", self.stream.write_all(bytes.as_ref())).await;
+    }
+
+    /// Reads up to and with this text, and returns what came in before and with it.
+    pub async fn read_until(&mut self, text: &str) -> String {
+        loop {
+            if let Some(at) = self.read.windows(text.len()).position(|window| window == text.as_bytes()) {
+                let rest = self.read.split_off(at + text.len());
+                return String::from_utf8_lossy(&std::mem::replace(&mut self.read, rest)).into_owned();
+            }
+            let count = within(&format!("{text:?}"), self.stream.read_buf(&mut self.read)).await.unwrap_or(0);
+            assert!(count > 0, "closed before {text:?}: {:?}", String::from_utf8_lossy(&self.read));
+        }
+    }
+
+    /// Reads until the other side closes or resets; nothing may follow then.
+    pub async fn read_to_end(&mut self) -> String {
+        while matches!(within("the end", self.stream.read_buf(&mut self.read)).await, Ok(1..)) {}
+        String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
+    }
+}
+
+/// Reads one response of a peer that was sent these bytes; the connection need not be closed.
+pub async fn raw(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Response {
+    let mut wire = Wire::open(address, "").await;
+    wire.write_what_is_taken(bytes).await;
+    let head = wire.read_until("\r\n\r\n").await;
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    let status = status.unwrap_or_else(|| panic!("no status in {head:?}"));
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        let name = http::HeaderName::try_from(name).expect("a field name");
+        headers.append(name, value.trim().parse().expect("a field value"));
+    }
+    let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+    while wire.read.len() < length {
+        let count = within("the body", wire.stream.read_buf(&mut wire.read)).await.unwrap_or(0);
+        assert!(count > 0, "the body is cut off: {head}{:?}", String::from_utf8_lossy(&wire.read));
+    }
+    wire.read.truncate(length);
+    Response { status, headers, body: wire.read.into() }
+}
