@@ -5,11 +5,8 @@ use std::{env, fs, path::PathBuf, process::Command};
 use prost::Message;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let protos = [
-        "gateway/registry/v1/registry.proto",
-        "gateway/discovery/v1/discovery.proto",
-        "gateway/admin/v1/admin.proto",
-    ];
+    let protos =
+        ["gateway/registry/v1/registry.proto", "gateway/discovery/v1/discovery.proto", "gateway/admin/v1/admin.proto"];
     for proto in protos {
         println!("cargo:rerun-if-changed={proto}");
     }
@@ -17,10 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // gRPC reflection serves these.
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure()
-        .build_client(true)
-        .build_server(true)
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().build_client(true).build_server(true).compile_fds(descriptors)?;
     println!("cargo:rustc-env=GATEWAY_BUILD={}", build_name());
     Ok(())
 }

@@ -29,7 +29,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{
     config::Config,
     grpc::{admin::Admin, discovery::Discovery, registry::RegistryRpc},
-    health::{Monitor, Settings, SystemResolver, monitor::ProbeCounts},
+    health::{Health, Monitor, Settings, SystemResolver, monitor::ProbeCounts},
     http::{self, Http},
     listener::accept_speaking,
     observed::Observed,
@@ -41,6 +41,9 @@ use crate::{
 
 /// Time between two lookups of a host name.
 const RESOLVE_EVERY: Duration = Duration::from_secs(5);
+/// How long the first snapshot waits for verdicts that were not recorded before a crash. Data planes
+/// serve what they have meanwhile; an endpoint without a verdict would be taken from them.
+const SETTLE: Duration = Duration::from_secs(1);
 /// How soon a dead peer is noticed: a ping after this time, and as long again for its answer.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
@@ -108,7 +111,7 @@ pub async fn run(
     let store = Arc::new(ToldStore::new(store));
     let failure = store.failure();
     let store: Arc<dyn Store> = store;
-    let control = start(&store, failure.clone(), loaded, &mut parts, &end);
+    let control = start(&store, failure.clone(), loaded, &mut parts, &end).await;
     observed.send_replace(Some(control.clone()));
 
     let reporter = HealthReporter::new();
@@ -156,7 +159,7 @@ fn store_failure(err: &StoreError) -> Failure {
 }
 
 /// Starts what follows the store: first health, then what is published from both.
-fn start(
+async fn start(
     store: &Arc<dyn Store>,
     store_failure: watch::Receiver<Option<StoreError>>,
     loaded: Loaded,
@@ -175,9 +178,12 @@ fn start(
         counts: Arc::clone(&probes),
         record: Box::new(move |records| recorder.record_health(records)),
     };
-    let (monitor, health) = Monitor::new(store.desired(), health, settings);
-    let (publisher, published) = Publisher::new(cluster_id.into(), rand::random(), store.desired(), health.clone());
+    let (monitor, mut health) = Monitor::new(store.desired(), health, settings);
     parts.spawn(monitor.run(end.clone()));
+    let settled = health.wait_for(|view| view.values().all(|entry| entry.health != Health::Pending));
+    // A time-out is told by what is pending still.
+    let _ = tokio::time::timeout(SETTLE, settled).await;
+    let (publisher, published) = Publisher::new(cluster_id.into(), rand::random(), store.desired(), health.clone());
     parts.spawn(publisher.run(end.clone()));
     Observed {
         started_at: Timestamp::now(),

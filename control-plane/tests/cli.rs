@@ -15,7 +15,7 @@ use std::{
 
 use gateway_proto::{
     admin::v1::{GetStatusRequest, WaitForRevisionRequest, admin_service_client::AdminServiceClient},
-    discovery::v1::{DiscoveryRequest, discovery_service_client::DiscoveryServiceClient},
+    discovery::v1::{self as discovery, DiscoveryRequest, discovery_service_client::DiscoveryServiceClient},
     registry::v1::{self as pb, registry_service_client::RegistryServiceClient},
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -259,11 +259,11 @@ async fn a_store_keeps_its_identity() {
     assert!(!ids[0].is_empty());
 }
 
-/// Serves any request with 200, until it is dropped.
+/// Serves any request with 200 after a while, until it is dropped.
 struct Upstream(SocketAddr, Arc<AtomicBool>);
 
 impl Upstream {
-    fn start() -> Self {
+    fn start(after: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let ends = Arc::new(AtomicBool::new(false));
@@ -275,6 +275,7 @@ impl Upstream {
                 }
                 let mut stream = stream.unwrap();
                 let _ = stream.read(&mut [0; 4096]);
+                std::thread::sleep(after);
                 let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
             }
         });
@@ -290,16 +291,12 @@ impl Drop for Upstream {
     }
 }
 
-#[tokio::test]
-async fn a_restart_forgets_no_service_and_takes_out_no_healthy_endpoint() {
-    let directory = tempfile::tempdir().unwrap();
-    let upstream = Upstream::start();
-    let running = Running::start(directory.path());
-    let address = upstream.0.to_string();
+/// Registers an upstream as a service's only endpoint, and waits for its verdict.
+async fn register(running: &Running, upstream: &Upstream) -> WaitForRevisionRequest {
     let service = pb::Service {
         name: "shop".into(),
         hosts: vec!["shop.test".into()],
-        endpoints: vec![pb::Endpoint { address: address.clone(), weight: 1 }],
+        endpoints: vec![pb::Endpoint { address: upstream.0.to_string(), weight: 1 }],
         health_check: Some(pb::HealthCheck { fall: 10, ..pb::HealthCheck::default() }),
         ..pb::Service::default()
     };
@@ -310,6 +307,39 @@ async fn a_restart_forgets_no_service_and_takes_out_no_healthy_endpoint() {
     let wait = WaitForRevisionRequest { revision, services: vec!["shop".into()], timeout: None };
     let waited = admin.wait_for_revision(wait.clone()).await.unwrap().into_inner();
     assert!(waited.done && waited.endpoints[0].health() == pb::Health::Healthy, "{waited:?}");
+    wait
+}
+
+#[tokio::test]
+async fn a_kill_right_after_a_verdict_takes_the_endpoint_from_no_data_plane() {
+    let directory = tempfile::tempdir().unwrap();
+    // Slower than a data plane subscribes.
+    let upstream = Upstream::start(Duration::from_millis(300));
+    let running = Running::start(directory.path());
+    register(&running, &upstream).await;
+    running.signal(Signal::KILL);
+    running.end().await;
+
+    let running = Running::start(directory.path());
+    let node = Some(discovery::Node { id: "edge".into(), ..discovery::Node::default() });
+    let subscribe = discovery::Subscribe { node, ..discovery::Subscribe::default() };
+    let request = DiscoveryRequest { request: Some(discovery::discovery_request::Request::Subscribe(subscribe)) };
+    // The requests stay open until the response is there.
+    let requests = tokio_stream::StreamExt::chain(tokio_stream::iter([request]), tokio_stream::pending());
+    let stream = DiscoveryServiceClient::new(running.channel().await).stream_snapshots(requests).await.unwrap();
+    let first = stream.into_inner().message().await.unwrap().unwrap();
+    let Some(discovery::resource::Body::Service(shop)) = &first.upserts[0].body else { panic!("{first:?}") };
+    assert!(shop.endpoints[0].healthy, "{first:?}");
+}
+
+#[tokio::test]
+async fn a_restart_forgets_no_service_and_takes_out_no_healthy_endpoint() {
+    let directory = tempfile::tempdir().unwrap();
+    let upstream = Upstream::start(Duration::ZERO);
+    let running = Running::start(directory.path());
+    let address = upstream.0.to_string();
+    let wait = register(&running, &upstream).await;
+    let revision = wait.revision;
     running.signal(Signal::TERM);
     assert_eq!(running.end().await.0, Some(0));
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, io::Write, net::SocketAddr, process::ExitC
 use clap::{Args, Parser, ValueEnum, error::ErrorKind};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// How logs are written; logs go to standard error.
 #[derive(Debug, Clone, Args)]
@@ -95,9 +95,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// A usage failure if the level is none.
 pub fn init_logging(args: &LogArgs) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&args.log_level).map_err(|err| {
-        Failure::Usage(format!("--log-level {:?} is not a level: {err}; use error, warn, info, debug or trace", args.log_level))
-    })?;
+    let filter = log_filter(&args.log_level)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber is refused: then the first one stays, as tests in one process want.
     let _ = match args.log_format {
@@ -105,6 +103,20 @@ pub fn init_logging(args: &LogArgs) -> Result<(), Failure> {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     Ok(())
+}
+
+/// A single word has to be a level: as a directive it would silence everything but a target of that
+/// name.
+fn log_filter(text: &str) -> Result<EnvFilter, Failure> {
+    let mistake = |why: String| {
+        Failure::Usage(format!(
+            "--log-level {text:?} is not a level: {why}; use off, error, warn, info, debug or trace"
+        ))
+    };
+    if !text.contains(['=', ',', '[']) {
+        text.parse::<LevelFilter>().map_err(|err| mistake(err.to_string()))?;
+    }
+    EnvFilter::try_new(text).map_err(|err| mistake(err.to_string()))
 }
 
 /// A line on standard output for whoever started this process.
@@ -158,4 +170,27 @@ pub fn cannot_listen(flag: &str, address: SocketAddr, err: &std::io::Error) -> F
         _ => "choose another address",
     };
     Failure::Failed(format!("{flag} {address}: cannot listen: {err}; {remedy}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{duration, ip_port, log_filter};
+
+    #[test]
+    fn a_log_level_is_a_level_or_directives() {
+        for good in ["info", "WARN", "off", "info,data_plane=debug", "data_plane=trace"] {
+            assert!(log_filter(good).is_ok(), "{good}");
+        }
+        for bad in ["loud", "", "info,data_plane=loud"] {
+            let sentence = log_filter(bad).unwrap_err().to_string();
+            assert!(sentence.starts_with("--log-level ") && sentence.contains("use off, error"), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn mistakes_in_values_name_the_remedy() {
+        assert!(ip_port("127.0.0.1:0").is_ok() && duration("1m 30s").is_ok());
+        assert!(ip_port("8080").unwrap_err().contains("127.0.0.1:8080"));
+        assert!(duration("30").unwrap_err().contains("30s"));
+    }
 }
