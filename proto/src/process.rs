@@ -113,6 +113,9 @@ fn log_filter(text: &str) -> Result<EnvFilter, Failure> {
             "--log-level {text:?} is not a level: {why}; use off, error, warn, info, debug or trace"
         ))
     };
+    if text.is_empty() {
+        return Err(mistake("it is empty".to_owned()));
+    }
     if !text.contains(['=', ',', '[']) {
         text.parse::<LevelFilter>().map_err(|err| mistake(err.to_string()))?;
     }
