@@ -36,7 +36,6 @@ use crate::{
     registry::Registry,
     snapshot::{nodes::Nodes, publisher::Publisher},
     store::{Loaded, Store, StoreError, new_cluster_id, sled::SledStore},
-    store_health::ToldStore,
 };
 
 /// Time between two lookups of a host name.
@@ -108,9 +107,7 @@ pub async fn run(
         opened = open(data_dir) => opened?,
         () = &mut shutdown => return Ok(()),
     };
-    let store = Arc::new(ToldStore::new(store));
     let failure = store.failure();
-    let store: Arc<dyn Store> = store;
     let control = start(&store, failure.clone(), loaded, &mut parts, &end).await;
     observed.send_replace(Some(control.clone()));
 
@@ -179,11 +176,12 @@ async fn start(
         record: Box::new(move |records| recorder.record_health(records)),
     };
     let (monitor, mut health) = Monitor::new(store.desired(), health, settings);
+    let followed = monitor.followed();
     parts.spawn(monitor.run(end.clone()));
     let settled = health.wait_for(|view| view.values().all(|entry| entry.health != Health::Pending));
     // A time-out is told by what is pending still.
     let _ = tokio::time::timeout(SETTLE, settled).await;
-    let (publisher, published) = Publisher::new(cluster_id.into(), rand::random(), store.desired(), health.clone());
+    let (publisher, published) = Publisher::new(cluster_id.into(), rand::random(), followed, health.clone());
     parts.spawn(publisher.run(end.clone()));
     Observed {
         started_at: Timestamp::now(),

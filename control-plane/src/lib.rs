@@ -18,7 +18,6 @@ mod app;
 mod http;
 mod listener;
 mod metrics;
-mod store_health;
 
 pub use self::{
     app::{Listeners, run},

@@ -10,7 +10,6 @@ use gateway_proto::{
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
-    task::spawn_blocking,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -135,14 +134,13 @@ fn start_workers(
         swaps.push(sender);
         threads.push(thread);
     }
-    let threads = threads.into_iter().map(|thread| {
-        spawn_blocking(move || match thread.join() {
+    let threads = threads.into_iter().map(|ended| async {
+        match ended.await {
             Ok(outcome) => outcome.map_err(|err| err.to_string()),
             Err(_) => Err("it panicked".to_owned()),
-        })
+        }
     });
-    let threads =
-        threads.collect::<FuturesUnordered<_>>().map(|joined| joined.unwrap_or_else(|err| Err(err.to_string())));
+    let threads = threads.collect::<FuturesUnordered<_>>();
     Ok(Workers { stats, swaps, threads })
 }
 

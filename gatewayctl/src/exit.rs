@@ -54,6 +54,13 @@ impl Failure {
         Self { exit, summary: summary.into(), details: Vec::new(), hint: None }
     }
 
+    /// Two arguments that exclude each other. It is the value of a switch that counts, which clap's own
+    /// check does not look at: `GATEWAY_WAIT=false` would conflict as `--wait` does.
+    #[must_use]
+    pub fn exclusive(one: &str, other: &str) -> Self {
+        Self::new(Exit::Usage, format!("the argument '{one}' cannot be used with '{other}'"))
+    }
+
     /// The same with what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

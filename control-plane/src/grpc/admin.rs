@@ -1,8 +1,9 @@
 //! What operators see: the control plane, its data planes, the health of endpoints.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use gateway_proto::{admin::v1 as pb, code::Reason, discovery::v1::Node as WireNode, registry::v1::EndpointStatus};
+use imbl::OrdMap;
 use pb::admin_service_server::{AdminService, AdminServiceServer};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -82,11 +83,10 @@ impl Admin {
 
     /// Returns once every connected data plane serves `revision` with the verdicts on `services`.
     /// `target` is set to what they must serve as soon as that is known.
-    async fn until_served(&self, revision: Revision, services: &[ServiceName], target: &mut Option<Version>) {
+    async fn until_served(&self, revision: Revision, services: &BTreeSet<ServiceName>, target: &mut Option<Version>) {
         let mut published = self.observed.published.clone();
-        let reflects = published.wait_for(|snapshot| {
-            snapshot.revision >= revision && !services.iter().any(|service| snapshot.pending.contains_key(service))
-        });
+        let reflects = published
+            .wait_for(|snapshot| snapshot.revision >= revision && !is_any_pending(&snapshot.pending, services));
         let Ok(version) = reflects.await.map(|snapshot| snapshot.version) else {
             // Nothing is published any more: the control plane is stopping.
             return std::future::pending().await;
@@ -186,8 +186,8 @@ impl AdminService for Admin {
         let timeout = parse_wait(timeout)?;
         let desired = self.observed.desired.borrow().clone();
         let revision = if revision == 0 { desired.revision } else { Revision(revision) };
-        // A name that none can have does not exist either.
-        let services: Vec<_> = services.iter().filter_map(|name| ServiceName::parse(name)).collect();
+        // A name that none can have does not exist either, and a name that is repeated is one.
+        let services: BTreeSet<_> = services.iter().filter_map(|name| ServiceName::parse(name)).collect();
         let mut target = None;
         let done = tokio::select! {
             served = tokio::time::timeout(timeout, self.until_served(revision, &services, &mut target)) => served.is_ok(),
@@ -209,6 +209,16 @@ impl AdminService for Admin {
             nodes_behind: if done { Vec::new() } else { behind.into_iter().map(|node| self.wire_node(node)).collect() },
             endpoints: named.flat_map(|service| self.endpoints_of(service)).collect(),
         }))
+    }
+}
+
+/// Whether any of these services is pending. Nothing is published meanwhile, so the shorter list is
+/// walked: a request may name a great many.
+fn is_any_pending(pending: &OrdMap<ServiceName, u32>, services: &BTreeSet<ServiceName>) -> bool {
+    if pending.len() < services.len() {
+        pending.keys().any(|service| services.contains(service))
+    } else {
+        services.iter().any(|service| pending.contains_key(service))
     }
 }
 

@@ -105,6 +105,10 @@ async fn waiting_ends_when_everyone_serves_the_verdicts_too() {
     assert!(!waited.done, "the endpoint has no verdict");
     assert_eq!((waited.nodes_behind.len(), waited.nodes_in_sync.len(), waited.endpoints.len()), (0, 2, 1));
 
+    // However often it is named.
+    let waited = control.wait(revision, &["shop"; 50], SHORT).await;
+    assert_eq!((waited.done, waited.endpoints.len()), (false, 1));
+
     // Whoever waits already is told as soon as the verdict is served.
     let waiting = control.wait(revision, &["shop"], LONG);
     let verdict = async {

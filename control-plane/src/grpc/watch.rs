@@ -3,7 +3,7 @@
 //! A watch runs as fast as its client reads, and keeps no more than one commit and two copies of
 //! the view of health; a client that falls behind the store's history is told so.
 
-use std::{collections::VecDeque, ops::Bound, sync::Arc};
+use std::{collections::VecDeque, future::ready, ops::Bound, sync::Arc};
 
 use futures_util::{Stream, stream};
 use gateway_proto::registry::v1::{self as pb, watch_response::Event as WireEvent};
@@ -38,6 +38,8 @@ pub(super) struct Watcher {
     revision: Revision,
     /// The view of health that was told.
     told: HealthView,
+    /// The view that is told next, after the changes that came before it.
+    seen: Option<HealthView>,
     /// What is still to be told of the state at the beginning.
     current: Option<Current>,
     ready: VecDeque<Event>,
@@ -67,11 +69,12 @@ impl Watcher {
         mut health: watch::Receiver<HealthView>,
         stop: CancellationToken,
     ) -> Result<Self, RegistryError> {
-        let desired = registry.desired().borrow().clone();
+        // In this order, so that the endpoints are those of services that are told.
         let told = health.borrow_and_update().clone();
+        let desired = registry.desired().borrow().clone();
         let (changes, revision) = (registry.watch(desired.revision)?, desired.revision);
         let current = Some(Current::Services(desired, None));
-        Ok(Self { registry, changes, health, stop, revision, told, current, ready: VecDeque::new() })
+        Ok(Self { registry, changes, health, stop, revision, told, seen: None, current, ready: VecDeque::new() })
     }
 
     /// A watch that tells what follows a revision, or what follows now.
@@ -84,7 +87,7 @@ impl Watcher {
         let told = health.borrow_and_update().clone();
         let revision = revision.unwrap_or_else(|| registry.desired().borrow().revision);
         let changes = registry.watch(revision)?;
-        Ok(Self { registry, changes, health, stop, revision, told, current: None, ready: VecDeque::new() })
+        Ok(Self { registry, changes, health, stop, revision, told, seen: None, current: None, ready: VecDeque::new() })
     }
 
     /// The events. They end without an error when the control plane stops.
@@ -114,15 +117,16 @@ impl Watcher {
                 continue;
             }
             tokio::select! {
-                // A service is told before its endpoints.
+                // A service is told before its endpoints: its change came before any view of them.
                 biased;
                 () = self.stop.cancelled() => return None,
                 change = self.changes.next() => match change {
                     Ok(change) => self.tell_change(&change),
                     Err(err) => return Some(Err(err.into())),
                 },
+                () = ready(()), if self.seen.is_some() => self.tell_health(),
                 changed = self.health.changed() => match changed {
-                    Ok(()) => self.tell_health(),
+                    Ok(()) => self.seen = Some(self.health.borrow_and_update().clone()),
                     // The monitor has ended, for the control plane is stopping.
                     Err(_) => return None,
                 },
@@ -145,11 +149,9 @@ impl Watcher {
             Current::Health(last) => {
                 let start = last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
                 let rest = self.told.range::<_, EndpointKey>((start, Bound::Unbounded)).take(CHUNK);
-                self.ready.extend(rest.map(|(key, health)| Event::Health(key.clone(), Arc::clone(health))));
-                let last = match self.ready.back() {
-                    Some(Event::Health(key, _)) => Some(key.clone()),
-                    _ => None,
-                };
+                let rest: Vec<_> = rest.map(|(key, health)| (key.clone(), Arc::clone(health))).collect();
+                let last = rest.last().map(|(key, _)| key.clone());
+                self.push_health(rest);
                 if last.is_none() {
                     self.ready.push_back(Event::Synced);
                 }
@@ -166,7 +168,8 @@ impl Watcher {
     }
 
     fn tell_health(&mut self) {
-        let view = self.health.borrow_and_update().clone();
+        let Some(view) = self.seen.take() else { return };
+        let mut news = Vec::new();
         for item in self.told.diff(&view) {
             let (key, health) = match item {
                 DiffItem::Add(key, health) => (key, health),
@@ -179,9 +182,19 @@ impl Watcher {
                 // Addresses go with their service or endpoint, or because a name moved on.
                 DiffItem::Remove(..) => continue,
             };
-            self.ready.push_back(Event::Health(key.clone(), Arc::clone(health)));
+            news.push((key.clone(), Arc::clone(health)));
         }
         self.told = view;
+        self.push_health(news);
+    }
+
+    /// Makes events of what is known of addresses. The view lags behind the registry: what it still
+    /// holds of a service that is deleted is not told, for that comes or came before.
+    fn push_health(&mut self, known: Vec<(EndpointKey, Arc<EndpointHealth>)>) {
+        let desired = self.registry.desired();
+        let desired = desired.borrow();
+        let current = known.into_iter().filter(|(key, _)| desired.services.contains_key(&key.service));
+        self.ready.extend(current.map(|(key, health)| Event::Health(key, health)));
     }
 
     fn respond(&mut self, event: Event) -> Option<pb::WatchResponse> {

@@ -95,6 +95,7 @@ pub struct Monitor {
     desired: watch::Receiver<Desired>,
     reports: mpsc::Receiver<Report>,
     published: watch::Sender<HealthView>,
+    followed: watch::Sender<Desired>,
     state: Watching,
 }
 
@@ -114,7 +115,14 @@ impl Monitor {
         state.follow(&first);
         let published = watch::Sender::new(state.view().clone());
         let view = published.subscribe();
-        (Self { desired, reports, published, state }, view)
+        (Self { desired, reports, published, followed: watch::Sender::new(first), state }, view)
+    }
+
+    /// The desired state that the view has caught up with. Whoever reads this and then the view finds
+    /// no verdict there on an endpoint that went and came back, from the time before.
+    #[must_use]
+    pub fn followed(&self) -> watch::Receiver<Desired> {
+        self.followed.subscribe()
     }
 
     /// Works until `stop`, or until there is no registry any more.
@@ -129,12 +137,14 @@ impl Monitor {
                     }
                     let desired = self.desired.borrow_and_update().clone();
                     self.state.follow(&desired);
+                    self.publish();
+                    self.followed.send_replace(desired);
                 }
                 _ = self.reports.recv_many(&mut waiting, QUEUED_REPORTS) => {
                     waiting.drain(..).for_each(|report| self.state.take_in(report));
+                    self.publish();
                 }
             }
-            self.publish();
         }
     }
 

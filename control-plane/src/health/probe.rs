@@ -33,6 +33,9 @@ pub(super) async fn probe(address: SocketAddr, endpoint: &EndpointAddress, polic
             Ok(stream) => stream,
             Err(err) => return failed_connect(&err),
         };
+        if is_itself(&stream) {
+            return Outcome::Failed("connection refused".into());
+        }
         match &policy.probe {
             Probe::Tcp => Outcome::Passed,
             Probe::Http { path, expected_statuses, host } => {
@@ -48,6 +51,13 @@ pub(super) async fn probe(address: SocketAddr, endpoint: &EndpointAddress, polic
         Ok(outcome) => outcome,
         Err(_) => Outcome::Failed(format!("timed out after {}", humantime::format_duration(policy.timeout))),
     }
+}
+
+/// Whether a connection leads to itself: where nothing listens on a port of this machine, the system
+/// may take that very port for the probe, and the two ends meet (RFC 9293 section 3.5, simultaneous
+/// open).
+fn is_itself(stream: &TcpStream) -> bool {
+    matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
 }
 
 fn judge(status: StatusCode, expected: &[RangeInclusive<u16>]) -> Outcome {
@@ -126,11 +136,11 @@ mod tests {
 
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpSocket, TcpStream},
         task::JoinHandle,
     };
 
-    use super::{Outcome, probe};
+    use super::{Outcome, is_itself, probe};
     use crate::registry::model::{EndpointAddress, Probe, ProbePolicy};
 
     /// Answers one connection with these bytes, then returns the request it has read.
@@ -191,6 +201,17 @@ mod tests {
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let refused = probe(closed, &EndpointAddress::Socket(closed), &ProbePolicy::default()).await;
         assert_eq!(refused, failed("connection refused"));
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_meets_itself_is_told_from_an_upstream() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        assert!(is_itself(&socket.connect(address).await.unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        assert!(!is_itself(&stream));
     }
 
     #[tokio::test]

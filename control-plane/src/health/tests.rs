@@ -95,6 +95,7 @@ impl Resolve for Table {
 struct Cluster {
     desired: watch::Sender<Desired>,
     view: watch::Receiver<HealthView>,
+    followed: watch::Receiver<Desired>,
     names: Arc<Table>,
     records: mpsc::UnboundedReceiver<Vec<HealthRecord>>,
     stop: CancellationToken,
@@ -120,9 +121,9 @@ impl Cluster {
             record: Box::new(move |records| drop(sender.send(records))),
         };
         let (monitor, view) = Monitor::new(desired.subscribe(), restored, settings);
-        let stop = CancellationToken::new();
+        let (stop, followed) = (CancellationToken::new(), monitor.followed());
         let task = AbortOnDropHandle::new(tokio::spawn(monitor.run(stop.clone())));
-        Self { desired, view, names, records, stop, _task: task }
+        Self { desired, view, followed, names, records, stop, _task: task }
     }
 
     fn of(services: Vec<Service>) -> Self {
@@ -206,6 +207,26 @@ async fn an_address_follows_its_probes() {
     let records: Vec<_> = std::iter::from_fn(|| cluster.records.try_recv().ok()).flatten().collect();
     let verdicts: Vec<bool> = records.iter().map(|record| record.addresses[0].1).collect();
     assert_eq!(verdicts, [true, false, true], "each turn is recorded, and nothing else");
+}
+
+/// What is published of a desired state must not rest on a verdict from before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_view_has_caught_up_with_what_is_followed() {
+    let slow = ProbePolicy { interval: Duration::from_secs(3600), ..quick() };
+    let upstream = Upstream::start(200).await;
+    let gone = service(&[], slow.clone());
+    let back = service(&[upstream.address.to_string()], slow);
+    let mut cluster = Cluster::of(vec![gone.clone()]);
+    for round in 0..200 {
+        let (service, expected) = if round % 2 == 0 { (&back, 1) } else { (&gone, 0) };
+        cluster.put(service.clone());
+        cluster.followed.changed().await.unwrap();
+        cluster.followed.borrow_and_update();
+        assert_eq!(cluster.addresses().len(), expected);
+    }
+    // The first probe of the last round but one may have been cut off.
+    cluster.put(back);
+    cluster.shows(&[(Some(upstream.address), Health::Healthy)]).await;
 }
 
 #[tokio::test]

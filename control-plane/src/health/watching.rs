@@ -296,7 +296,10 @@ impl Watching {
         let same_verdict = before.filter(|before| before.health == health);
         let since = same_verdict.map_or_else(self.settings.now, |before| before.since);
         if same_verdict.is_none() {
-            tracing::info!(service = %key.service, endpoint = %key.endpoint, address = ?key.address, %health, %reason, "health");
+            // What becomes known is no transition; after a restart that is every address.
+            if before.is_some() {
+                tracing::info!(service = %key.service, endpoint = %key.endpoint, address = ?key.address, %health, %reason, "health");
+            }
             if key.address.is_some() && health != Health::Pending {
                 self.unrecorded.insert((key.service.clone(), key.endpoint.clone()));
             }

@@ -66,6 +66,10 @@ impl Store for Gated {
     fn size(&self) -> u64 {
         0
     }
+
+    fn failure(&self) -> watch::Receiver<Option<StoreError>> {
+        self.inner.failure()
+    }
 }
 
 fn gated() -> (Registry, Arc<Gated>) {

@@ -57,6 +57,10 @@ impl Store for MemoryStore {
     fn size(&self) -> u64 {
         self.0.size()
     }
+
+    fn failure(&self) -> watch::Receiver<Option<StoreError>> {
+        self.0.failure()
+    }
 }
 
 /// The disk of a store that has none.

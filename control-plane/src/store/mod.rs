@@ -51,6 +51,9 @@ pub trait Store: Send + Sync + 'static {
     fn watch(&self, after: Revision) -> Result<Changes, WatchError>;
     /// Bytes on disk; 0 where nothing is on disk.
     fn size(&self) -> u64;
+    /// Why the store takes no more changes, be it a batch or what is known of health that could not
+    /// be written; `None` as long as it does.
+    fn failure(&self) -> watch::Receiver<Option<StoreError>>;
 }
 
 /// What a store holds.

@@ -68,6 +68,10 @@ impl Store for SledStore {
     fn size(&self) -> u64 {
         self.0.size()
     }
+
+    fn failure(&self) -> watch::Receiver<Option<StoreError>> {
+        self.0.failure()
+    }
 }
 
 /// The directory of an open store. The fields are dropped in this order: the lock goes last.

@@ -66,6 +66,8 @@ struct Shared {
     /// At most one record for each registered endpoint, give or take those being removed.
     health: Mutex<PendingHealth>,
     size: AtomicU64,
+    /// Why nothing can be written any more.
+    failure: watch::Sender<Option<StoreError>>,
 }
 
 /// A writer's thread and the ways to it. Dropped, it writes what waits and ends.
@@ -90,7 +92,7 @@ impl Writer {
             };
             let shared = Shared::new(loaded, disk.size());
             if opened.send(Ok(Arc::clone(&shared))).is_ok() {
-                Loop { disk, shared, failed: None }.run(&queue);
+                Loop { disk, shared }.run(&queue);
             }
         };
         let thread = thread::Builder::new().name("store".into()).spawn(run).map_err(|_| StoreError::Busy)?;
@@ -109,7 +111,10 @@ impl Writer {
         if let Err(err) = self.send(Job::Commit(batch, answer)) {
             let (job, reason) = match err {
                 mpsc::TrySendError::Full(job) => (job, StoreError::Busy),
-                mpsc::TrySendError::Disconnected(job) => (job, StoreError::Closed),
+                mpsc::TrySendError::Disconnected(job) => {
+                    self.shared.fail(&StoreError::Closed);
+                    (job, StoreError::Closed)
+                }
             };
             if let Job::Commit(_, answer) = job {
                 // Nobody may be waiting for it.
@@ -145,6 +150,10 @@ impl Writer {
         self.shared.size.load(Ordering::Relaxed)
     }
 
+    pub(super) fn failure(&self) -> watch::Receiver<Option<StoreError>> {
+        self.shared.failure.subscribe()
+    }
+
     fn send(&self, job: Job) -> Result<(), mpsc::TrySendError<Job>> {
         match &self.jobs {
             Some(jobs) => jobs.try_send(job),
@@ -172,7 +181,17 @@ impl Shared {
             state: Mutex::new(state),
             health: Mutex::default(),
             size: AtomicU64::new(size),
+            failure: watch::Sender::new(None),
         })
+    }
+
+    /// Tells the first failure.
+    fn fail(&self, err: &StoreError) {
+        self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            failure.get_or_insert_with(|| err.clone());
+            first
+        });
     }
 
     /// Shows a durable state to readers, in the order: changes, state.
@@ -193,8 +212,6 @@ impl Shared {
 struct Loop<D> {
     disk: D,
     shared: Arc<Shared>,
-    /// Why nothing can be written any more.
-    failed: Option<StoreError>,
 }
 
 impl<D: Disk> Loop<D> {
@@ -245,7 +262,7 @@ impl<D: Disk> Loop<D> {
     }
 
     fn write(&mut self, image: &Image) -> Result<(), StoreError> {
-        if let Some(err) = &self.failed {
+        if let Some(err) = self.shared.failure.borrow().as_ref() {
             return Err(err.clone());
         }
         if image.is_empty() {
@@ -257,7 +274,7 @@ impl<D: Disk> Loop<D> {
             Ok(()) => self.shared.size.store(self.disk.size(), Ordering::Relaxed),
             Err(err) => {
                 tracing::error!(error = %err, "the store takes no more changes");
-                self.failed = Some(err.clone());
+                self.shared.fail(err);
             }
         }
         result

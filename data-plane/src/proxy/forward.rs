@@ -140,18 +140,21 @@ async fn converse(
     upgrade: bool,
 ) -> Result<Heard, ProxyError> {
     let (mut reader, mut writer) = connection.stream.split();
-    let Exchange { client, buffers, watch, stage, method, is_http10, unread, .. } = exchange;
+    let Exchange { client, buffers, watch, stage, method, is_http10, begun, unread, .. } = exchange;
     buffers.upstream.clear();
     *stage = Stage::Request;
     watch.arm(service.timeouts.idle);
     let mut listener = Listener { scan: Scan::default(), interim: None, count: 0, is_http10: *is_http10 };
-    let mut uploaded = false;
+    // An endpoint that stops listening ends the sending as well, but then the request is not over:
+    // what is left of it must never be taken for another one.
+    let (mut sending, mut uploaded) = (true, false);
     let mut seen = 0;
     poll_fn(|cx| {
-        if !uploaded {
+        if sending {
             let polled = upload.poll(cx, &mut buffers.client, &mut client.reader, &mut writer);
-            uploaded = polled.is_ready();
-            *unread &= !matches!(polled, Poll::Ready(Ok(())));
+            sending = polled.is_pending();
+            uploaded = matches!(polled, Poll::Ready(Ok(())));
+            *unread &= !uploaded;
             match polled {
                 Poll::Ready(Err(RelayError::SourceEnded)) => return Poll::Ready(Err(ProxyError::ClientGone)),
                 Poll::Ready(Err(RelayError::Malformed(why))) => return Poll::Ready(Err(ProxyError::BadRequest(why))),
@@ -160,18 +163,23 @@ async fn converse(
                     *stage = Stage::Response;
                     watch.arm(service.timeouts.response);
                 }
-                Poll::Pending if upload.written > seen => {
-                    seen = upload.written;
-                    watch.arm(service.timeouts.idle);
+                Poll::Pending => {
+                    *stage = if upload.wants_input(&buffers.client) { Stage::Request } else { Stage::Response };
+                    if upload.written > seen {
+                        seen = upload.written;
+                        watch.arm(service.timeouts.idle);
+                    }
                 }
-                Poll::Pending => {}
             }
         }
-        if let Poll::Ready(heard) = listener.poll(cx, &mut buffers.upstream, &mut reader, client, method) {
+        let polled = listener.poll(cx, &mut buffers.upstream, &mut reader, client, method);
+        // Behind the first half of an interim response, only the second makes sense.
+        *begun = listener.interim.as_ref().is_some_and(|(_, sent)| *sent > 0);
+        if let Poll::Ready(heard) = polled {
             let (head, head_len) = heard?;
             return Poll::Ready(accept(head, head_len, &buffers.upstream, method, uploaded, upgrade));
         }
-        if uploaded && poll_gone(cx, client, &buffers.client).is_ready() {
+        if !sending && poll_gone(cx, client, &buffers.client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
         Poll::Pending
@@ -261,6 +269,7 @@ fn accept(
     let bytes = &buffer.filled()[..head_len];
     let options = ConnectionOptions::of(&head.fields, bytes);
     let persistent = options.persists(head.version);
+    let framing = framing::of_response(&head, method, bytes).map_err(|_| ProxyError::UpstreamProtocol)?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         // Only what was asked for, and only once nothing of the request is left to be sent.
         if !upgrade || !uploaded {
@@ -268,7 +277,6 @@ fn accept(
         }
         return Ok(Heard { head, head_len, framing: Framing::UntilClose, persistent: false, uploaded });
     }
-    let framing = framing::of_response(&head, method, bytes).map_err(|_| ProxyError::UpstreamProtocol)?;
     // Whatever stands behind an answer without a body belongs to no answer.
     if framing == Framing::None && buffer.len() > head_len {
         return Err(ProxyError::UpstreamProtocol);

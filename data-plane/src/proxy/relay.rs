@@ -89,6 +89,12 @@ impl Relay {
         self.written = 0;
     }
 
+    /// Whether it waits for the sending side, not for the receiving one. `buffer` is what it was
+    /// polled with.
+    pub(crate) fn wants_input(&self, buffer: &Buffer) -> bool {
+        self.sent == self.out.len() && self.plain(buffer) == 0
+    }
+
     /// The memory, to be used again.
     pub(crate) fn into_out(mut self) -> Vec<u8> {
         self.out.clear();

@@ -1,6 +1,6 @@
 //! What the client gets: the upstream's answer, or one of the gateway's own.
 
-use std::{future::poll_fn, mem, task::Poll};
+use std::{future::poll_fn, mem, task::Poll, time::Duration};
 
 use http::{Method, StatusCode};
 use tokio::{io::AsyncWriteExt, time::Instant};
@@ -13,6 +13,10 @@ use super::{
     tunnel,
 };
 use crate::{error::ProxyError, http1::framing::Framing, table::Service, upstream::pool::Connection, worker::Worker};
+
+/// How long a connection may be kept for another request, whatever the service says: the moment of
+/// its end must exist.
+const MAX_IDLE: Duration = Duration::from_secs(24 * 3600);
 
 /// Passes the answer on, and the rest of the request in the other direction.
 pub(crate) async fn relay(
@@ -43,21 +47,17 @@ pub(crate) async fn relay(
     exchange.watch.arm(service.timeouts.idle);
     exchange.begun = true;
     let result = pass(exchange, service, &mut connection, &mut upload, &mut download).await;
+    // What failed before the first byte left can still be told.
+    exchange.begun = download.written > 0;
     exchange.buffers.out = download.into_out();
     exchange.unread = upload.is_some();
-    match result {
-        Ok(()) => {
-            // Bytes behind the answer's end belong to nothing; who sends them is not trusted again.
-            let is_clean = exchange.buffers.upstream.is_empty();
-            if persistent && is_clean && upload.is_none() && framing != Framing::UntilClose {
-                worker.pool().put(connection, Instant::now() + service.timeouts.idle);
-            }
-            Ok(())
-        }
-        Err(RelayError::SourceEnded) => Err(ProxyError::UpstreamReset),
-        Err(RelayError::Malformed(_)) => Err(ProxyError::UpstreamProtocol),
-        Err(RelayError::Sink) => Err(ProxyError::ClientGone),
+    result?;
+    // Bytes behind the answer's end belong to nothing; who sends them is not trusted again.
+    let is_clean = exchange.buffers.upstream.is_empty();
+    if persistent && is_clean && upload.is_none() && framing != Framing::UntilClose {
+        worker.pool().put(connection, Instant::now() + service.timeouts.idle.min(MAX_IDLE));
     }
+    Ok(())
 }
 
 /// The buffer that the request's head was written into, unless that is still on its way.
@@ -71,30 +71,36 @@ async fn pass(
     connection: &mut Connection,
     upload: &mut Option<Relay>,
     download: &mut Relay,
-) -> Result<(), RelayError> {
+) -> Result<(), ProxyError> {
     let (mut reader, mut writer) = connection.stream.split();
     let Exchange { client, buffers, watch, .. } = exchange;
-    let mut seen = 0;
+    let (mut sent, mut seen) = (0, 0);
     poll_fn(|cx| {
-        let mut sent = 0;
         if let Some(request) = upload {
-            match request.poll(cx, &mut buffers.client, &mut client.reader, &mut writer) {
-                // The endpoint has answered; what it does not want to hear is not its loss.
+            let polled = request.poll(cx, &mut buffers.client, &mut client.reader, &mut writer);
+            sent = request.written;
+            match polled {
                 Poll::Ready(Ok(())) => *upload = None,
-                Poll::Ready(Err(RelayError::Sink)) | Poll::Pending => sent = request.written,
+                // The endpoint has answered; what it does not want to hear is not its loss.
+                Poll::Ready(Err(RelayError::Sink)) | Poll::Pending => {}
                 // The client takes its own request back, and cannot have the answer.
-                Poll::Ready(Err(broken)) => return Poll::Ready(Err(broken)),
+                Poll::Ready(Err(RelayError::SourceEnded)) => return Poll::Ready(Err(ProxyError::ClientGone)),
+                Poll::Ready(Err(RelayError::Malformed(why))) => return Poll::Ready(Err(ProxyError::BadRequest(why))),
             }
         }
         if let Poll::Ready(result) = download.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer) {
-            return Poll::Ready(result);
+            return Poll::Ready(result.map_err(|err| match err {
+                RelayError::SourceEnded => ProxyError::UpstreamReset,
+                RelayError::Malformed(_) => ProxyError::UpstreamProtocol,
+                RelayError::Sink => ProxyError::ClientGone,
+            }));
         }
         if download.written + sent > seen {
             seen = download.written + sent;
             watch.arm(service.timeouts.idle);
         }
         if upload.is_none() && poll_gone(cx, client, &buffers.client).is_ready() {
-            return Poll::Ready(Err(RelayError::Sink));
+            return Poll::Ready(Err(ProxyError::ClientGone));
         }
         Poll::Pending
     })

@@ -8,7 +8,7 @@ use super::{
     exchange::{Exchange, Stage},
     forward::Answer,
     headers,
-    relay::{Encode, Relay},
+    relay::{Encode, Relay, RelayError},
 };
 use crate::{error::ProxyError, http1::framing::Framing};
 
@@ -36,7 +36,9 @@ pub(crate) async fn run(answer: Answer, exchange: &mut Exchange<'_>) -> Result<(
     poll_fn(|cx| {
         if !up_ended {
             match up.poll(cx, &mut buffers.client, &mut client.reader, &mut writer) {
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                // The endpoint hears nothing more; what it said before still has to arrive.
+                Poll::Ready(Err(RelayError::Sink)) => up_ended = true,
+                Poll::Ready(Err(RelayError::SourceEnded | RelayError::Malformed(_))) => return Poll::Ready(()),
                 // The client has said its last; the endpoint may still have something to say.
                 Poll::Ready(Ok(())) => up_ended = Pin::new(&mut writer).poll_shutdown(cx).is_ready(),
                 Poll::Pending => {}

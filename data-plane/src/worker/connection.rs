@@ -56,7 +56,7 @@ pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, address: So
         match Box::pin(busy(&worker, &watch, &mut stream, &client)).await {
             Next::Park => {}
             Next::Close => return,
-            Next::Linger => return linger(&watch, &mut stream).await,
+            Next::Linger => return Box::pin(linger(&watch, &mut stream)).await,
         }
     }
 }
@@ -111,11 +111,21 @@ async fn converse(
         };
         if let Err(error) = outcome {
             watch.arm(LINGER);
-            let _ = watch.run(respond::refuse(worker, error, &mut exchange)).await;
+            if watch.run(respond::refuse(worker, error, &mut exchange)).await.is_err() {
+                // A part of it may have left, and nothing can follow a part.
+                exchange.persistent = false;
+            }
         }
         worker.stats().record(&exchange);
         if !exchange.persistent {
-            return if exchange.unread && !exchange.begun { Next::Linger } else { Next::Close };
+            let is_cut = exchange.begun && exchange.error.is_some();
+            if is_cut && exchange.is_http10 {
+                // An answer may end with its connection in HTTP/1.0: only a reset says that it broke
+                // off. A socket that refuses the option is closed as any other.
+                let _ = exchange.client.writer.as_ref().set_zero_linger();
+            }
+            let is_sending = exchange.unread || !exchange.buffers.client.is_empty();
+            return if is_sending && !is_cut { Next::Linger } else { Next::Close };
         }
     }
 }

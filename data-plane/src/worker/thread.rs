@@ -12,9 +12,9 @@ use std::{
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime,
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     task::LocalSet,
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
@@ -26,7 +26,8 @@ const TICKS_PER_SECOND: u32 = 20;
 /// How long accepting pauses when the system has no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Starts a worker. It ends `drain_timeout` after `shutdown` at the latest.
+/// Starts a worker. It ends `drain_timeout` after `shutdown` at the latest, and then says how; if it
+/// says nothing, it panicked.
 pub(crate) fn spawn(
     index: usize,
     listener: StdListener,
@@ -34,33 +35,64 @@ pub(crate) fn spawn(
     swaps: mpsc::Receiver<Swap>,
     shutdown: CancellationToken,
     drain_timeout: Duration,
-) -> io::Result<thread::JoinHandle<io::Result<()>>> {
+) -> io::Result<oneshot::Receiver<io::Result<()>>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let (ended, ends) = oneshot::channel();
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let tasks = LocalSet::new();
         let worker = Rc::new(Worker::new(stats));
-        tasks.block_on(&runtime, async {
+        let outcome = tasks.block_on(&runtime, async {
             let connections = TaskTracker::new();
-            accept(&worker, TcpListener::from_std(listener)?, swaps, &connections, &shutdown).await;
+            let mut clock = Clock::start(&worker);
+            accept(&worker, TcpListener::from_std(listener)?, swaps, &connections, &mut clock, &shutdown).await;
             worker.drain();
             connections.close();
-            let end_watch = async {
-                let mut ticks = interval(TICK);
+            let go_on = async {
                 loop {
-                    ticks.tick().await;
-                    worker.watchdog().tick();
+                    clock.beat(&worker).await;
                 }
             };
             tokio::select! {
                 () = connections.wait() => {}
-                () = end_watch => {}
+                () = go_on => {}
                 () = sleep(drain_timeout) => {
                     warn!(connections = connections.len(), "drain timeout: closing what is still open");
                 }
             }
             Ok(())
-        })
-    })
+        });
+        // Every connection is closed before anybody hears of the end.
+        drop((tasks, worker, runtime));
+        // Whoever started it may not care.
+        let _ = ended.send(outcome);
+    })?;
+    Ok(ends)
+}
+
+/// What is due as time passes.
+struct Clock {
+    ticks: Interval,
+    count: u32,
+}
+
+impl Clock {
+    fn start(worker: &Worker) -> Self {
+        worker.set_date(SystemTime::now());
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { ticks, count: 0 }
+    }
+
+    /// Waits for the next tick, and does what is due then. May be given up while it waits.
+    async fn beat(&mut self, worker: &Worker) {
+        self.ticks.tick().await;
+        worker.watchdog().tick();
+        self.count = self.count.wrapping_add(1);
+        if self.count.is_multiple_of(TICKS_PER_SECOND) {
+            worker.set_date(SystemTime::now());
+            worker.pool().close_idle(Instant::now());
+        }
+    }
 }
 
 async fn accept(
@@ -68,12 +100,9 @@ async fn accept(
     listener: TcpListener,
     mut swaps: mpsc::Receiver<Swap>,
     connections: &TaskTracker,
+    clock: &mut Clock,
     shutdown: &CancellationToken,
 ) {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    worker.set_date(SystemTime::now());
-    let mut tick = 0_u32;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -88,14 +117,7 @@ async fn accept(
                 // Whoever asked may have given up waiting.
                 let _ = held.send(());
             }
-            _ = ticks.tick() => {
-                worker.watchdog().tick();
-                tick = tick.wrapping_add(1);
-                if tick.is_multiple_of(TICKS_PER_SECOND) {
-                    worker.set_date(SystemTime::now());
-                    worker.pool().close_idle(Instant::now());
-                }
-            }
+            () = clock.beat(worker) => {}
             () = shutdown.cancelled() => break,
         }
     }

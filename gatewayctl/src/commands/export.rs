@@ -1,13 +1,14 @@
 //! `gatewayctl export`.
 
 use std::{
+    fs::{self, OpenOptions, Permissions},
     io::{self, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use clap::Args;
 use gateway_proto::registry::v1::{Service, ServiceFilter};
-use tempfile::NamedTempFile;
 
 use super::{
     Context,
@@ -79,9 +80,20 @@ async fn snapshot(client: &mut Client) -> Result<Vec<Service>, Failure> {
     Err(Failure::new(Exit::Failed, summary).hint("repeat the command when fewer changes are made"))
 }
 
+/// A file is replaced by a whole new one with its permissions, also behind a link. What is no file,
+/// such as a pipe or a device, is written to.
 fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let there = fs::metadata(file).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
+        return writeln!(OpenOptions::new().write(true).open(file)?, "{text}");
+    }
+    let file = if there.is_some() { file.canonicalize()? } else { file.to_path_buf() };
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut new = NamedTempFile::new_in(directory)?;
+    // As `>` of a shell makes it, less what the umask takes away.
+    let mut new = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(directory)?;
+    if let Some(there) = there {
+        new.as_file().set_permissions(there.permissions())?;
+    }
     writeln!(new, "{text}")?;
     new.as_file().sync_all()?;
     new.persist(file)?;

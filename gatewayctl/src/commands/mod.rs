@@ -43,7 +43,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Dev(command) => command.run(&global),
         Command::Export(command) => {
             let form = command.form(global.output);
-            block_on(command.run(context(global, form)))
+            block_on(command.run(context(Global { output: Some(form), ..global }, form)))
         }
         Command::Probe(command) => block_on(command.run(global.timeout)),
         Command::Sample(command) => block_on(command.run()),

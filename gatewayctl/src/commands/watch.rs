@@ -1,6 +1,6 @@
 //! `gatewayctl watch`.
 
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser};
 use gateway_proto::registry::v1::{self as pb, watch_response::Event};
 use serde::Serialize;
 use tonic::Streaming;
@@ -16,10 +16,10 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Watch {
     /// Begin with every current service and endpoint
-    #[arg(long, env = "GATEWAY_CURRENT")]
+    #[arg(long, env = "GATEWAY_CURRENT", value_parser = BoolishValueParser::new())]
     pub current: bool,
     /// Begin with the changes after this revision [default: from now on]
-    #[arg(long, env = "GATEWAY_AFTER_REVISION", value_name = "REVISION", conflicts_with = "current")]
+    #[arg(long, env = "GATEWAY_AFTER_REVISION", value_name = "REVISION")]
     pub after_revision: Option<u64>,
 }
 
@@ -27,9 +27,12 @@ impl Watch {
     /// Runs until the stream ends, which is a failure, or until a signal.
     ///
     /// # Errors
-    /// Why the stream did not begin or has ended.
+    /// Why the stream did not begin or has ended, or that two flags exclude each other.
     pub async fn run(self, mut context: Context) -> Result<(), Failure> {
         let Self { current, after_revision } = self;
+        if current && after_revision.is_some() {
+            return Err(Failure::exclusive("--current", "--after-revision"));
+        }
         let request = pb::WatchRequest { include_current: current, after_revision };
         let client = &mut context.client;
         let mut events = client.call(async |channel| registry(channel).watch(request).await).await?;

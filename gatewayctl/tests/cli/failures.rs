@@ -15,7 +15,7 @@ use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
-    program::{command, run},
+    program::{Ran, command, run},
     server::{Server, service},
 };
 
@@ -38,12 +38,16 @@ fn wrong_usage_exits_2() {
         &["service"],
         &["service", "get"],
         &["service", "list", "--colour"],
+        &["endpoint", "list", ""],
         &["endpoint", "add", "mail"],
         &["endpoint", "add", "mail", "a:1,weight=many"],
         &["service", "register", "mail", "--health-interval", "5"],
         &["service", "register", "mail", "--health-expect", "99"],
         &["service", "register", "mail", "--health-rise", "0"],
         &["service", "register", "mail", "--no-health-check", "--health-path", "/"],
+        &["service", "register", "mail", "--no-health-check", "--health-jitter", "1"],
+        &["service", "register", "mail", "--no-health-check", "--tcp-health-check"],
+        &["service", "register", "mail", "--tcp-health-check", "--health-host", "a"],
         &["service", "list", "--timeout", "0s"],
         &["service", "list", "-o", "xml"],
         &["service", "list", "--server", "https://a:1"],
@@ -55,6 +59,24 @@ fn wrong_usage_exits_2() {
         let ran = run(&nobody(), args);
         assert_eq!((ran.code, &*ran.out), (2, ""), "{args:?}: {ran:#?}");
         assert!(!ran.err.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_switch_in_the_environment_counts_by_its_value() {
+    let with = |variable: &str, value: &str, args: &[&str]| -> Ran {
+        command("http://127.0.0.1:1", args).env(variable, value).output().unwrap().into()
+    };
+    let dry = ["apply", "-f", "-", "--dry-run"];
+    let probed = ["service", "register", "mail", "--health-path", "/"];
+    let after = ["watch", "--after-revision", "1"];
+    for (variable, args) in
+        [("GATEWAY_WAIT", &dry[..]), ("GATEWAY_NO_HEALTH_CHECK", &probed), ("GATEWAY_CURRENT", &after)]
+    {
+        for (value, conflicts) in [("false", false), ("0", false), ("true", true), ("1", true), ("maybe", true)] {
+            let ran = with(variable, value, args);
+            assert_eq!(ran.code == 2, conflicts, "{variable}={value}: {ran:#?}");
+        }
     }
 }
 

@@ -135,6 +135,31 @@ async fn transitions_are_told_and_nothing_else_of_health() {
 }
 
 #[tokio::test]
+async fn a_service_is_told_before_its_endpoints() {
+    let fixture = fixture();
+    let mut watcher =
+        Watcher::after(fixture.registry.clone(), fixture.health.subscribe(), fixture.stop.clone(), None).unwrap();
+    // A change that comes just as the watch turns to health.
+    fixture.create("a").await;
+    fixture.observe("a", Health::Healthy, "");
+    watcher.seen = Some(watcher.health.borrow_and_update().clone());
+    assert_eq!(take(&mut shown(watcher), 2).await, ["1 put a of 1", "1 a HEALTH_HEALTHY"]);
+}
+
+#[tokio::test]
+async fn nothing_is_told_of_the_endpoints_of_a_service_that_is_gone() {
+    let fixture = fixture();
+    fixture.create("a").await;
+    let mut events = fixture.after(None);
+    fixture.registry.delete(sample::name("a"), None).await.unwrap();
+    // The monitor has not heard of it yet.
+    fixture.observe("a", Health::Healthy, "");
+    assert_eq!(take(&mut events, 1).await, ["2 delete a"]);
+    assert!(events.next().now_or_never().is_none());
+    assert_eq!(take(&mut fixture.current(), 1).await, ["2 synced"]);
+}
+
+#[tokio::test]
 async fn a_watch_ends_cleanly_when_the_control_plane_stops() {
     let fixture = fixture();
     let mut idle = fixture.current();

@@ -103,12 +103,13 @@ async fn a_batch_that_is_refused_does_not_hinder_its_group() {
 
 async fn a_failure_ends_all_writing(step: Step) {
     let Scripted { writer, began, steps } = scripted();
-    let desired = writer.desired();
+    let (desired, told) = (writer.desired(), writer.failure());
     let first = writer.commit(put("a"));
     began.recv().unwrap();
     let queued = writer.commit(put("b"));
     steps.send(step).unwrap();
     assert_eq!(first.await.unwrap(), Err(failure()));
+    assert_eq!(*told.borrow(), Some(failure()));
     assert_eq!(queued.await.unwrap(), Err(failure()));
     assert_eq!(writer.commit(put("c")).await.unwrap(), Err(failure()));
     // Nothing of it was ever seen, and the disk was left alone.
@@ -127,6 +128,26 @@ async fn a_failed_write_ends_all_writing() {
 #[tokio::test]
 async fn a_panic_of_the_disk_ends_all_writing() {
     a_failure_ends_all_writing(Step::Panic).await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_no_failure_and_a_failure_is_told_even_if_nobody_asks_for_a_change() {
+    let Scripted { writer, began, steps } = scripted();
+    let mut told = writer.failure();
+    let first = writer.commit(put("a"));
+    began.recv().unwrap();
+    steps.send(Step::Succeed).unwrap();
+    first.await.unwrap().unwrap();
+    let refused = writer.commit(Batch { base: Some(Revision(7)), ..put("b") });
+    assert!(matches!(refused.await.unwrap(), Err(StoreError::Moved { .. })));
+    assert_eq!(*told.borrow(), None);
+    let (service, endpoint) = (sample::name("a"), sample::endpoint("127.0.0.1:3001").address);
+    let addresses = vec![("127.0.0.1:3001".parse().unwrap(), true)];
+    writer.record_health(vec![HealthRecord { service, endpoint, addresses }]);
+    began.recv().unwrap();
+    steps.send(Step::Fail).unwrap();
+    assert_eq!(*told.wait_for(Option::is_some).await.unwrap(), Some(failure()));
+    assert!(writer.load().health.is_empty());
 }
 
 #[tokio::test]

@@ -4,8 +4,13 @@ mod basics;
 mod bodies;
 mod connections;
 mod framing;
+mod halfway;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener as StdListener},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -39,6 +44,10 @@ impl Proxy {
 
     pub(super) async fn start_with(endpoints: &[SocketAddr], timeouts: Timeouts) -> Self {
         let listener = listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap().remove(0);
+        Self::start_on(listener, endpoints, timeouts).await
+    }
+
+    pub(super) async fn start_on(listener: StdListener, endpoints: &[SocketAddr], timeouts: Timeouts) -> Self {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let (swaps, receiver) = mpsc::channel(1);

@@ -4,15 +4,12 @@ mod refused;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser};
 use gateway_proto::registry::v1 as pb;
 use serde::Serialize;
 use tonic::Status;
 
-use super::{
-    Context, change_name,
-    wait::{Served, wait_for_change},
-};
+use super::{Context, change_name, service::ServedBy, wait::wait_for_change};
 use crate::{
     client::{Client, refused, registry},
     exit::{Exit, Failure},
@@ -27,10 +24,10 @@ pub struct Apply {
     #[arg(short, long = "file", env = "GATEWAY_FILE", value_name = "FILE|DIR|-", required = true)]
     pub files: Vec<PathBuf>,
     /// Check and compare only, and say what would change
-    #[arg(long, env = "GATEWAY_DRY_RUN")]
+    #[arg(long, env = "GATEWAY_DRY_RUN", value_parser = BoolishValueParser::new())]
     pub dry_run: bool,
     /// Return when every connected data plane serves the change, at the most after --timeout
-    #[arg(long, env = "GATEWAY_WAIT", conflicts_with = "dry_run")]
+    #[arg(long, env = "GATEWAY_WAIT", value_parser = BoolishValueParser::new())]
     pub wait: bool,
 }
 
@@ -40,7 +37,7 @@ struct Applied {
     dry_run: bool,
     changes: Vec<Change>,
     #[serde(flatten)]
-    served: Option<Served>,
+    served: Option<ServedBy>,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,6 +53,9 @@ impl Apply {
     /// Every mistake with its place, or why the control plane refused.
     pub async fn run(self, mut context: Context) -> Result<(), Failure> {
         let Self { files, dry_run, wait } = self;
+        if dry_run && wait {
+            return Err(Failure::exclusive("--dry-run", "--wait"));
+        }
         let sources = file::read(&files)?;
         let (declaration, mut mistakes) = file::parse(&sources);
         let client = &mut context.client;
@@ -84,11 +84,15 @@ impl Apply {
         let changed = changes.iter().filter(|change| change.change() != pb::ChangeKind::Unchanged);
         let changed = changed.map(|change| change.name.clone()).collect();
         let waited = wait_for_change(client, wait, revision, changed).await;
-        let served = waited.as_ref().ok().cloned().flatten();
+        let served = waited.as_ref().ok().and_then(Option::as_ref);
         let change =
             |change: &pb::ServiceChange| Change { name: change.name.clone(), change: change_name(change.change()) };
-        let applied = Applied { revision, dry_run, changes: changes.iter().map(change).collect(), served };
-        context.output.print(&applied, |_| applied.text())?;
+        let changes = changes.iter().map(change).collect();
+        let applied = Applied { revision, dry_run, changes, served: served.map(ServedBy::from) };
+        context.output.print(&applied, |_| match served {
+            Some(served) => format!("{}\n{}", applied.text(), served.line()),
+            None => applied.text(),
+        })?;
         waited?.map_or(Ok(()), |served| served.verdict())
     }
 }
@@ -113,7 +117,7 @@ fn summary(mistakes: &Mistakes) -> String {
 
 impl Applied {
     fn text(&self) -> String {
-        let Self { revision, dry_run, changes, served } = self;
+        let Self { revision, dry_run, changes, served: _ } = self;
         let count = |kind: &str| changes.iter().filter(|change| change.change == kind).count();
         let mut lines: Vec<String> =
             changes.iter().map(|change| format!("{:<9} {}", change.change, change.name)).collect();
@@ -126,7 +130,6 @@ impl Applied {
             (false, _) => format!("{created} created, {updated} updated, {unchanged} unchanged"),
         };
         lines.push(format!("{outcome} (revision {revision})"));
-        lines.extend(served.as_ref().map(Served::line));
         lines.join("\n")
     }
 }

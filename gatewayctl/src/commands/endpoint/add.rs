@@ -1,6 +1,6 @@
 //! `gatewayctl endpoint add`.
 
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser};
 use gateway_proto::registry::v1 as pb;
 
 use super::endpoint;
@@ -20,7 +20,7 @@ pub struct Add {
     #[arg(required = true, value_name = "HOST:PORT[,weight=N]", value_parser = endpoint)]
     pub endpoints: Vec<pb::Endpoint>,
     /// Return when every connected data plane serves the change, at the most after --timeout
-    #[arg(long, env = "GATEWAY_WAIT")]
+    #[arg(long, env = "GATEWAY_WAIT", value_parser = BoolishValueParser::new())]
     pub wait: bool,
 }
 

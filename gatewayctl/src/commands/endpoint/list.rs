@@ -1,6 +1,6 @@
 //! `gatewayctl endpoint list`.
 
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
 
 use super::statuses;
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct List {
     /// Name of the service
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub name: String,
 }
 

@@ -1,6 +1,6 @@
 //! `gatewayctl endpoint remove`.
 
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser};
 use gateway_proto::registry::v1 as pb;
 
 use crate::{
@@ -19,7 +19,7 @@ pub struct Remove {
     #[arg(required = true, value_name = "HOST:PORT")]
     pub addresses: Vec<String>,
     /// Return when every connected data plane serves the change, at the most after --timeout
-    #[arg(long, env = "GATEWAY_WAIT")]
+    #[arg(long, env = "GATEWAY_WAIT", value_parser = BoolishValueParser::new())]
     pub wait: bool,
 }
 

@@ -19,6 +19,9 @@ impl Wait {
     pub(super) async fn run(self, mut context: Context) -> Result<(), Failure> {
         let served = wait(&mut context.client, self.revision.unwrap_or_default(), Vec::new()).await?;
         context.output.print(&served, |_| served.line())?;
-        served.verdict()
+        // The revision may be one that is still to come, so nothing is said of a change.
+        served
+            .verdict()
+            .map_err(|failure| failure.hint("`--timeout` waits longer, `gatewayctl node get ID` shows a data plane"))
     }
 }

@@ -1,6 +1,6 @@
 //! `gatewayctl service delete`.
 
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser};
 use gateway_proto::registry::v1 as pb;
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ pub struct Delete {
     #[arg(long, env = "GATEWAY_REVISION", value_name = "REVISION")]
     pub revision: Option<u64>,
     /// Return when every connected data plane serves the change, at the most after --timeout
-    #[arg(long, env = "GATEWAY_WAIT")]
+    #[arg(long, env = "GATEWAY_WAIT", value_parser = BoolishValueParser::new())]
     pub wait: bool,
 }
 

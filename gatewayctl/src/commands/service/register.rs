@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser};
 use gateway_proto::registry::v1::{self as pb, health_check::Probe};
 
 use super::print_change;
@@ -32,7 +32,7 @@ pub struct Register {
     #[arg(long, env = "GATEWAY_TITLE", default_value = "", hide_default_value = true)]
     pub title: String,
     /// Return when every connected data plane serves the change, at the most after --timeout
-    #[arg(long, env = "GATEWAY_WAIT")]
+    #[arg(long, env = "GATEWAY_WAIT", value_parser = BoolishValueParser::new())]
     pub wait: bool,
     #[command(flatten)]
     health: Health,
@@ -68,13 +68,10 @@ struct Health {
     #[arg(long, env = "GATEWAY_HEALTH_JITTER", value_name = "PERCENT")]
     health_jitter: Option<u32>,
     /// Probe by making a TCP connection instead of a GET
-    #[arg(long, env = "GATEWAY_TCP_HEALTH_CHECK", conflicts_with_all = ["health_path", "health_expect", "health_host"])]
+    #[arg(long, env = "GATEWAY_TCP_HEALTH_CHECK", value_parser = BoolishValueParser::new())]
     tcp_health_check: bool,
     /// Do not probe: endpoints get traffic at once and always
-    #[arg(long, env = "GATEWAY_NO_HEALTH_CHECK", conflicts_with_all = [
-        "tcp_health_check", "health_path", "health_expect", "health_host", "health_interval", "health_timeout",
-        "health_rise", "health_fall", "health_jitter",
-    ])]
+    #[arg(long, env = "GATEWAY_NO_HEALTH_CHECK", value_parser = BoolishValueParser::new())]
     no_health_check: bool,
 }
 
@@ -95,6 +92,7 @@ struct Limits {
 impl Register {
     pub(super) async fn run(self, mut context: Context) -> Result<(), Failure> {
         let Self { name, host, endpoint, tag, title, health, limits, wait } = self;
+        health.agrees()?;
         let service = pb::Service {
             name,
             title,
@@ -117,6 +115,30 @@ impl Register {
 }
 
 impl Health {
+    /// Refuses a flag of a probe that is not made.
+    fn agrees(&self) -> Result<(), Failure> {
+        let first = |flags: &[(&'static str, bool)]| flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag);
+        let http = first(&[
+            ("--health-path", self.health_path.is_some()),
+            ("--health-expect", !self.health_expect.is_empty()),
+            ("--health-host", self.health_host.is_some()),
+        ]);
+        let other = first(&[
+            ("--tcp-health-check", self.tcp_health_check),
+            ("--health-interval", self.health_interval.is_some()),
+            ("--health-timeout", self.health_timeout.is_some()),
+            ("--health-rise", self.health_rise.is_some()),
+            ("--health-fall", self.health_fall.is_some()),
+            ("--health-jitter", self.health_jitter.is_some()),
+        ]);
+        let (switch, flag) = match (self.no_health_check, self.tcp_health_check) {
+            (true, _) => ("--no-health-check", http.or(other)),
+            (false, true) => ("--tcp-health-check", http),
+            (false, false) => return Ok(()),
+        };
+        flag.map_or(Ok(()), |flag| Err(Failure::exclusive(switch, flag)))
+    }
+
     /// Nothing where no flag was given: then the service keeps what it has.
     fn to_wire(&self) -> Option<pb::HealthCheck> {
         let Self {
