@@ -85,7 +85,7 @@ async fn snapshot(client: &mut Client) -> Result<Vec<Service>, Failure> {
 fn replace(file: &Path, text: &str) -> io::Result<()> {
     let there = fs::metadata(file).ok();
     if there.as_ref().is_some_and(|there| !there.is_file()) {
-        return writeln!(OpenOptions::new().write(true).open(file)?, "{text}");
+        return OpenOptions::new().write(true).open(file)?.write_all(format!("{text}\n").as_bytes());
     }
     let file = if there.is_some() { file.canonicalize()? } else { file.to_path_buf() };
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
