@@ -133,6 +133,10 @@ pub(crate) async fn refuse(worker: &Worker, error: ProxyError, exchange: &mut Ex
     headers::write_field(&mut out, "Content-Length", body.len().to_string().as_bytes());
     headers::write_field(&mut out, "Date", worker.date().as_bytes());
     headers::write_field(&mut out, "X-Request-Id", exchange.id.as_bytes());
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        // RFC 9110 section 15.5.6 wants it; what the endpoint allows, the gateway does not know.
+        headers::write_field(&mut out, "Allow", b"GET, HEAD");
+    }
     headers::write_persistence(&mut out, persistence(exchange));
     out.extend_from_slice(b"\r\n");
     if exchange.method != Method::HEAD {

@@ -104,3 +104,17 @@ async fn redirects_are_the_clients_to_follow() {
     let answer = proxy.ask("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 302 Found\r\nLocation: /x\r\n"), "{answer}");
 }
+
+#[tokio::test]
+async fn max_forwards_counts_hops() {
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::start(&[upstream.address]).await;
+    let mut client = proxy.connect().await;
+    client.send("TRACE / HTTP/1.1\r\nHost: a.test\r\nMax-Forwards: 0\r\n\r\n").await;
+    let head = client.head().await;
+    assert!(head.starts_with("HTTP/1.1 405 ") && head.contains("Allow: "), "{head}");
+    client.until("}}\n").await;
+    client.send("OPTIONS * HTTP/1.1\r\nHost: a.test\r\nMax-Forwards: 3\r\n\r\n").await;
+    let head = upstream.accept().await.head().await;
+    assert!(head.starts_with("OPTIONS * HTTP/1.1\r\n") && head.contains("Max-Forwards: 2\r\n"), "{head}");
+}
