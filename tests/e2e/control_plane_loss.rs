@@ -46,6 +46,29 @@ async fn data_planes_take_up_changes_after_the_control_plane_returned() {
 }
 
 #[tokio::test]
+async fn what_was_served_before_a_kill_is_served_after_it() {
+    let mut gateway = Gateway::start().await;
+    for round in 0..5 {
+        let shop = Upstream::start("shop").await;
+        let (name, host) = (format!("shop-{round}"), format!("{round}.shop.test"));
+        // By default two probes in a row must fail, five seconds apart: none of it in this test.
+        let endpoint = shop.address.to_string();
+        let register = ["service", "register", &name, "--host", &host, "--endpoint", &endpoint, "--wait"];
+        gateway.ctl(&register).await.ok();
+        // At once: what `--wait` has promised must not hang on a write that is still to come.
+        gateway.control_plane.kill().await;
+        assert_eq!(gateway.get(&host, "/").await.text(), "shop");
+        // No probe gets an answer any more, so that only what was known before can count.
+        shop.health(Answer::Hang);
+        gateway.control_plane.restart().await;
+        gateway.until_connected(1).await;
+        let answer = gateway.get(&host, "/").await;
+        assert_eq!(answer.status, 200, "round {round}: taken out by the restart: {}", answer.text());
+        gateway.ctl(&["service", "delete", &name, "--wait"]).await.ok();
+    }
+}
+
+#[tokio::test]
 async fn health_that_changed_while_nobody_looked_is_found_out() {
     let mut gateway = Gateway::start().await;
     let (one, mut two) = (Upstream::start("one").await, Upstream::start("two").await);

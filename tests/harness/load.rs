@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     task::JoinSet,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use super::{client, eventually::eventually};
@@ -93,7 +93,9 @@ impl Tally {
 }
 
 async fn run(address: SocketAddr, host: String, shared: Arc<Shared>) -> Vec<String> {
+    let began = Instant::now();
     let mut failures = Vec::new();
+    let mut failed = |what: String| failures.push(format!("after {:?} at {address}: {what}", began.elapsed()));
     let mut connection = None;
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -104,7 +106,7 @@ async fn run(address: SocketAddr, host: String, shared: Arc<Shared>) -> Vec<Stri
             None => match client::connect(address).await {
                 Ok(open) => open,
                 Err(err) => {
-                    failures.push(format!("{address}: cannot connect: {err}"));
+                    failed(format!("cannot connect: {err}"));
                     continue;
                 }
             },
@@ -114,8 +116,8 @@ async fn run(address: SocketAddr, host: String, shared: Arc<Shared>) -> Vec<Stri
                 shared.answered.fetch_add(1, Relaxed);
                 connection = Some(open);
             }
-            Ok(response) => failures.push(format!("{address}: {} {}", response.status, response.text())),
-            Err(err) => failures.push(format!("{address}: {err:?}")),
+            Ok(response) => failed(format!("{} {}", response.status, response.text())),
+            Err(err) => failed(format!("{err:?}")),
         }
     }
     failures

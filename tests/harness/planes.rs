@@ -1,8 +1,10 @@
 //! A control plane and a data plane as processes that can die and come back.
 
 use std::{
+    collections::VecDeque,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    thread,
 };
 
 use gateway_proto::{
@@ -19,11 +21,16 @@ pub const CONTROL_PLANE: &str = env!("CARGO_BIN_EXE_e2e-control-plane");
 /// See [`CONTROL_PLANE`].
 pub const DATA_PLANE: &str = env!("CARGO_BIN_EXE_e2e-data-plane");
 
+/// How many earlier lives of a control plane are shown when a test fails.
+const LIVES: usize = 200;
+
 /// A control plane that keeps its addresses and its data directory over its deaths.
 #[derive(Debug)]
 pub struct ControlPlane {
     process: Option<Process>,
     args: Vec<String>,
+    /// What it logged in its last lives; shown when a test fails.
+    past: VecDeque<String>,
     /// Where gRPC is.
     pub grpc: SocketAddr,
     /// Where `/readyz` is.
@@ -37,8 +44,14 @@ impl ControlPlane {
     pub async fn start(data_dir: &Path, args: &[&str]) -> Self {
         let address = SocketAddr::new(loopback::fresh(), 0);
         let args = args.iter().map(|&arg| arg.into()).collect();
-        let mut control_plane =
-            Self { process: None, args, grpc: address, http: address, data_dir: data_dir.to_owned() };
+        let mut control_plane = Self {
+            process: None,
+            args,
+            past: VecDeque::new(),
+            grpc: address,
+            http: address,
+            data_dir: data_dir.to_owned(),
+        };
         control_plane.restart().await;
         control_plane
     }
@@ -64,7 +77,11 @@ impl ControlPlane {
 
     /// SIGKILL; it is gone when this returns.
     pub async fn kill(&mut self) {
-        self.running().kill().await;
+        let log = self.running().kill().await;
+        self.past.push_back(log);
+        if self.past.len() > LIVES {
+            self.past.pop_front();
+        }
     }
 
     /// SIGTERM; returns how it ended.
@@ -105,6 +122,16 @@ impl ControlPlane {
     /// A client of the status service.
     pub async fn admin(&self) -> AdminServiceClient<Channel> {
         AdminServiceClient::new(self.channel().await)
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for log in &self.past {
+                eprintln!("--- standard error of the control plane (an earlier life):\n{log}---");
+            }
+        }
     }
 }
 

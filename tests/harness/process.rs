@@ -102,10 +102,12 @@ impl Process {
         kill_process(self.pid, signal).unwrap_or_else(|err| panic!("cannot signal {}: {err}", self.name));
     }
 
-    /// Kills without a chance to clean up, and returns when it is gone.
-    pub async fn kill(mut self) {
+    /// Kills without a chance to clean up, and returns its standard error when it is gone.
+    pub async fn kill(mut self) -> String {
         self.signal(Signal::KILL);
         let _ = within(&format!("the death of {}", self.name), self.child.wait()).await;
+        self.log.finish();
+        self.log.text()
     }
 
     /// Asks it to end, and returns how it did.

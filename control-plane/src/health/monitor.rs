@@ -11,7 +11,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{HealthView, names::Resolve, probe::Outcome, watching::Watching};
@@ -22,6 +25,9 @@ use crate::{
 
 /// Reports that may wait for the monitor; the tasks behind them wait too.
 const QUEUED_REPORTS: usize = 1024;
+
+/// How long a verdict waits to be durable before it counts all the same.
+const MAX_RECORD: Duration = Duration::from_millis(250);
 
 /// What the monitor needs from outside.
 pub struct Settings {
@@ -37,9 +43,9 @@ pub struct Settings {
     pub now: fn() -> Timestamp,
     /// Where probes are counted.
     pub counts: Arc<ProbeCounts>,
-    /// Takes what is to be known again after a restart. A record without addresses means that
-    /// there is nothing to know.
-    pub record: Box<dyn Fn(Vec<HealthRecord>) + Send + Sync>,
+    /// Takes what is to be known again after a restart, and answers once that is durable. A record
+    /// without addresses means that there is nothing to know.
+    pub record: Box<dyn Fn(Vec<HealthRecord>) -> oneshot::Receiver<()> + Send + Sync>,
 }
 
 impl fmt::Debug for Settings {
@@ -137,24 +143,28 @@ impl Monitor {
                     }
                     let desired = self.desired.borrow_and_update().clone();
                     self.state.follow(&desired);
-                    self.publish();
+                    self.publish().await;
                     self.followed.send_replace(desired);
                 }
                 _ = self.reports.recv_many(&mut waiting, QUEUED_REPORTS) => {
                     waiting.drain(..).for_each(|report| self.state.take_in(report));
-                    self.publish();
+                    self.publish().await;
                 }
             }
         }
     }
 
-    fn publish(&mut self) {
+    /// Shows a view once it would survive this process: what data planes were told to serve, a
+    /// restart must not take back. A disk that does not answer keeps nobody from the truth for long.
+    async fn publish(&mut self) {
+        if let Some(durable) = self.state.record() {
+            let _ = timeout(MAX_RECORD, durable).await;
+        }
         let view = self.state.view();
         self.published.send_if_modified(|published| {
             let changed = !published.ptr_eq(view);
             *published = view.clone();
             changed
         });
-        self.state.record();
     }
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -118,7 +118,10 @@ impl Cluster {
             seed: 1,
             now: Timestamp::now,
             counts: Arc::default(),
-            record: Box::new(move |records| drop(sender.send(records))),
+            record: Box::new(move |records| {
+                drop(sender.send(records));
+                oneshot::channel().1
+            }),
         };
         let (monitor, view) = Monitor::new(desired.subscribe(), restored, settings);
         let (stop, followed) = (CancellationToken::new(), monitor.followed());

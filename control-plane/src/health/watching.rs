@@ -10,7 +10,7 @@ use std::{
 
 use imbl::ordmap::DiffItem;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -309,10 +309,10 @@ impl Watching {
         self.view.insert(key, Arc::new(entry));
     }
 
-    /// Hands over what has changed since the last time.
-    pub(super) fn record(&mut self) {
+    /// Hands over what has changed since the last time; the answer comes once it is durable.
+    pub(super) fn record(&mut self) -> Option<oneshot::Receiver<()>> {
         if self.unrecorded.is_empty() {
-            return;
+            return None;
         }
         let changed = mem::take(&mut self.unrecorded);
         let records = changed.into_iter().map(|(service, endpoint)| {
@@ -322,7 +322,7 @@ impl Watching {
                 .collect();
             HealthRecord { service, endpoint, addresses }
         });
-        (self.settings.record)(records.collect());
+        Some((self.settings.record)(records.collect()))
     }
 }
 

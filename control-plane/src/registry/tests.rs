@@ -51,8 +51,8 @@ impl Store for Gated {
         answered
     }
 
-    fn record_health(&self, records: Vec<HealthRecord>) {
-        self.inner.record_health(records);
+    fn record_health(&self, records: Vec<HealthRecord>) -> oneshot::Receiver<()> {
+        self.inner.record_health(records)
     }
 
     fn desired(&self) -> watch::Receiver<Desired> {

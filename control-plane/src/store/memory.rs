@@ -42,8 +42,8 @@ impl Store for MemoryStore {
         self.0.commit(batch)
     }
 
-    fn record_health(&self, records: Vec<HealthRecord>) {
-        self.0.record_health(records);
+    fn record_health(&self, records: Vec<HealthRecord>) -> oneshot::Receiver<()> {
+        self.0.record_health(records)
     }
 
     fn desired(&self) -> watch::Receiver<Desired> {

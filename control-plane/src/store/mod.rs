@@ -38,10 +38,11 @@ pub trait Store: Send + Sync + 'static {
     /// one flush, and are answered in the order of their revisions. Whoever sees an answer sees it
     /// in [`Self::desired`] and [`Self::watch`] too. A dropped receiver changes nothing.
     fn commit(&self, batch: Batch) -> oneshot::Receiver<Result<Revision, StoreError>>;
-    /// Queues what is known of these endpoints, in place of what was known. It is written soon, by
-    /// the same writer, and consumes no revision. No addresses means that nothing is known; an
-    /// endpoint that is not registered is passed over. What is known goes with its endpoint.
-    fn record_health(&self, records: Vec<HealthRecord>);
+    /// Queues what is known of these endpoints, in place of what was known. The same writer writes
+    /// it, and it consumes no revision. No addresses means that nothing is known; an endpoint that
+    /// is not registered is passed over. What is known goes with its endpoint. The answer comes
+    /// once it is durable, or cannot be made so.
+    fn record_health(&self, records: Vec<HealthRecord>) -> oneshot::Receiver<()>;
     /// The latest durable state; it changes in the order of revisions, and may skip some.
     fn desired(&self) -> watch::Receiver<Desired>;
     /// The durable changes after a revision, one by one.

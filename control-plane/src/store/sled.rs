@@ -53,8 +53,8 @@ impl Store for SledStore {
         self.0.commit(batch)
     }
 
-    fn record_health(&self, records: Vec<HealthRecord>) {
-        self.0.record_health(records);
+    fn record_health(&self, records: Vec<HealthRecord>) -> oneshot::Receiver<()> {
+        self.0.record_health(records)
     }
 
     fn desired(&self) -> watch::Receiver<Desired> {

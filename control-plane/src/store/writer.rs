@@ -11,7 +11,6 @@ use std::{
         mpsc,
     },
     thread,
-    time::Duration,
 };
 
 use tokio::sync::{oneshot, watch};
@@ -26,8 +25,6 @@ use crate::registry::model::{Desired, EndpointAddress, Revision, ServiceName};
 const MAX_GROUP: usize = 256;
 /// Services in them after which no more batches are added.
 const MAX_GROUP_PUTS: usize = 4096;
-/// How long health waits for more of it, or for a batch to go along with.
-const HEALTH_DELAY: Duration = Duration::from_millis(100);
 
 /// What a store is kept on.
 pub(super) trait Disk {
@@ -40,7 +37,15 @@ pub(super) trait Disk {
 }
 
 type Answer = oneshot::Sender<Result<Revision, StoreError>>;
-type PendingHealth = BTreeMap<(ServiceName, EndpointAddress), HealthRecord>;
+
+/// Health that waits to be written.
+#[derive(Debug, Default)]
+struct PendingHealth {
+    /// At most one record for each registered endpoint, give or take those being removed.
+    records: BTreeMap<(ServiceName, EndpointAddress), HealthRecord>,
+    /// Who waits for it; told by being dropped, whatever becomes of it.
+    waiting: Vec<oneshot::Sender<()>>,
+}
 
 enum Job {
     Commit(Batch, Answer),
@@ -63,7 +68,6 @@ struct Shared {
     state: Mutex<State>,
     desired: watch::Sender<Desired>,
     history: Arc<History>,
-    /// At most one record for each registered endpoint, give or take those being removed.
     health: Mutex<PendingHealth>,
     size: AtomicU64,
     /// Why nothing can be written any more.
@@ -124,18 +128,21 @@ impl Writer {
         answered
     }
 
-    pub(super) fn record_health(&self, records: Vec<HealthRecord>) {
+    pub(super) fn record_health(&self, records: Vec<HealthRecord>) -> oneshot::Receiver<()> {
+        let (written, is_written) = oneshot::channel();
         let is_told = {
             let mut pending = lock(&self.shared.health);
-            let is_told = !pending.is_empty();
-            pending
-                .extend(records.into_iter().map(|record| ((record.service.clone(), record.endpoint.clone()), record)));
+            let is_told = !pending.waiting.is_empty();
+            let records = records.into_iter().map(|record| ((record.service.clone(), record.endpoint.clone()), record));
+            pending.records.extend(records);
+            pending.waiting.push(written);
             is_told
         };
         if !is_told {
             // A full queue is as good: health goes along with the next group.
             let _ = self.send(Job::Health);
         }
+        is_written
     }
 
     pub(super) fn desired(&self) -> watch::Receiver<Desired> {
@@ -219,9 +226,6 @@ impl<D: Disk> Loop<D> {
         let mut waiting = Vec::new();
         while let Ok(job) = queue.recv() {
             waiting.push(job);
-            if matches!(waiting.first(), Some(Job::Health)) {
-                waiting.extend(queue.recv_timeout(HEALTH_DELAY));
-            }
             let mut puts: usize = waiting.iter().map(Job::puts).sum();
             while waiting.len() < MAX_GROUP && puts < MAX_GROUP_PUTS {
                 let Ok(job) = queue.try_recv() else { break };
@@ -246,8 +250,8 @@ impl<D: Disk> Loop<D> {
             });
             answers.push((answer, result));
         }
-        let health = mem::take(&mut *lock(&self.shared.health));
-        for record in health.into_values() {
+        let PendingHealth { records, waiting } = mem::take(&mut *lock(&self.shared.health));
+        for record in records.into_values() {
             state.record_health(record, &mut image);
         }
         match self.write(&image) {
@@ -255,6 +259,7 @@ impl<D: Disk> Loop<D> {
             // What was refused was refused on grounds that are not durable either.
             Err(err) => answers.iter_mut().for_each(|(_, result)| *result = Err(err.clone())),
         }
+        drop(waiting);
         for (answer, result) in answers {
             // Whoever asked may be gone; what is durable stays so.
             let _ = answer.send(result);

@@ -3,6 +3,8 @@ use std::{
     sync::{Arc, mpsc},
 };
 
+use tokio::sync::oneshot::error::TryRecvError;
+
 use super::{Disk, Writer};
 use crate::{
     registry::{
@@ -161,7 +163,8 @@ async fn health_goes_along_with_batches_and_is_written_at_the_end() {
         addresses: vec![("127.0.0.1:3001".parse().unwrap(), healthy)],
     };
     writer.record_health(vec![record(true)]);
-    writer.record_health(vec![record(false)]);
+    let mut known = writer.record_health(vec![record(false)]);
+    assert_eq!(known.try_recv(), Err(TryRecvError::Empty));
     let second = writer.commit(put("b"));
     for _ in 0..3 {
         steps.send(Step::Succeed).unwrap();
@@ -170,6 +173,7 @@ async fn health_goes_along_with_batches_and_is_written_at_the_end() {
     // The second batch, and the last word on health.
     assert_eq!(second.await.unwrap(), Ok(Revision(2)));
     assert_eq!(began.recv().unwrap(), 2);
+    assert_eq!(known.try_recv(), Err(TryRecvError::Closed), "it is told once it is written");
     assert_eq!(writer.load().health, [record(false)]);
     writer.record_health(vec![record(true)]);
     drop(writer);
