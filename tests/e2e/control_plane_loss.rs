@@ -52,9 +52,7 @@ async fn what_was_served_before_a_kill_is_served_after_it() {
         let shop = Upstream::start("shop").await;
         let (name, host) = (format!("shop-{round}"), format!("{round}.shop.test"));
         // By default two probes in a row must fail, five seconds apart: none of it in this test.
-        let endpoint = shop.address.to_string();
-        let register = ["service", "register", &name, "--host", &host, "--endpoint", &endpoint, "--wait"];
-        gateway.ctl(&register).await.ok();
+        gateway.register(&name, &host, &[&shop]).await;
         // At once: what `--wait` has promised must not hang on a write that is still to come.
         gateway.control_plane.kill().await;
         assert_eq!(gateway.get(&host, "/").await.text(), "shop");
@@ -72,7 +70,7 @@ async fn what_was_served_before_a_kill_is_served_after_it() {
 async fn health_that_changed_while_nobody_looked_is_found_out() {
     let mut gateway = Gateway::start().await;
     let (one, mut two) = (Upstream::start("one").await, Upstream::start("two").await);
-    gateway.register("shop", "shop.test", &[&one, &two]).await;
+    gateway.register_probed_often("shop", "shop.test", &[&one, &two]).await;
     gateway.control_plane.kill().await;
     two.kill().await;
     one.health(Answer::Status(200));

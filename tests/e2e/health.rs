@@ -6,7 +6,7 @@ use crate::harness::{Answer, Gateway, Upstream, eventually};
 async fn traffic_follows_health() {
     let gateway = Gateway::builder().data_planes(2).start().await;
     let (one, two) = (Upstream::start("one").await, Upstream::start("two").await);
-    gateway.register("shop", "shop.test", &[&one, &two]).await;
+    gateway.register_probed_often("shop", "shop.test", &[&one, &two]).await;
 
     one.health(Answer::Status(503));
     gateway.until_health("shop", &one, "unhealthy").await;
@@ -32,7 +32,7 @@ async fn traffic_follows_health() {
 async fn a_killed_endpoint_stops_getting_traffic() {
     let gateway = Gateway::start().await;
     let (mut one, two) = (Upstream::start("one").await, Upstream::start("two").await);
-    gateway.register("shop", "shop.test", &[&one, &two]).await;
+    gateway.register_probed_often("shop", "shop.test", &[&one, &two]).await;
     one.kill().await;
     gateway.until_health("shop", &one, "unhealthy").await;
     gateway.ctl(&["node", "wait"]).await.ok();

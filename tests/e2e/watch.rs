@@ -25,7 +25,7 @@ async fn changes_and_health_transitions_come_in_order() {
     gateway.register_unchecked("before", "before.test", &[&shop]).await;
     let mut watch = watch(&gateway, &["-o", "json"]).await;
 
-    gateway.register("shop", "shop.test", &[&shop]).await;
+    gateway.register_probed_often("shop", "shop.test", &[&shop]).await;
     let (kind, created) = next(&mut watch).await;
     assert_eq!(kind, "service_created shop", "{created}");
     assert_eq!(created["service"]["hosts"], json!(["shop.test"]));

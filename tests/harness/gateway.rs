@@ -111,8 +111,15 @@ impl Gateway {
         ctl::ctl_with_input(&self.control_plane.url(), &["apply", "-f", "-", "--wait"], document).await
     }
 
-    /// Registers a service with quick health checks, and returns when every data plane serves it.
+    /// Registers a service, and returns when every data plane serves it. It is probed at once and
+    /// then as seldom and as patiently as by default: the upstreams live in the test's own process,
+    /// and on a busy machine they may keep a probe waiting.
     pub async fn register(&self, name: &str, host: &str, upstreams: &[&Upstream]) {
+        self.register_with(name, host, upstreams, &[]).await;
+    }
+
+    /// Registers a service that is probed often, for stories about health.
+    pub async fn register_probed_often(&self, name: &str, host: &str, upstreams: &[&Upstream]) {
         self.register_with(name, host, upstreams, &["--health-interval", "100ms"]).await;
     }
 

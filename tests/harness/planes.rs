@@ -22,7 +22,7 @@ pub const CONTROL_PLANE: &str = env!("CARGO_BIN_EXE_e2e-control-plane");
 pub const DATA_PLANE: &str = env!("CARGO_BIN_EXE_e2e-data-plane");
 
 /// How many earlier lives of a control plane are shown when a test fails.
-const LIVES: usize = 200;
+const LIVES: usize = 3;
 
 /// A control plane that keeps its addresses and its data directory over its deaths.
 #[derive(Debug)]
