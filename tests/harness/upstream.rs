@@ -1,7 +1,6 @@
 //! A scripted upstream: what it answers, and whether it is healthy, can be changed at any time.
 
 use std::{
-    hash::{DefaultHasher, Hasher},
     io,
     net::SocketAddr,
     sync::{
@@ -18,6 +17,7 @@ use tokio::{
 };
 
 use super::{
+    body::{Checksum, Pattern},
     eventually::{eventually, within},
     exchange::{Exchange, Head},
     loopback,
@@ -37,10 +37,12 @@ pub enum Answer {
     Bytes(Vec<u8>),
     /// These bytes; then the connection is closed.
     BytesAndClose(Vec<u8>),
-    /// 200 with the length and the checksum of the request's body, as [`checksum`] writes them.
+    /// 200 with the [`Checksum`] of the request's body.
     Checksum,
-    /// 200 with a body of this many bytes of [`pattern`].
+    /// 200 with a [`Pattern`] of this many bytes.
     Pattern(usize),
+    /// The same in chunks.
+    PatternInChunks(usize),
     /// Nothing, with the connection held open.
     Hang,
     /// The connection is reset.
@@ -172,22 +174,6 @@ impl Drop for Upstream {
     }
 }
 
-/// Bytes of a large body; no two of its pieces are alike.
-pub fn pattern(length: usize) -> Vec<u8> {
-    let mut bytes = vec![b'.'; length];
-    for (number, piece) in bytes.chunks_exact_mut(64).enumerate() {
-        piece[..8].copy_from_slice(&number.to_le_bytes());
-    }
-    bytes
-}
-
-/// Length and checksum of a body, as [`Answer::Checksum`] writes them.
-pub fn checksum(body: &[u8]) -> String {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(body);
-    format!("{} {:016x}", body.len(), hasher.finish())
-}
-
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -246,12 +232,11 @@ async fn reply(mut exchange: Exchange, answer: Answer, state: &State) -> io::Res
             return Ok(None);
         }
         Answer::Checksum => {
-            let (mut length, mut hasher) = (0, DefaultHasher::new());
+            let mut checksum = Checksum::default();
             while let Some(piece) = exchange.piece().await? {
-                length += piece.len();
-                hasher.write(&piece);
+                checksum.add(&piece);
             }
-            exchange.write(ok(format!("{length} {:016x}", hasher.finish()).as_bytes())).await?;
+            exchange.write(ok(checksum.to_string().as_bytes())).await?;
         }
         Answer::Text(text) => {
             exchange.body().await?;
@@ -267,7 +252,18 @@ async fn reply(mut exchange: Exchange, answer: Answer, state: &State) -> io::Res
         }
         Answer::Pattern(length) => {
             exchange.body().await?;
-            exchange.write(ok(&pattern(length))).await?;
+            exchange.write(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n")).await?;
+            for piece in Pattern::new(length) {
+                exchange.write(piece).await?;
+            }
+        }
+        Answer::PatternInChunks(length) => {
+            exchange.body().await?;
+            exchange.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await?;
+            for piece in Pattern::new(length) {
+                exchange.write_chunk(&piece).await?;
+            }
+            exchange.write("0\r\n\r\n").await?;
         }
     }
     Ok(Some(exchange.done()))
