@@ -107,6 +107,7 @@ pub fn of_service(service: &Service, health: &HealthView) -> (Resource, u32) {
         hosts: hosts.iter().map(ToString::to_string).collect(),
         endpoints: endpoints.collect(),
         timeouts: Some(wire_timeouts(*timeouts)),
+        limits: None,
     });
     (Resource::new(ResourceName::of_service(name), body), pending)
 }
@@ -117,6 +118,7 @@ fn wire_timeouts(timeouts: Timeouts) -> pb::Timeouts {
         connect: Some(wire_duration(connect)),
         response: Some(wire_duration(response)),
         idle: Some(wire_duration(idle)),
+        total: None,
     }
 }
 

@@ -34,7 +34,7 @@ mod tests {
     use super::pick;
     use crate::{
         error::ProxyError,
-        table::{Service, Timeouts, WeightedEndpoint},
+        table::{Limits, Service, Timeouts, WeightedEndpoint},
     };
 
     fn service(weights: &[u32]) -> Service {
@@ -47,7 +47,8 @@ mod tests {
         Service {
             name: "s".into(),
             healthy: healthy.collect(),
-            timeouts: Timeouts { connect: second, response: second, idle: second },
+            timeouts: Timeouts { connect: second, response: second, idle: second, total: None },
+            limits: Limits::default(),
         }
     }
 

@@ -121,7 +121,7 @@ async fn a_client_that_goes_away_stops_the_upstream_request() {
 #[tokio::test]
 async fn an_endpoint_that_takes_too_long_is_given_up() {
     let upstream = Upstream::start().await;
-    let timeouts = Timeouts { connect: PATIENCE, response: TICK, idle: PATIENCE };
+    let timeouts = Timeouts { connect: PATIENCE, response: TICK, idle: PATIENCE, total: None };
     let proxy = Proxy::start_with(&[upstream.address], timeouts).await;
     let mut client = proxy.connect().await;
     client.send(GET).await;
@@ -131,7 +131,7 @@ async fn an_endpoint_that_takes_too_long_is_given_up() {
     assert!(client.until("}}\n").await.contains("upstream_timeout"));
     assert_eq!(server.rest().await, "");
 
-    let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: TICK };
+    let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: TICK, total: None };
     let proxy = Proxy::start_with(&[upstream.address], timeouts).await;
     let mut client = proxy.connect().await;
     client.send(GET).await;
@@ -199,7 +199,7 @@ async fn a_drain_ends_what_is_under_way_and_turns_nobody_away() {
 #[tokio::test]
 async fn a_request_that_does_not_end_is_given_up() {
     let upstream = Upstream::start().await;
-    let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: TICK };
+    let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: TICK, total: None };
     let proxy = Proxy::start_with(&[upstream.address], timeouts).await;
     let mut client = proxy.connect().await;
     client.send("PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\n\r\nhel").await;

@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    table::{Entry, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
+    table::{Entry, Limits, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
     worker::{fleet::Swap, listener, stats::WorkerStats, thread},
 };
 
@@ -38,7 +38,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     pub(super) async fn start(endpoints: &[SocketAddr]) -> Self {
-        let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: PATIENCE };
+        let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: PATIENCE, total: None };
         Self::start_with(endpoints, timeouts).await
     }
 
@@ -80,7 +80,8 @@ impl Drop for Proxy {
 fn table(endpoints: &[SocketAddr], timeouts: Timeouts) -> RoutingTable {
     let healthy =
         endpoints.iter().zip(1..).map(|(&address, cumulative_weight)| WeightedEndpoint { address, cumulative_weight });
-    let service = Arc::new(Service { name: "a".into(), healthy: healthy.collect(), timeouts });
+    let service =
+        Arc::new(Service { name: "a".into(), healthy: healthy.collect(), timeouts, limits: Limits::default() });
     let hosts = vec![gateway_proto::host::HostPattern::parse("a.test").unwrap()].into();
     let entry = Arc::new(Entry { service, hosts, endpoints: Box::default() });
     let stamp = Stamp { cluster_id: "c".into(), version: Version { epoch: 1, sequence: 1 }, revision: 1 };
