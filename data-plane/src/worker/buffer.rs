@@ -41,6 +41,16 @@ impl Buffer {
         self.start == self.end
     }
 
+    /// Holds `bytes` and nothing else.
+    pub(crate) fn restore(&mut self, bytes: &[u8]) {
+        self.clear();
+        if !bytes.is_empty() {
+            self.reserve(SMALL.max(bytes.len()));
+            self.bytes[..bytes.len()].copy_from_slice(bytes);
+            self.end = bytes.len();
+        }
+    }
+
     /// The first `count` bytes are used.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);
