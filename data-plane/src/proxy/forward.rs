@@ -236,6 +236,9 @@ async fn converse(
         if !sending && poll_gone(cx, client, &buffers.client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
+        if watch.becomes_quiet() {
+            buffers.release();
+        }
         Poll::Pending
     })
     .await

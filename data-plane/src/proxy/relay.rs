@@ -99,6 +99,13 @@ impl Relay {
         self.sent == self.out.len() && self.plain(buffer) == 0
     }
 
+    /// Gives back the memory that is not in use.
+    pub(crate) fn release(&mut self) {
+        if self.out.is_empty() {
+            self.out = Vec::new();
+        }
+    }
+
     /// The memory, to be used again.
     pub(crate) fn into_out(mut self) -> Vec<u8> {
         self.out.clear();

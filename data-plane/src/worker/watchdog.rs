@@ -18,6 +18,9 @@ use slab::Slab;
 /// How often the worker looks; limits end up to two of these late, and never early.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 
+/// How long nothing has to happen for a connection to count as quiet, in ticks: a second.
+const QUIET_TICKS: u64 = 20;
+
 /// The limits of every connection of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Watchdog {
@@ -32,6 +35,8 @@ struct Slot {
     deadline: u64,
     /// No deadline is later than this.
     bound: u64,
+    /// The tick at which it has been quiet for a while, unless it has been told so already.
+    quiet_at: u64,
     /// Nothing is lost if it ends now.
     idle: bool,
     waker: Option<Waker>,
@@ -51,8 +56,8 @@ pub(crate) struct Expired;
 impl Watchdog {
     /// A watch without a limit.
     pub(crate) fn register(self: &Rc<Self>) -> Watch {
-        let slot =
-            self.slots.borrow_mut().insert(Slot { deadline: u64::MAX, bound: u64::MAX, idle: false, waker: None });
+        let slot = Slot { deadline: u64::MAX, bound: u64::MAX, quiet_at: u64::MAX, idle: false, waker: None };
+        let slot = self.slots.borrow_mut().insert(slot);
         Watch { watchdog: Rc::clone(self), slot }
     }
 
@@ -68,7 +73,7 @@ impl Watchdog {
         let now = self.now.get() + 1;
         self.now.set(now);
         for (_, slot) in &*self.slots.borrow() {
-            if slot.deadline <= now
+            if slot.deadline.min(slot.quiet_at) <= now
                 && let Some(waker) = &slot.waker
             {
                 waker.wake_by_ref();
@@ -113,6 +118,7 @@ impl Watch {
         let deadline = self.watchdog.after(limit);
         let slot = &mut self.watchdog.slots.borrow_mut()[self.slot];
         slot.deadline = deadline.min(slot.bound);
+        slot.quiet_at = self.watchdog.now.get() + QUIET_TICKS;
     }
 
     /// Whatever it is armed with later, the time is up after `limit`; `None` takes the bound away.
@@ -133,7 +139,19 @@ impl Watch {
 
     /// Whether [`Watchdog::end_idle`] may end it.
     pub(crate) fn set_idle(&self, idle: bool) {
-        self.watchdog.slots.borrow_mut()[self.slot].idle = idle;
+        let slot = &mut self.watchdog.slots.borrow_mut()[self.slot];
+        slot.idle = idle;
+        slot.quiet_at = u64::MAX;
+    }
+
+    /// Whether it was armed a while ago and not since; true once. What is run is woken for it.
+    pub(crate) fn becomes_quiet(&self) -> bool {
+        let slot = &mut self.watchdog.slots.borrow_mut()[self.slot];
+        let is_quiet = slot.quiet_at <= self.watchdog.now.get();
+        if is_quiet {
+            slot.quiet_at = u64::MAX;
+        }
+        is_quiet
     }
 
     /// Runs `future` until the time is up, as it is armed now or by the future itself.
@@ -165,11 +183,28 @@ impl Drop for Watch {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::pending, rc::Rc};
+    use std::{
+        future::pending,
+        rc::Rc,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering::Relaxed},
+        },
+        task::{Context, Wake, Waker},
+    };
 
     use futures_util::{FutureExt, future::ready};
 
-    use super::{Expired, TICK, Watchdog};
+    use super::{Expired, QUIET_TICKS, TICK, Watchdog};
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Relaxed);
+        }
+    }
 
     #[test]
     fn time_is_up_when_it_is_over_and_not_before() {
@@ -239,5 +274,26 @@ mod tests {
         assert_eq!(ended(), [3, 4], "busy ones are not touched");
         assert_eq!((watchdog.end_idle(9), watchdog.end_idle(9)), (1, 0));
         assert_eq!(ended(), [5, 3, 4]);
+    }
+
+    #[test]
+    fn quiet_is_told_once_and_wakes() {
+        let watchdog = Rc::new(Watchdog::default());
+        let watch = watchdog.register();
+        watch.arm(TICK * 1000);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut run = Box::pin(watch.run(pending::<()>()));
+        assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        for _ in 1..QUIET_TICKS {
+            watchdog.tick();
+        }
+        assert!(!woken.0.load(Relaxed) && !watch.becomes_quiet());
+        watchdog.tick();
+        assert!(woken.0.swap(false, Relaxed) && watch.becomes_quiet());
+        for _ in 0..QUIET_TICKS * 3 {
+            watchdog.tick();
+        }
+        assert!(!woken.0.load(Relaxed) && !watch.becomes_quiet());
     }
 }
