@@ -1,12 +1,13 @@
 //! How the parts of a data plane are put together, started and ended; nothing else happens here.
 
-use std::{io, net::SocketAddr, net::TcpListener as StdListener, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, net::TcpListener as StdListener, sync::Arc};
 
 use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
 use gateway_proto::{
     discovery::v1::Node,
     process::{Failure, cannot_listen},
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
@@ -19,10 +20,11 @@ use crate::{
     config::Config,
     discovery::{self, Options, Status},
     worker::{
+        admission::Admission,
         fleet::{Fleet, Swap},
         listener,
         stats::WorkerStats,
-        thread,
+        thread::{self, Common},
     },
 };
 
@@ -76,7 +78,10 @@ pub async fn run(
     let Listeners { proxy, admin, proxy_address, admin_address } = listeners;
     let admin = TcpListener::from_std(admin).map_err(|err| cannot_listen("--admin-listen", admin_address, &err))?;
     let drain = CancellationToken::new();
-    let Workers { stats, swaps, mut threads } = start_workers(proxy, config.drain_timeout, &drain)?;
+    let admission = Arc::new(Admission::new(&config.limits, open_files()));
+    let common =
+        Common { limits: config.limits, admission, shutdown: drain.clone(), drain_timeout: config.drain_timeout };
+    let Workers { stats, swaps, mut threads } = start_workers(proxy, &common)?;
 
     let (status, discovered) = watch::channel(Status::default());
     let node =
@@ -119,8 +124,7 @@ struct Workers<Threads> {
 
 fn start_workers(
     listeners: Vec<StdListener>,
-    drain_timeout: Duration,
-    drain: &CancellationToken,
+    common: &Common,
 ) -> Result<Workers<impl Stream<Item = Result<(), String>> + Unpin>, Failure> {
     let mut stats = Vec::new();
     let mut swaps = Vec::new();
@@ -128,7 +132,7 @@ fn start_workers(
     for (index, listener) in listeners.into_iter().enumerate() {
         let (sender, receiver) = mpsc::channel(WAITING_TABLES);
         let counters = Arc::new(WorkerStats::default());
-        let thread = thread::spawn(index, listener, Arc::clone(&counters), receiver, drain.clone(), drain_timeout)
+        let thread = thread::spawn(index, listener, Arc::clone(&counters), receiver, common.clone())
             .map_err(|err| Failure::Failed(format!("--workers: cannot start worker {index}: {err}; try fewer")))?;
         stats.push(counters);
         swaps.push(sender);
@@ -142,6 +146,15 @@ fn start_workers(
     });
     let threads = threads.collect::<FuturesUnordered<_>>();
     Ok(Workers { stats, swaps, threads })
+}
+
+/// How many files this process may have open, once it has asked for as many as it may have. The
+/// lower limit exists for programs that cannot deal with more.
+fn open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let granted = if raised.is_ok() { limit.maximum } else { limit.current };
+    granted.unwrap_or(u64::MAX)
 }
 
 async fn tell_ready(mut discovered: watch::Receiver<Status>, ready: oneshot::Sender<()>) {

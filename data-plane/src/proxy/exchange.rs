@@ -32,10 +32,10 @@ pub(crate) enum Stage {
     Request,
     /// For a connection to the endpoint.
     Connect,
-    /// For the head of the endpoint's answer.
+    /// For the endpoint, which has to listen or to answer.
     Response,
-    /// For either side, while the answer's body passes through.
-    Body,
+    /// For the client, which has to take the answer.
+    Delivery,
 }
 
 /// One request and its answer.
@@ -52,6 +52,8 @@ pub(crate) struct Exchange<'c> {
     pub method: Method,
     /// Whether the client speaks HTTP/1.0.
     pub is_http10: bool,
+    /// Whether the connection has served as many requests as it may.
+    is_last: bool,
     /// Whether another request may follow on the client's connection.
     pub persistent: bool,
     /// Whether a part of the answer's head may have left.
@@ -73,6 +75,7 @@ impl<'c> Exchange<'c> {
         buffers: &'c mut Scratch,
         watch: &'c Watch,
         head_len: usize,
+        is_last: bool,
         rng: &mut impl Rng,
     ) -> Self {
         Self {
@@ -84,6 +87,7 @@ impl<'c> Exchange<'c> {
             id: RequestId::random(rng),
             method: Method::GET,
             is_http10: false,
+            is_last,
             // Until the request is understood, nothing may follow it.
             persistent: false,
             begun: false,
@@ -110,7 +114,7 @@ impl<'c> Exchange<'c> {
         self.id = RequestId::of(&request.head.fields, self.head(), rng);
         self.method = request.head.method.clone();
         self.is_http10 = request.head.version == Version::Http10;
-        self.persistent = request.persists();
+        self.persistent = request.persists() && !self.is_last;
         self.unread = !matches!(request.framing, Framing::None | Framing::Length(0));
     }
 
@@ -119,7 +123,8 @@ impl<'c> Exchange<'c> {
         match self.stage {
             Stage::Request => ProxyError::RequestTimeout,
             Stage::Connect => ProxyError::UpstreamConnectTimeout,
-            Stage::Response | Stage::Body => ProxyError::UpstreamTimeout,
+            Stage::Response => ProxyError::UpstreamTimeout,
+            Stage::Delivery => ProxyError::ClientGone,
         }
     }
 }

@@ -65,6 +65,8 @@ pub struct Service {
     pub healthy: Box<[WeightedEndpoint]>,
     /// Time limits of its requests.
     pub timeouts: Timeouts,
+    /// Other limits of its requests.
+    pub limits: Limits,
 }
 
 /// A healthy endpoint.
@@ -85,6 +87,16 @@ pub struct Timeouts {
     pub response: Duration,
     /// How long an upstream body may stand still, and a pooled connection idle.
     pub idle: Duration,
+    /// From the first byte of the request's head to the last of the answer; `None` is no limit.
+    pub total: Option<Duration>,
+}
+
+/// Limits of a service's requests that are not of time; without any by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest request body in bytes; `None` leaves it to the data plane's own limit. The
+    /// smaller of the two holds.
+    pub request_body: Option<u64>,
 }
 
 /// A service with what requests do not need: its hosts, and its endpoints in any state.
