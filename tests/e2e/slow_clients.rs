@@ -38,11 +38,13 @@ async fn slow_clients_hold_up_nobody() {
         // A head that goes on and on,
         writers.spawn(async move {
             let mut client = Wire::open(proxy, "GET / HTTP/1.1\r\nHost: shop.test\r\nX-Slow: ").await;
-            while !client.has_answer().await {
+            loop {
+                tokio::select! {
+                    answer = client.response() => return answer.is_error(408, "request_timeout"),
+                    () = a_moment(Duration::from_millis(100)) => {}
+                }
                 client.write_what_is_taken("x").await;
-                a_moment(Duration::from_millis(100)).await;
             }
-            client.response().await.is_error(408, "request_timeout");
         });
         // a body that stops in the middle,
         let upload = "POST / HTTP/1.1\r\nHost: sink.test\r\nContent-Length: 100\r\n\r\nonly this";
@@ -52,7 +54,7 @@ async fn slow_clients_hold_up_nobody() {
     }
     eventually("all are there", async || {
         let all = sink.requests() == CROWD && films.requests() == CROWD;
-        (all && data_plane.metric("client_connections_open").await == 3 * CROWD as u64).then_some(())
+        (all && data_plane.metric("client_connections_total").await >= 3 * CROWD as u64).then_some(())
     })
     .await;
     for _ in 0..100 {

@@ -176,14 +176,42 @@ impl Wire {
 
     /// Reads up to and with this text, and returns what came in before and with it.
     pub async fn read_until(&mut self, text: &str) -> String {
+        let length = self.read_past(text).await;
+        let rest = self.read.split_off(length);
+        String::from_utf8_lossy(&std::mem::replace(&mut self.read, rest)).into_owned()
+    }
+
+    /// Reads until this text is there, and returns where it ends.
+    async fn read_past(&mut self, text: &str) -> usize {
         loop {
             if let Some(at) = self.read.windows(text.len()).position(|window| window == text.as_bytes()) {
-                let rest = self.read.split_off(at + text.len());
-                return String::from_utf8_lossy(&std::mem::replace(&mut self.read, rest)).into_owned();
+                return at + text.len();
             }
             let count = within(&format!("{text:?}"), self.stream.read_buf(&mut self.read)).await.unwrap_or(0);
             assert!(count > 0, "closed before {text:?}: {:?}", String::from_utf8_lossy(&self.read));
         }
+    }
+
+    /// Reads one response; nothing is lost if that is given up meanwhile.
+    pub async fn response(&mut self) -> Response {
+        let length = self.read_past("\r\n\r\n").await;
+        let head = String::from_utf8_lossy(&self.read[..length]).into_owned();
+        let mut lines = head.split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no status in {head:?}"));
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+            let name = http::HeaderName::try_from(name).expect("a field name");
+            headers.append(name, value.trim().parse().expect("a field value"));
+        }
+        let body = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+        while self.read.len() < length + body {
+            let count = within("the body", self.stream.read_buf(&mut self.read)).await.unwrap_or(0);
+            assert!(count > 0, "the body is cut off: {}", String::from_utf8_lossy(&self.read));
+        }
+        let rest = self.read.split_off(length + body);
+        let body = std::mem::replace(&mut self.read, rest).split_off(length).into();
+        Response { status, headers, body }
     }
 
     /// Reads what comes next; nothing, if the other side closes or resets.
@@ -211,20 +239,5 @@ pub async fn raw_from(client: IpAddr, address: SocketAddr, bytes: impl AsRef<[u8
 
 async fn raw_over(mut wire: Wire, bytes: impl AsRef<[u8]>) -> Response {
     wire.write_what_is_taken(bytes).await;
-    let head = wire.read_until("\r\n\r\n").await;
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
-    let status = status.unwrap_or_else(|| panic!("no status in {head:?}"));
-    let mut headers = HeaderMap::new();
-    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
-        let name = http::HeaderName::try_from(name).expect("a field name");
-        headers.append(name, value.trim().parse().expect("a field value"));
-    }
-    let length = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
-    while wire.read.len() < length {
-        let count = within("the body", wire.stream.read_buf(&mut wire.read)).await.unwrap_or(0);
-        assert!(count > 0, "the body is cut off: {head}{:?}", String::from_utf8_lossy(&wire.read));
-    }
-    wire.read.truncate(length);
-    Response { status, headers, body: wire.read.into() }
+    wire.response().await
 }
