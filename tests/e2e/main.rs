@@ -30,6 +30,7 @@ mod programs;
 mod protocol;
 mod registration;
 mod restarts_under_load;
+mod saturation;
 mod scale;
 mod slow_clients;
 mod stock_peers;

@@ -10,9 +10,9 @@ use std::{
 };
 
 use tokio::{
-    io::BufReader,
+    io::{AsyncBufReadExt, BufReader},
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
 
@@ -70,6 +70,7 @@ struct State {
     probes: AtomicUsize,
     heads: Mutex<Vec<Head>>,
     by_hand: mpsc::UnboundedSender<Exchange>,
+    draining: watch::Sender<bool>,
 }
 
 impl Upstream {
@@ -94,6 +95,7 @@ impl Upstream {
             probes: AtomicUsize::new(0),
             heads: Mutex::new(Vec::new()),
             by_hand,
+            draining: watch::Sender::new(false),
         };
         let mut upstream = Self { address, state: Arc::new(state), exchanges, acceptor: None };
         upstream.revive().await;
@@ -115,6 +117,14 @@ impl Upstream {
         // A process that another test is about to start holds every socket of this one for a moment.
         let refused = async || TcpStream::connect(self.address).await.err();
         eventually("the killed upstream refuses connections", refused).await;
+    }
+
+    /// Stops listening, answers what has come, and closes each connection once nothing is under way
+    /// on it, as a server does that is told to end.
+    pub async fn drain(&mut self) {
+        self.state.draining.send_replace(true);
+        let acceptor = self.acceptor.take().expect("the upstream runs");
+        within("the upstream is drained", acceptor).await.expect("the acceptor does not panic");
     }
 
     /// Listens again where it did.
@@ -184,18 +194,35 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 async fn accept(listener: TcpListener, state: Arc<State>) {
     // Dropped with this task, and every connection with it.
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        state.connections.fetch_add(1, Relaxed);
-        connections.spawn(serve(stream, Arc::clone(&state)));
-        while connections.try_join_next().is_some() {}
+    let mut draining = state.draining.subscribe();
+    loop {
+        tokio::select! {
+            // What waits to be accepted comes first.
+            biased;
+            Ok((stream, _)) = listener.accept() => {
+                state.connections.fetch_add(1, Relaxed);
+                connections.spawn(serve(stream, Arc::clone(&state)));
+                while connections.try_join_next().is_some() {}
+            }
+            _ = draining.wait_for(|draining| *draining) => break,
+        }
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
 async fn serve(stream: TcpStream, state: Arc<State>) {
     // Errors are the other side's doing, and what it then does is what a test looks at.
     let _ = stream.set_nodelay(true);
     let mut stream = BufReader::with_capacity(64 * 1024, stream);
-    while let Ok(Some(exchange)) = Exchange::read(stream).await {
+    let mut draining = state.draining.subscribe();
+    loop {
+        tokio::select! {
+            biased;
+            _ = stream.fill_buf() => {}
+            _ = draining.wait_for(|draining| *draining) => return,
+        }
+        let Ok(Some(exchange)) = Exchange::read(stream).await else { return };
         let answer = if exchange.head.target() == PROBE_PATH {
             state.probes.fetch_add(1, Relaxed);
             state.health.lock().unwrap().clone()
