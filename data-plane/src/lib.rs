@@ -17,3 +17,4 @@ pub mod worker;
 
 pub use app::{Listeners, run};
 pub use config::{Config, Workers};
+pub use worker::limits::Limits;
