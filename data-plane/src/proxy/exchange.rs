@@ -1,7 +1,7 @@
 //! One request and its answer: whom it concerns, how far it came, what became of it. The only source
 //! of metrics and logs.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Instant};
 
 use http::{Method, StatusCode};
 use rand::Rng;
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::ProxyError,
     http1::{framing::Framing, head::Version},
+    table::Service,
     worker::{buffer::Scratch, watchdog::Watch},
 };
 
@@ -58,12 +59,31 @@ pub(crate) struct Exchange<'c> {
     pub begun: bool,
     /// Whether a part of the request may still be on its way.
     pub unread: bool,
+    /// Whether there will be a line of it in the access log.
+    pub logged: bool,
+    /// When its head was whole.
+    pub started: Instant,
+    /// When the head of the endpoint's answer was.
+    pub answered: Option<Instant>,
+    /// Whom it was for.
+    pub service: Option<&'c Service>,
     /// Where it was sent to.
     pub endpoint: Option<SocketAddr>,
+    /// How many times it was sent, or a connection for it was tried.
+    pub attempts: u32,
+    /// Whether the last of them was on a pooled connection.
+    pub pooled: bool,
+    /// Bytes of the answer that the client's connection took, its head included; interim responses
+    /// are not.
+    pub sent: u64,
+    /// How many of them are the head.
+    pub sent_head: u64,
     /// The status that the client got.
     pub status: Option<StatusCode>,
     /// Why it failed, where it did.
     pub error: Option<ProxyError>,
+    /// What had been used of the client's buffer before this request.
+    used_before: u64,
 }
 
 impl<'c> Exchange<'c> {
@@ -75,6 +95,7 @@ impl<'c> Exchange<'c> {
         head_len: usize,
         rng: &mut impl Rng,
     ) -> Self {
+        let used_before = buffers.client.used();
         Self {
             client,
             buffers,
@@ -88,9 +109,18 @@ impl<'c> Exchange<'c> {
             persistent: false,
             begun: false,
             unread: true,
+            logged: false,
+            started: Instant::now(),
+            answered: None,
+            service: None,
             endpoint: None,
+            attempts: 0,
+            pooled: false,
+            sent: 0,
+            sent_head: 0,
             status: None,
             error: None,
+            used_before,
         }
     }
 
@@ -111,7 +141,15 @@ impl<'c> Exchange<'c> {
         self.method = request.head.method.clone();
         self.is_http10 = request.head.version == Version::Http10;
         self.persistent = request.persists();
+        if self.logged {
+            self.buffers.logged.keep(request, &self.buffers.client.filled()[..self.head_len]);
+        }
         self.unread = !matches!(request.framing, Framing::None | Framing::Length(0));
+    }
+
+    /// Bytes of the request that were taken from the client's connection, its head included.
+    pub(crate) fn received(&self) -> u64 {
+        self.buffers.client.used() - self.used_before
     }
 
     /// What the exchange failed of when its time was up.

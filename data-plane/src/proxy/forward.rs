@@ -78,6 +78,7 @@ pub(crate) async fn send(
     exchange.endpoint = Some(endpoint);
     let check = if repeatable { Check::Seen } else { Check::Asked };
     if let Some(mut pooled) = worker.pool().take(endpoint, check) {
+        (exchange.attempts, exchange.pooled) = (1, true);
         match converse(exchange, service, &mut pooled, &mut upload, upgrade).await {
             Ok(heard) => return Ok(heard.answer(pooled, upload)),
             // RFC 9110 section 9.2.2: again only if nothing can have come of the first time, or
@@ -99,8 +100,10 @@ async fn open(
     exchange: &mut Exchange<'_>,
 ) -> Result<Connection, ProxyError> {
     exchange.stage = Stage::Connect;
+    exchange.pooled = false;
     let mut tried = 1;
     loop {
+        exchange.attempts += 1;
         exchange.endpoint = Some(*endpoint);
         exchange.watch.arm(service.timeouts.connect);
         match connect::open(worker, *endpoint).await {

@@ -18,10 +18,10 @@ use crate::{error::ProxyError, table::RoutingTable, worker::Worker};
 
 /// Answers the request whose head is in the client's buffer with the upstream's answer. An error is
 /// still to be told.
-pub(crate) async fn serve(
+pub(crate) async fn serve<'t>(
     worker: &Worker,
-    table: &RoutingTable,
-    exchange: &mut Exchange<'_>,
+    table: &'t RoutingTable,
+    exchange: &mut Exchange<'t>,
     request: &mut ParsedRequest,
 ) -> Result<(), ProxyError> {
     request.parse(exchange.head(), worker.limits().fields)?;
@@ -30,6 +30,7 @@ pub(crate) async fn serve(
         return Err(ProxyError::NotForwarded);
     }
     let service = route::select(table, request.host(exchange.head()))?;
+    exchange.service = Some(service);
     let answer = forward::send(worker, service, request, exchange).await?;
     respond::relay(worker, service, answer, exchange).await
 }

@@ -25,6 +25,7 @@ pub(crate) async fn relay(
     answer: Answer,
     exchange: &mut Exchange<'_>,
 ) -> Result<(), ProxyError> {
+    exchange.answered = Some(std::time::Instant::now());
     if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
         return tunnel::run(answer, exchange).await;
     }
@@ -40,6 +41,7 @@ pub(crate) async fn relay(
     let bytes = &exchange.buffers.upstream.filled()[..head_len];
     let persistence = persistence(exchange);
     headers::write_response(&mut out, bytes, &head, client_framing, persistence, &exchange.id, &worker.date());
+    exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
 
     let mut download = Relay::new(framing, encode, out);
@@ -73,12 +75,12 @@ async fn pass(
     download: &mut Relay,
 ) -> Result<(), ProxyError> {
     let (mut reader, mut writer) = connection.stream.split();
-    let Exchange { client, buffers, watch, .. } = exchange;
-    let (mut sent, mut seen) = (0, 0);
+    let Exchange { client, buffers, watch, sent, .. } = exchange;
+    let (mut uploaded, mut seen) = (0, 0);
     poll_fn(|cx| {
         if let Some(request) = upload {
             let polled = request.poll(cx, &mut buffers.client, &mut client.reader, &mut writer);
-            sent = request.written;
+            uploaded = request.written;
             match polled {
                 Poll::Ready(Ok(())) => *upload = None,
                 // The endpoint has answered; what it does not want to hear is not its loss.
@@ -88,15 +90,17 @@ async fn pass(
                 Poll::Ready(Err(RelayError::Malformed(why))) => return Poll::Ready(Err(ProxyError::BadRequest(why))),
             }
         }
-        if let Poll::Ready(result) = download.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer) {
+        let polled = download.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer);
+        *sent = download.written;
+        if let Poll::Ready(result) = polled {
             return Poll::Ready(result.map_err(|err| match err {
                 RelayError::SourceEnded => ProxyError::UpstreamReset,
                 RelayError::Malformed(_) => ProxyError::UpstreamProtocol,
                 RelayError::Sink => ProxyError::ClientGone,
             }));
         }
-        if download.written + sent > seen {
-            seen = download.written + sent;
+        if *sent + uploaded > seen {
+            seen = *sent + uploaded;
             watch.arm(service.timeouts.idle);
         }
         if upload.is_none() && poll_gone(cx, client, &buffers.client).is_ready() {
@@ -139,11 +143,13 @@ pub(crate) async fn refuse(worker: &Worker, error: ProxyError, exchange: &mut Ex
     }
     headers::write_persistence(&mut out, persistence(exchange));
     out.extend_from_slice(b"\r\n");
+    exchange.sent_head = out.len() as u64;
     if exchange.method != Method::HEAD {
         out.extend_from_slice(body.as_bytes());
     }
-    if exchange.client.writer.write_all(&out).await.is_err() {
-        exchange.persistent = false;
+    match exchange.client.writer.write_all(&out).await {
+        Ok(()) => exchange.sent = out.len() as u64,
+        Err(_) => exchange.persistent = false,
     }
 }
 

@@ -100,11 +100,12 @@ async fn converse(
             Head::None => return Next::Park,
             Head::Gone => return Next::Close,
         };
+        let table = worker.table();
         let mut exchange = Exchange::new(client, buffers, watch, head_len, &mut *worker.rng());
+        exchange.logged = worker.telemetry().is_logged();
         let outcome = match head {
             Head::Refused(error) => Err(error),
             Head::Whole(_) | Head::None | Head::Gone => {
-                let table = worker.table();
                 let served = watch.run(proxy::serve(worker, &table, &mut exchange, &mut request)).await;
                 served.unwrap_or_else(|_| Err(exchange.expired()))
             }
@@ -116,7 +117,7 @@ async fn converse(
                 exchange.persistent = false;
             }
         }
-        worker.stats().record(&exchange);
+        worker.telemetry().record(&mut exchange);
         if !exchange.persistent {
             let is_cut = exchange.begun && exchange.error.is_some();
             if is_cut && exchange.is_http10 {

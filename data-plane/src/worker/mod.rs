@@ -18,7 +18,7 @@ use std::{
 use rand::{make_rng, rngs::SmallRng};
 
 use self::{buffer::Scratch, stats::WorkerStats, watchdog::Watchdog};
-use crate::{http1::scan::HeadLimits, table::RoutingTable, upstream::pool::Pool};
+use crate::{http1::scan::HeadLimits, table::RoutingTable, telemetry::Telemetry, upstream::pool::Pool};
 
 /// Buffers that are kept for the next connections; a burst gives its memory back.
 const SPARE_BUFFERS: usize = 64;
@@ -39,11 +39,11 @@ pub(crate) struct Worker {
     date: RefCell<String>,
     draining: Cell<bool>,
     rng: RefCell<SmallRng>,
-    stats: Arc<WorkerStats>,
+    telemetry: Telemetry,
 }
 
 impl Worker {
-    pub(crate) fn new(stats: Arc<WorkerStats>) -> Self {
+    pub(crate) fn new(telemetry: Telemetry) -> Self {
         Self {
             table: RefCell::default(),
             pool: Pool::default(),
@@ -53,7 +53,7 @@ impl Worker {
             date: RefCell::default(),
             draining: Cell::new(false),
             rng: RefCell::new(make_rng()),
-            stats,
+            telemetry,
         }
     }
 
@@ -117,11 +117,15 @@ impl Worker {
         self.rng.borrow_mut()
     }
 
+    pub(crate) const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     pub(crate) fn stats(&self) -> &WorkerStats {
-        &self.stats
+        self.telemetry.stats()
     }
 
     pub(crate) fn stats_handle(&self) -> Arc<WorkerStats> {
-        Arc::clone(&self.stats)
+        Arc::clone(self.telemetry.stats())
     }
 }

@@ -4,7 +4,6 @@ use std::{
     io,
     net::TcpListener as StdListener,
     rc::Rc,
-    sync::Arc,
     thread,
     time::{Duration, SystemTime},
 };
@@ -19,7 +18,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-use super::{Worker, connection, fleet::Swap, stats::WorkerStats, watchdog::TICK};
+use super::{Worker, connection, fleet::Swap, watchdog::TICK};
+use crate::telemetry::Telemetry;
 
 /// Once a second is enough for what is not urgent.
 const TICKS_PER_SECOND: u32 = 20;
@@ -31,7 +31,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) fn spawn(
     index: usize,
     listener: StdListener,
-    stats: Arc<WorkerStats>,
+    telemetry: Telemetry,
     swaps: mpsc::Receiver<Swap>,
     shutdown: CancellationToken,
     drain_timeout: Duration,
@@ -40,7 +40,7 @@ pub(crate) fn spawn(
     let (ended, ends) = oneshot::channel();
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let tasks = LocalSet::new();
-        let worker = Rc::new(Worker::new(stats));
+        let worker = Rc::new(Worker::new(telemetry));
         let outcome = tasks.block_on(&runtime, async {
             let connections = TaskTracker::new();
             let mut clock = Clock::start(&worker);
@@ -87,10 +87,12 @@ impl Clock {
     async fn beat(&mut self, worker: &Worker) {
         self.ticks.tick().await;
         worker.watchdog().tick();
+        worker.telemetry().flush();
         self.count = self.count.wrapping_add(1);
         if self.count.is_multiple_of(TICKS_PER_SECOND) {
             worker.set_date(SystemTime::now());
             worker.pool().close_idle(Instant::now());
+            worker.telemetry().tidy(&worker.table());
         }
     }
 }

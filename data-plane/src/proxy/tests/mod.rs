@@ -22,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     table::{Entry, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
-    worker::{fleet::Swap, listener, stats::WorkerStats, thread},
+    telemetry::Telemetry,
+    worker::{fleet::Swap, listener, thread},
 };
 
 /// Longer than anything takes that happens at all.
@@ -51,8 +52,8 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let (swaps, receiver) = mpsc::channel(1);
-        let stats = Arc::new(WorkerStats::default());
-        thread::spawn(0, listener, stats, receiver, shutdown.clone(), PATIENCE).unwrap();
+        let telemetry = Telemetry::new(Arc::default(), None);
+        thread::spawn(0, listener, telemetry, receiver, shutdown.clone(), PATIENCE).unwrap();
         let (held, holds) = oneshot::channel();
         swaps.send(Swap { table: Arc::new(table(endpoints, timeouts)), held }).await.unwrap();
         holds.await.unwrap();

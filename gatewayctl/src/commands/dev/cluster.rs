@@ -120,6 +120,7 @@ impl Cluster {
             node_id: id.clone(),
             cache_dir: None,
             drain_timeout: DRAIN,
+            access_log: data_plane::AccessLogArgs::default(),
             log: logging(),
         };
         let choices = [config(8079 + number), config(0)];
