@@ -5,6 +5,7 @@ mod bodies;
 mod connections;
 mod framing;
 mod halfway;
+mod telemetry;
 
 use std::{
     net::{SocketAddr, TcpListener as StdListener},
@@ -22,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     table::{Entry, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
-    telemetry::Telemetry,
-    worker::{fleet::Swap, listener, thread},
+    telemetry::{Telemetry, access_log::WorkerLog},
+    worker::{fleet::Swap, listener, stats::WorkerStats, thread},
 };
 
 /// Longer than anything takes that happens at all.
@@ -33,8 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
     pub(super) shutdown: CancellationToken,
+    stats: Arc<WorkerStats>,
     // Tables come through here; a worker without it would go on with the one that it has.
-    _swaps: mpsc::Sender<Swap>,
+    swaps: mpsc::Sender<Swap>,
 }
 
 impl Proxy {
@@ -49,15 +51,32 @@ impl Proxy {
     }
 
     pub(super) async fn start_on(listener: StdListener, endpoints: &[SocketAddr], timeouts: Timeouts) -> Self {
+        Self::spawn(listener, table(endpoints, timeouts), None).await
+    }
+
+    pub(super) async fn start_logged(endpoints: &[SocketAddr], log: WorkerLog) -> Self {
+        let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: PATIENCE };
+        let listener = listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap().remove(0);
+        Self::spawn(listener, table(endpoints, timeouts), Some(log)).await
+    }
+
+    async fn spawn(listener: StdListener, table: RoutingTable, log: Option<WorkerLog>) -> Self {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let (swaps, receiver) = mpsc::channel(1);
-        let telemetry = Telemetry::new(Arc::default(), None);
+        let stats = Arc::new(WorkerStats::default());
+        let telemetry = Telemetry::new(Arc::clone(&stats), log);
         thread::spawn(0, listener, telemetry, receiver, shutdown.clone(), PATIENCE).unwrap();
+        let proxy = Self { address, shutdown, stats, swaps };
+        proxy.swap(table).await;
+        proxy
+    }
+
+    /// Has the worker route by another table.
+    async fn swap(&self, table: RoutingTable) {
         let (held, holds) = oneshot::channel();
-        swaps.send(Swap { table: Arc::new(table(endpoints, timeouts)), held }).await.unwrap();
+        self.swaps.send(Swap { table: Arc::new(table), held }).await.unwrap();
         holds.await.unwrap();
-        Self { address, shutdown, _swaps: swaps }
     }
 
     pub(super) async fn connect(&self) -> Peer {

@@ -7,6 +7,8 @@
 mod head;
 mod line;
 mod stamp;
+#[cfg(test)]
+mod tests;
 mod worker_log;
 mod writer;
 
