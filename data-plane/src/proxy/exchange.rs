@@ -65,6 +65,8 @@ pub(crate) struct Exchange<'c> {
     pub started: Instant,
     /// When the head of the endpoint's answer was.
     pub answered: Option<Instant>,
+    /// When it was over, where that is known.
+    pub ended: Option<Instant>,
     /// Whom it was for.
     pub service: Option<&'c Service>,
     /// Where it was sent to.
@@ -112,6 +114,7 @@ impl<'c> Exchange<'c> {
             logged: false,
             started: Instant::now(),
             answered: None,
+            ended: None,
             service: None,
             endpoint: None,
             attempts: 0,

@@ -57,7 +57,10 @@ pub(crate) async fn relay(
     // Bytes behind the answer's end belong to nothing; who sends them is not trusted again.
     let is_clean = exchange.buffers.upstream.is_empty();
     if persistent && is_clean && upload.is_none() && framing != Framing::UntilClose {
-        worker.pool().put(connection, Instant::now() + service.timeouts.idle.min(MAX_IDLE));
+        // One look at the clock serves both.
+        let now = Instant::now();
+        exchange.ended = Some(now.into_std());
+        worker.pool().put(connection, now + service.timeouts.idle.min(MAX_IDLE));
     }
     Ok(())
 }

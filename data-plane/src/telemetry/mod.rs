@@ -36,7 +36,7 @@ impl Telemetry {
 
     /// What is due when a request is over.
     pub(crate) fn record(&self, exchange: &mut Exchange<'_>) {
-        let ended = Instant::now();
+        let ended = exchange.ended.unwrap_or_else(Instant::now);
         self.stats.record(exchange);
         self.services.record(&self.stats.services, exchange, ended);
         if let Some(log) = &self.log

@@ -56,13 +56,11 @@ pub(super) struct Line<'a> {
     pub referer: &'a [u8],
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn is_empty(bytes: &&[u8]) -> bool {
     bytes.is_empty()
 }
 
 /// Fields may hold bytes that are no UTF-8 (RFC 9110 section 5.5); JSON may not.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn text<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&String::from_utf8_lossy(bytes))
 }
