@@ -150,9 +150,14 @@ impl<'c> Exchange<'c> {
         self.unread = !matches!(request.framing, Framing::None | Framing::Length(0));
     }
 
-    /// Bytes of the request that were taken from the client's connection, its head included.
+    /// Bytes of the request that were taken from the client's connection, its head included; to be
+    /// asked when it is over.
     pub(crate) fn received(&self) -> u64 {
-        self.buffers.client.used() - self.used_before
+        match self.buffers.client.used() - self.used_before {
+            // A head that was refused before its end is still where it was read into.
+            0 => self.buffers.client.len() as u64,
+            used => used,
+        }
     }
 
     /// What the exchange failed of when its time was up.

@@ -200,6 +200,11 @@ async fn a_line_tells_what_became_of_a_request_that_failed() {
     assert_eq!((&lines[1]["status"], &lines[1]["error"]), (&400.into(), &"bad_request".into()), "{}", lines[1]);
     assert!(lines[1].get("path").is_none(), "nothing of another request: {}", lines[1]);
 
+    let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(20_000));
+    proxy.ask(&long).await;
+    let lines = log.lines(3).await;
+    assert_eq!((&lines[2]["error"], &lines[2]["bytes_in"]), (&"uri_too_long".into(), &long.len().into()));
+
     // An answer that breaks off.
     let mut client = proxy.connect().await;
     client.send(GET).await;
@@ -208,8 +213,8 @@ async fn a_line_tells_what_became_of_a_request_that_failed() {
     server.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf").await;
     client.until("half").await;
     drop(server);
-    let lines = log.lines(3).await;
-    assert_eq!((&lines[2]["status"], &lines[2]["error"]), (&200.into(), &"upstream_reset".into()), "{}", lines[2]);
+    let lines = log.lines(4).await;
+    assert_eq!((&lines[3]["status"], &lines[3]["error"]), (&200.into(), &"upstream_reset".into()), "{}", lines[3]);
 
     // A client that goes away before it has an answer.
     let mut client = proxy.connect().await;
@@ -217,8 +222,8 @@ async fn a_line_tells_what_became_of_a_request_that_failed() {
     let mut server = upstream.accept().await;
     server.head().await;
     drop(client);
-    let lines = log.lines(4).await;
-    assert!(lines[3].get("status").is_none() && lines[3]["error"] == "client_gone", "{}", lines[3]);
+    let lines = log.lines(5).await;
+    assert!(lines[4].get("status").is_none() && lines[4]["error"] == "client_gone", "{}", lines[4]);
     proxy.until_told(&["gateway_requests_total{service=\"a\",class=\"none\"} 1"]).await;
 }
 
@@ -258,6 +263,18 @@ async fn a_sampled_log_is_whole_when_the_worker_has_ended() {
     let text = fs::read_to_string(&path).unwrap();
     let requests: Vec<_> = text.lines().map(|line| line.split('"').nth(1).unwrap()).collect();
     assert_eq!(requests, ["GET /0 HTTP/1.1", "GET /3 HTTP/1.1", "GET /6 HTTP/1.1"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_costs_lines_and_no_request() {
+    let log = open(Path::new("/dev/full"), Form::Json, 1);
+    let losses = log.losses();
+    let proxy = Proxy::start_logged(&[], log.for_worker()).await;
+    for lost in 1..=2 {
+        let answer = proxy.ask("GET / HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+        until(|| losses.lines.get() == lost && losses.errors.get() == lost, || format!("{losses:?}")).await;
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
-    mem,
     os::unix::fs::FileTypeExt,
     path::PathBuf,
     sync::{
@@ -161,17 +160,70 @@ impl Sink {
                     Some(file) => file,
                     None => file.insert(append(path)?),
                 };
-                if mem::replace(torn, true) {
-                    file.write_all(b"\n")?;
-                }
-                file.write_all(lines)?;
-                *torn = false;
-                Ok(())
+                write_lines(file, torn, lines)
             }
         }
     }
 }
 
+/// Begins a line of its own, whatever the last write left behind.
+fn write_lines(file: &mut impl Write, torn: &mut bool, lines: &[u8]) -> io::Result<()> {
+    for mut rest in [if *torn { b"\n" } else { &b""[..] }, lines] {
+        while !rest.is_empty() {
+            match file.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    *torn = rest[count - 1] != b'\n';
+                    rest = &rest[count..];
+                }
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) => return Err(err),
+            }
+        }
+    }
+    Ok(())
+}
+
 fn append(path: &PathBuf) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+
+    use super::write_lines;
+
+    /// A disk with room for so many bytes.
+    struct Disk {
+        room: usize,
+        written: Vec<u8>,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = bytes.len().min(self.room);
+            if count == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.room -= count;
+            self.written.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn half_a_line_is_not_continued_by_another() {
+        for (room, expected) in [(0, "c\n"), (2, "a\nc\n"), (3, "a\nb\nc\n"), (4, "a\nb\nc\n")] {
+            let (mut disk, mut torn) = (Disk { room, written: Vec::new() }, false);
+            assert_eq!(write_lines(&mut disk, &mut torn, b"a\nb\n").is_ok(), room == 4);
+            disk.room = 100;
+            write_lines(&mut disk, &mut torn, b"c\n").unwrap();
+            assert_eq!(disk.written, expected.as_bytes(), "room for {room}");
+        }
+    }
 }
