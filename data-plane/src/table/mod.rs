@@ -157,6 +157,12 @@ impl RoutingTable {
         self.services.len()
     }
 
+    /// Whether there is a service of that name.
+    #[must_use]
+    pub(crate) fn has_service(&self, name: &str) -> bool {
+        self.services.contains_key(name)
+    }
+
     /// All of it in the order of the services' names, for `/config`; serialised as it is walked.
     #[must_use]
     pub fn view(&self) -> impl Serialize + '_ {

@@ -121,6 +121,7 @@ impl Cluster {
             cache_dir: None,
             drain_timeout: DRAIN,
             limits: data_plane::Limits::default(),
+            access_log: data_plane::AccessLogArgs::default(),
             log: logging(),
         };
         let choices = [config(8079 + number), config(0)];
