@@ -19,6 +19,7 @@ use crate::{
     admin::{self, Admin},
     config::Config,
     discovery::{self, Options, Status},
+    telemetry::{Telemetry, access_log::AccessLog},
     worker::{
         admission::Admission,
         fleet::{Fleet, Swap},
@@ -81,7 +82,9 @@ pub async fn run(
     let admission = Arc::new(Admission::new(&config.limits, open_files()));
     let common =
         Common { limits: config.limits, admission, shutdown: drain.clone(), drain_timeout: config.drain_timeout };
-    let Workers { stats, swaps, mut threads } = start_workers(proxy, &common)?;
+    let log = AccessLog::start(config.access_log, &config.node_id)?;
+    let losses = log.as_ref().map(AccessLog::losses).unwrap_or_default();
+    let Workers { stats, swaps, mut threads } = start_workers(proxy, log.as_ref(), &common)?;
 
     let (status, discovered) = watch::channel(Status::default());
     let node =
@@ -92,7 +95,7 @@ pub async fn run(
     // The admin listener answers while the data plane drains, and ends with it.
     let ended = CancellationToken::new();
     let _ended = ended.clone().drop_guard();
-    let state = Admin { workers: stats, discovery: discovered.clone(), draining: drain.clone() };
+    let state = Admin { workers: stats, log: losses, discovery: discovered.clone(), draining: drain.clone() };
     tokio::spawn(admin::serve(Arc::new(state), admin, ended));
     tokio::spawn(tell_ready(discovered, ready));
 
@@ -112,7 +115,11 @@ pub async fn run(
     while let Some(worker) = threads.next().await {
         worker.map_err(|reason| Failure::Failed(format!("a worker stopped: {reason}")))?;
     }
-    discovery.await.unwrap_or_else(|err| Err(Failure::Failed(format!("discovery stopped: {err}"))))
+    let outcome = discovery.await;
+    if let Some(log) = log {
+        log.finish().await;
+    }
+    outcome.unwrap_or_else(|err| Err(Failure::Failed(format!("discovery stopped: {err}"))))
 }
 
 struct Workers<Threads> {
@@ -124,15 +131,17 @@ struct Workers<Threads> {
 
 fn start_workers(
     listeners: Vec<StdListener>,
+    log: Option<&AccessLog>,
     common: &Common,
-) -> Result<Workers<impl Stream<Item = Result<(), String>> + Unpin>, Failure> {
+) -> Result<Workers<impl Stream<Item = Result<(), String>> + Unpin + use<>>, Failure> {
     let mut stats = Vec::new();
     let mut swaps = Vec::new();
     let mut threads = Vec::new();
     for (index, listener) in listeners.into_iter().enumerate() {
         let (sender, receiver) = mpsc::channel(WAITING_TABLES);
         let counters = Arc::new(WorkerStats::default());
-        let thread = thread::spawn(index, listener, Arc::clone(&counters), receiver, common.clone())
+        let telemetry = Telemetry::new(Arc::clone(&counters), log.map(AccessLog::for_worker));
+        let thread = thread::spawn(index, listener, telemetry, receiver, common.clone())
             .map_err(|err| Failure::Failed(format!("--workers: cannot start worker {index}: {err}; try fewer")))?;
         stats.push(counters);
         swaps.push(sender);

@@ -7,7 +7,7 @@ use gateway_proto::process::{LogArgs, duration, ip_port};
 use http::Uri;
 use rand::RngExt;
 
-use crate::worker::limits::Limits;
+use crate::{telemetry::access_log::AccessLogArgs, worker::limits::Limits};
 
 /// The gateway's data plane: a reverse proxy that routes by Host to healthy endpoints, as the control plane says.
 #[derive(Debug, Clone, Parser)]
@@ -38,6 +38,9 @@ pub struct Config {
     /// What clients and upstreams may take up, and for how long
     #[command(flatten)]
     pub limits: Limits,
+    /// What is told of each request
+    #[command(flatten)]
+    pub access_log: AccessLogArgs,
     /// How logs are written
     #[command(flatten)]
     pub log: LogArgs,
@@ -124,6 +127,8 @@ mod tests {
             ("--workers", "2000"),
             ("--node-id", "a b"),
             ("--drain-timeout", "soon"),
+            ("--access-log", "xml"),
+            ("--access-log-sample", "0"),
         ] {
             let message = Config::try_parse_from(["data-plane", flag, value]).unwrap_err().to_string();
             assert!(message.contains(flag), "{message}");

@@ -8,6 +8,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access_log;
 mod apply;
 mod at_once;
 mod bad_input;

@@ -278,7 +278,8 @@ pub struct Timeouts {
     pub response: Duration,
     /// How long an upstream body may stand still, and a pooled connection idle.
     pub idle: Duration,
-    /// From the first byte of the request's head to the last of the answer; `None` is no limit.
+    /// From the end of the request's head to the last byte of the answer, tunnels excepted; `None` is
+    /// no limit.
     pub total: Option<Duration>,
 }
 

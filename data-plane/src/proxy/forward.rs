@@ -76,6 +76,8 @@ pub(crate) async fn send(
     let has_body = !matches!(request.framing, Framing::None | Framing::Length(0));
     let repeatable = !has_body && is_idempotent(&exchange.method);
     let mut pooled = worker.pool().take(endpoint, if repeatable { Check::Seen } else { Check::Asked });
+    exchange.pooled = pooled.is_some();
+    exchange.attempts = u32::from(exchange.pooled);
     let mut failed = Vec::new();
     loop {
         let is_fresh = pooled.is_none();
@@ -115,7 +117,9 @@ async fn open(
     exchange: &mut Exchange<'_>,
 ) -> Result<Connection, ProxyError> {
     exchange.stage = Stage::Connect;
+    exchange.pooled = false;
     while let Some(endpoint) = exchange.endpoint {
+        exchange.attempts += 1;
         exchange.watch.arm(service.timeouts.connect);
         let error = match exchange.watch.run(connect(worker, endpoint, exchange)).await {
             Ok(Ok(connection)) => return Ok(connection),

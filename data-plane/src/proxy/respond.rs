@@ -25,6 +25,7 @@ pub(crate) async fn relay(
     answer: Answer,
     exchange: &mut Exchange<'_>,
 ) -> Result<(), ProxyError> {
+    exchange.answered = Some(std::time::Instant::now());
     if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
         return tunnel::run(worker, answer, exchange).await;
     }
@@ -40,6 +41,7 @@ pub(crate) async fn relay(
     let bytes = &exchange.buffers.upstream.filled()[..head_len];
     let persistence = persistence(exchange);
     headers::write_response(&mut out, bytes, &head, client_framing, persistence, &exchange.id, &worker.date());
+    exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
 
     let mut download = Relay::new(framing, encode, out);
@@ -55,7 +57,10 @@ pub(crate) async fn relay(
     // Bytes behind the answer's end belong to nothing; who sends them is not trusted again.
     let is_clean = exchange.buffers.upstream.is_empty();
     if persistent && is_clean && upload.is_none() && framing != Framing::UntilClose {
-        worker.pool().put(connection, Instant::now() + service.timeouts.idle.min(MAX_IDLE));
+        // One look at the clock serves both.
+        let now = Instant::now();
+        exchange.ended = Some(now.into_std());
+        worker.pool().put(connection, now + service.timeouts.idle.min(MAX_IDLE));
     }
     Ok(())
 }
@@ -68,12 +73,12 @@ async fn pass(
     download: &mut Relay,
 ) -> Result<(), ProxyError> {
     let (mut reader, mut writer) = connection.stream.split();
-    let Exchange { client, buffers, watch, stage, .. } = exchange;
-    let (mut sent, mut seen) = (0, 0);
+    let Exchange { client, buffers, watch, stage, sent, .. } = exchange;
+    let (mut uploaded, mut seen) = (0, 0);
     poll_fn(|cx| {
         if let Some(request) = upload {
             let polled = request.poll(cx, &mut buffers.client, &mut client.reader, &mut writer);
-            sent = request.written;
+            uploaded = request.written;
             match polled {
                 Poll::Ready(Ok(())) => *upload = None,
                 // The endpoint has answered; what it does not want to hear is not its loss.
@@ -84,7 +89,9 @@ async fn pass(
                 Poll::Ready(Err(RelayError::TooLarge)) => return Poll::Ready(Err(ProxyError::BodyTooLarge)),
             }
         }
-        if let Poll::Ready(result) = download.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer) {
+        let polled = download.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer);
+        *sent = download.written;
+        if let Poll::Ready(result) = polled {
             return Poll::Ready(result.map_err(|err| match err {
                 RelayError::SourceEnded => ProxyError::UpstreamReset,
                 RelayError::Malformed(_) | RelayError::TooLarge => ProxyError::UpstreamProtocol,
@@ -92,8 +99,8 @@ async fn pass(
             }));
         }
         let waits = if download.wants_input(&buffers.upstream) { Stage::Response } else { Stage::Delivery };
-        if download.written + sent > seen || waits != *stage {
-            seen = download.written + sent;
+        if *sent + uploaded > seen || waits != *stage {
+            seen = *sent + uploaded;
             *stage = waits;
             watch.arm(service.timeouts.idle);
         }
@@ -130,11 +137,13 @@ pub(crate) async fn refuse(worker: &Worker, error: ProxyError, exchange: &mut Ex
         headers::write_field(&mut out, "Allow", b"GET, HEAD");
     }
     out.extend_from_slice(b"\r\n");
+    exchange.sent_head = out.len() as u64;
     if exchange.method != Method::HEAD {
         out.extend_from_slice(body.as_bytes());
     }
-    if exchange.client.writer.write_all(&out).await.is_err() {
-        exchange.persistent = false;
+    match exchange.client.writer.write_all(&out).await {
+        Ok(()) => exchange.sent = out.len() as u64,
+        Err(_) => exchange.persistent = false,
     }
 }
 
@@ -149,7 +158,10 @@ pub(crate) async fn finally(worker: &Worker, exchange: &mut Exchange<'_>) -> Res
     headers::write_field(&mut out, "Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     out.extend_from_slice(b"\r\n");
     exchange.begun = true;
-    exchange.client.writer.write_all(&out).await.map_err(|_| ProxyError::ClientGone)
+    exchange.sent_head = out.len() as u64;
+    exchange.client.writer.write_all(&out).await.map_err(|_| ProxyError::ClientGone)?;
+    exchange.sent = exchange.sent_head;
+    Ok(())
 }
 
 /// The beginning of an answer of the gateway's own.

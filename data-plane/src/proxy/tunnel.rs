@@ -20,12 +20,13 @@ pub(crate) async fn run(worker: &Worker, answer: Answer, exchange: &mut Exchange
     exchange.begun = true;
     let mut out = mem::take(&mut exchange.buffers.out);
     headers::write_switch(&mut out, &exchange.buffers.upstream.filled()[..head_len], &head, &exchange.id);
+    exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
     let mut down = Relay::new(Framing::UntilClose, Encode::Plain, out);
     let mut up = Relay::new(Framing::UntilClose, Encode::Plain, Vec::new());
 
     let (mut reader, mut writer) = connection.stream.split();
-    let Exchange { client, buffers, watch, stage, .. } = exchange;
+    let Exchange { client, buffers, watch, stage, sent, .. } = exchange;
     *stage = Stage::Response;
     // A tunnel lasts as long as it is used: the request's time does not count.
     let idle = worker.limits().tunnel_idle_timeout;
@@ -47,7 +48,9 @@ pub(crate) async fn run(worker: &Worker, answer: Answer, exchange: &mut Exchange
             }
         }
         if !down_ended {
-            match down.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer) {
+            let polled = down.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer);
+            *sent = down.written;
+            match polled {
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(())) => down_ended = Pin::new(&mut client.writer).poll_shutdown(cx).is_ready(),
                 Poll::Pending => {}

@@ -87,7 +87,8 @@ pub struct Timeouts {
     pub response: Duration,
     /// How long an upstream body may stand still, and a pooled connection idle.
     pub idle: Duration,
-    /// From the first byte of the request's head to the last of the answer; `None` is no limit.
+    /// From the end of the request's head to the last byte of the answer, tunnels excepted; `None` is
+    /// no limit.
     pub total: Option<Duration>,
 }
 
@@ -154,6 +155,12 @@ impl RoutingTable {
     #[must_use]
     pub fn services(&self) -> usize {
         self.services.len()
+    }
+
+    /// Whether there is a service of that name.
+    #[must_use]
+    pub(crate) fn has_service(&self, name: &str) -> bool {
+        self.services.contains_key(name)
     }
 
     /// All of it in the order of the services' names, for `/config`; serialised as it is walked.

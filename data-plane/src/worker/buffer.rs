@@ -9,6 +9,8 @@ use std::{
 
 use tokio::io::{AsyncRead, ReadBuf};
 
+use crate::telemetry::access_log::LoggedHead;
+
 /// What a buffer holds at first: a head, and most bodies behind it.
 pub(crate) const SMALL: usize = 32 * 1024;
 /// What a buffer holds while a large body goes through: more than this costs the processor's cache
@@ -24,6 +26,8 @@ pub(crate) struct Buffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// Bytes that were used since it was made.
+    used: u64,
 }
 
 impl Buffer {
@@ -57,10 +61,17 @@ impl Buffer {
 
     /// The first `count` bytes are used.
     pub(crate) fn consume(&mut self, count: usize) {
-        self.start = (self.start + count).min(self.end);
+        let count = count.min(self.len());
+        self.start += count;
+        self.used += count as u64;
         if self.is_empty() {
             self.clear();
         }
+    }
+
+    /// How many bytes were ever used.
+    pub(crate) const fn used(&self) -> u64 {
+        self.used
     }
 
     pub(crate) const fn clear(&mut self) {
@@ -85,7 +96,7 @@ impl Buffer {
     /// Gives the memory back, if nothing is in it, until something comes.
     fn release(&mut self) {
         if self.is_empty() {
-            *self = Self::default();
+            *self = Self { used: self.used, ..Self::default() };
         }
     }
 
@@ -138,6 +149,8 @@ pub(crate) struct Scratch {
     pub upstream: Buffer,
     /// On the way to either.
     pub out: Vec<u8>,
+    /// What the access log needs of a request that is logged.
+    pub logged: LoggedHead,
 }
 
 impl Scratch {
@@ -152,6 +165,7 @@ impl Scratch {
         self.client.shrink();
         self.upstream.shrink();
         self.out.clear();
+        self.logged.clear();
         self.out.shrink_to(SMALL);
     }
 }

@@ -126,14 +126,14 @@ impl Session {
             };
             self.requests = self.requests.saturating_add(1);
             let Self { worker, watch, .. } = &*self;
-            let mut exchange = self.exchange(stream, buffers, head_len);
             let table = worker.table();
+            let mut exchange = self.exchange(stream, buffers, head_len);
             let served = watch.run(proxy::serve(worker, &table, &mut exchange, &mut request)).await;
             if let Err(error) = served.unwrap_or_else(|_| Err(exchange.expired())) {
                 self.tell(error, &mut exchange).await;
             }
             watch.bound(None);
-            worker.stats().record(&exchange);
+            worker.telemetry().record(&mut exchange);
             if !exchange.persistent {
                 return end(&exchange);
             }
@@ -145,14 +145,16 @@ impl Session {
         let client = ClientSide { reader, writer, address: &self.client };
         let max = self.worker.limits().max_requests_per_connection;
         let is_last = max.is_some_and(|max| self.requests >= max.get());
-        Exchange::new(client, buffers, &self.watch, head_len, is_last, &mut *self.worker.rng())
+        let mut exchange = Exchange::new(client, buffers, &self.watch, head_len, is_last, &mut *self.worker.rng());
+        exchange.logged = self.worker.telemetry().is_logged();
+        exchange
     }
 
     /// Answers what is no request.
     async fn refuse(&self, stream: &mut TcpStream, buffers: &mut Scratch, error: ProxyError) {
         let mut exchange = self.exchange(stream, buffers, 0);
         self.tell(error, &mut exchange).await;
-        self.worker.stats().record(&exchange);
+        self.worker.telemetry().record(&mut exchange);
     }
 
     async fn tell(&self, error: ProxyError, exchange: &mut Exchange<'_>) {

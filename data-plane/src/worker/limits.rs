@@ -15,7 +15,7 @@ use crate::http1::{
 const MAX_STATUS_LINE: usize = 8 * 1024;
 
 /// The limits of one data plane; a service may narrow some of them.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Limits {
     /// Longest request line, 512B to 1MiB; longer ones are answered with 414
     #[arg(long, env = "GATEWAY_MAX_REQUEST_LINE", value_name = "SIZE", value_parser = head_size, default_value = "16KiB")]
@@ -56,6 +56,27 @@ pub struct Limits {
     /// Requests on one client connection before it is closed [default: any number]
     #[arg(long, env = "GATEWAY_MAX_REQUESTS_PER_CONNECTION", value_name = "N")]
     pub max_requests_per_connection: Option<NonZeroU32>,
+}
+
+/// What holds without a flag.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_request_line: 16 * 1024,
+            max_request_head: 64 * 1024,
+            max_request_fields: 128,
+            max_request_body: None,
+            max_response_head: 64 * 1024,
+            request_head_timeout: Duration::from_secs(10),
+            request_body_timeout: Duration::from_secs(30),
+            request_timeout: None,
+            connection_idle_timeout: Duration::from_secs(60),
+            tunnel_idle_timeout: Duration::from_secs(3600),
+            max_connections: None,
+            max_connections_per_client: None,
+            max_requests_per_connection: None,
+        }
+    }
 }
 
 impl Limits {
@@ -110,6 +131,11 @@ pub(crate) mod tests {
     /// What a data plane is told by these flags, and by nothing else.
     pub(crate) fn limits(flags: &[&str]) -> Limits {
         Program::try_parse_from([&["data-plane"], flags].concat()).unwrap().limits
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_flags() {
+        assert_eq!(limits(&[]), Limits::default());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::{
 use rand::{make_rng, rngs::SmallRng};
 
 use self::{admission::Admission, buffer::Scratch, limits::Limits, stats::WorkerStats, watchdog::Watchdog};
-use crate::{table::RoutingTable, upstream::pool::Pool};
+use crate::{table::RoutingTable, telemetry::Telemetry, upstream::pool::Pool};
 
 /// The share of idle clients that is sent away when there is no room. Looking for them costs a walk
 /// through all clients of the worker, so there has to be something in it for the next ones too.
@@ -45,11 +45,11 @@ pub(crate) struct Worker {
     date: RefCell<String>,
     draining: Cell<bool>,
     rng: RefCell<SmallRng>,
-    stats: Arc<WorkerStats>,
+    telemetry: Telemetry,
 }
 
 impl Worker {
-    pub(crate) fn new(stats: Arc<WorkerStats>, limits: Limits, admission: Arc<Admission>) -> Self {
+    pub(crate) fn new(telemetry: Telemetry, limits: Limits, admission: Arc<Admission>) -> Self {
         Self {
             table: RefCell::default(),
             pool: Pool::default(),
@@ -60,7 +60,7 @@ impl Worker {
             date: RefCell::default(),
             draining: Cell::new(false),
             rng: RefCell::new(make_rng()),
-            stats,
+            telemetry,
         }
     }
 
@@ -139,11 +139,15 @@ impl Worker {
         self.rng.borrow_mut()
     }
 
+    pub(crate) const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     pub(crate) fn stats(&self) -> &WorkerStats {
-        &self.stats
+        self.telemetry.stats()
     }
 
     pub(crate) fn stats_handle(&self) -> Arc<WorkerStats> {
-        Arc::clone(&self.stats)
+        Arc::clone(self.telemetry.stats())
     }
 }

@@ -20,10 +20,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::{
-    Worker, admission::Admission, connection, fleet::Swap, limits::Limits, stats::WorkerStats, watchdog::TICK,
-};
-use crate::upstream::connect;
+use super::{Worker, admission::Admission, connection, fleet::Swap, limits::Limits, watchdog::TICK};
+use crate::{telemetry::Telemetry, upstream::connect};
 
 /// Once a second is enough for what is not urgent.
 const TICKS_PER_SECOND: u32 = 20;
@@ -50,7 +48,7 @@ pub(crate) struct Common {
 pub(crate) fn spawn(
     index: usize,
     listener: StdListener,
-    stats: Arc<WorkerStats>,
+    telemetry: Telemetry,
     swaps: mpsc::Receiver<Swap>,
     common: Common,
 ) -> io::Result<oneshot::Receiver<io::Result<()>>> {
@@ -59,7 +57,7 @@ pub(crate) fn spawn(
     let (ended, ends) = oneshot::channel();
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let tasks = LocalSet::new();
-        let worker = Rc::new(Worker::new(stats, limits, admission));
+        let worker = Rc::new(Worker::new(telemetry, limits, admission));
         let outcome = tasks.block_on(&runtime, async {
             let connections = Connections::default();
             let mut clock = Clock::start(&worker);
@@ -106,10 +104,12 @@ impl Clock {
     async fn beat(&mut self, worker: &Worker) {
         self.ticks.tick().await;
         worker.watchdog().tick();
+        worker.telemetry().flush();
         self.count = self.count.wrapping_add(1);
         if self.count.is_multiple_of(TICKS_PER_SECOND) {
             worker.set_date(SystemTime::now());
             worker.pool().close_idle(Instant::now());
+            worker.telemetry().tidy(&worker.table());
         }
     }
 }

@@ -6,6 +6,7 @@ mod connections;
 mod framing;
 mod halfway;
 mod limits;
+mod telemetry;
 
 use std::{
     net::{SocketAddr, TcpListener as StdListener},
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     table::{Entry, Limits, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
+    telemetry::{Telemetry, access_log::WorkerLog},
     worker::{
         admission::Admission,
         fleet::Swap,
@@ -43,8 +45,9 @@ pub(super) const PATIENT: Timeouts = Timeouts { connect: PATIENCE, response: PAT
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
     pub(super) shutdown: CancellationToken,
+    stats: Arc<WorkerStats>,
     // Tables come through here; a worker without it would go on with the one that it has.
-    _swaps: mpsc::Sender<Swap>,
+    swaps: mpsc::Sender<Swap>,
 }
 
 impl Proxy {
@@ -67,6 +70,14 @@ impl Proxy {
     }
 
     pub(super) async fn start_on(listener: StdListener, service: Service, flags: &[&str]) -> Self {
+        Self::spawn(listener, table(service), flags, None).await
+    }
+
+    pub(super) async fn start_logged(endpoints: &[SocketAddr], log: WorkerLog) -> Self {
+        Self::spawn(free_port(), table(service(endpoints, PATIENT, Limits::default())), &[], Some(log)).await
+    }
+
+    async fn spawn(listener: StdListener, table: RoutingTable, flags: &[&str], log: Option<WorkerLog>) -> Self {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let (swaps, receiver) = mpsc::channel(1);
@@ -74,11 +85,18 @@ impl Proxy {
         let limits = limits(flags);
         let admission = Arc::new(Admission::new(&limits, 20_000));
         let common = Common { limits, admission, shutdown: shutdown.clone(), drain_timeout: PATIENCE };
-        thread::spawn(0, listener, stats, receiver, common).unwrap();
+        let telemetry = Telemetry::new(Arc::clone(&stats), log);
+        thread::spawn(0, listener, telemetry, receiver, common).unwrap();
+        let proxy = Self { address, shutdown, stats, swaps };
+        proxy.swap(table).await;
+        proxy
+    }
+
+    /// Has the worker route by another table.
+    async fn swap(&self, table: RoutingTable) {
         let (held, holds) = oneshot::channel();
-        swaps.send(Swap { table: Arc::new(table(service)), held }).await.unwrap();
+        self.swaps.send(Swap { table: Arc::new(table), held }).await.unwrap();
         holds.await.unwrap();
-        Self { address, shutdown, _swaps: swaps }
     }
 
     pub(super) async fn connect(&self) -> Peer {

@@ -87,7 +87,7 @@ struct Limits {
     /// How long an upstream body may stand still, and a pooled connection idle [default: 60s]
     #[arg(long, env = "GATEWAY_IDLE_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<Duration>,
-    /// From the first byte of the request's head to the last of the answer [default: none]
+    /// From the end of the request's head to the last byte of the answer, tunnels excepted [default: none]
     #[arg(long, env = "GATEWAY_TOTAL_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     total_timeout: Option<Duration>,
 }
