@@ -9,10 +9,7 @@ use std::{
 };
 
 use http::{Method, StatusCode};
-use tokio::{
-    io::{AsyncWrite, ReadBuf},
-    net::tcp::{ReadHalf, WriteHalf},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     balance,
@@ -37,7 +34,7 @@ use crate::{
 };
 
 /// The largest response head; more than most servers can be made to send.
-const LIMITS: HeadLimits = HeadLimits { line: 8 * 1024, head: 64 * 1024, fields: 256 };
+pub(crate) const LIMITS: HeadLimits = HeadLimits { line: 8 * 1024, head: 64 * 1024, fields: 256 };
 /// Interim responses before the final one; 100 and a few 103 are what is seen.
 const MAX_INTERIM: usize = 16;
 /// Endpoints that are tried when connections cannot be made.
@@ -115,10 +112,10 @@ async fn open(
 }
 
 /// The head of an answer that was read into the upstream's buffer.
-struct Heard {
-    head: ResponseHead,
+pub(crate) struct Heard {
+    pub head: ResponseHead,
     head_len: usize,
-    framing: Framing,
+    pub framing: Framing,
     persistent: bool,
     uploaded: bool,
 }
@@ -144,7 +141,7 @@ async fn converse(
     buffers.upstream.clear();
     *stage = Stage::Request;
     watch.arm(service.timeouts.idle);
-    let mut listener = Listener { scan: Scan::default(), interim: None, count: 0, is_http10: *is_http10 };
+    let mut listener = Listener::new(*is_http10);
     // An endpoint that stops listening ends the sending as well, but then the request is not over:
     // what is left of it must never be taken for another one.
     let (mut sending, mut uploaded) = (true, false);
@@ -172,7 +169,7 @@ async fn converse(
                 }
             }
         }
-        let polled = listener.poll(cx, &mut buffers.upstream, &mut reader, client, method);
+        let polled = listener.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer, method);
         // Behind the first half of an interim response, only the second makes sense.
         *begun = listener.interim.as_ref().is_some_and(|(_, sent)| *sent > 0);
         if let Poll::Ready(heard) = polled {
@@ -188,7 +185,7 @@ async fn converse(
 }
 
 /// Reads heads until one is final; passes interim ones on (RFC 9110 section 15.2).
-struct Listener {
+pub(crate) struct Listener {
     scan: Scan,
     interim: Option<(Vec<u8>, usize)>,
     count: usize,
@@ -196,17 +193,21 @@ struct Listener {
 }
 
 impl Listener {
-    fn poll(
+    pub(crate) fn new(is_http10: bool) -> Self {
+        Self { scan: Scan::default(), interim: None, count: 0, is_http10 }
+    }
+
+    pub(crate) fn poll<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut Buffer,
-        reader: &mut ReadHalf<'_>,
-        client: &mut ClientSide<'_>,
+        reader: &mut R,
+        client: &mut W,
         method: &Method,
     ) -> Poll<Result<(ResponseHead, usize), ProxyError>> {
         loop {
             if self.interim.is_some() {
-                ready!(self.poll_interim(cx, &mut client.writer))?;
+                ready!(self.poll_interim(cx, client))?;
             }
             let found = self.scan.find_end(buffer.filled(), &LIMITS).map_err(|_| ProxyError::UpstreamProtocol)?;
             let Some(head_len) = found else {
@@ -243,7 +244,11 @@ impl Listener {
         }
     }
 
-    fn poll_interim(&mut self, cx: &mut Context<'_>, writer: &mut WriteHalf<'_>) -> Poll<Result<(), ProxyError>> {
+    fn poll_interim<W: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        writer: &mut W,
+    ) -> Poll<Result<(), ProxyError>> {
         while let Some((out, sent)) = &mut self.interim {
             match ready!(Pin::new(&mut *writer).poll_write(cx, &out[*sent..])) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
@@ -258,7 +263,7 @@ impl Listener {
 }
 
 /// Whether the answer is one that can be passed on.
-fn accept(
+pub(crate) fn accept(
     head: ResponseHead,
     head_len: usize,
     buffer: &Buffer,
