@@ -1,9 +1,10 @@
-//! Doors to the inside for the fuzz targets in `fuzz/`. Nothing
+//! Doors to the inside for the fuzz targets in `fuzz/` and the benchmarks in `benches/`. Nothing
 //! here is a promise, and no program calls it.
 //!
 //! A fuzz target is a function of bytes that panics when the gateway breaks its word. It measures
 //! the gateway by the readers in `reference`, which are slow and share no code with it.
 
+pub mod bench;
 mod chunked;
 mod cuts;
 mod fields;
