@@ -16,6 +16,7 @@ mod cli;
 mod control_plane_loss;
 mod data_plane_life;
 mod dev;
+mod differential;
 mod errors;
 mod grpc_tools;
 mod headers;
