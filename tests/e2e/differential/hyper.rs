@@ -43,6 +43,8 @@ pub struct Recorder {
 
 #[derive(Default)]
 struct State {
+    /// Requests whose head is there.
+    begun: AtomicUsize,
     /// Whole requests.
     requests: AtomicUsize,
     last: Mutex<Value>,
@@ -58,6 +60,11 @@ impl Recorder {
         let state = Arc::<State>::default();
         let acceptor = tokio::spawn(accept(listener, Arc::clone(&state)));
         Self { address, state, acceptor }
+    }
+
+    /// Requests so far, whole or not.
+    pub fn begun(&self) -> usize {
+        self.state.begun.load(Relaxed)
     }
 
     /// Whole requests so far.
@@ -88,6 +95,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 async fn serve(stream: TcpStream, state: Arc<State>) {
     let seen = Arc::new(Mutex::new(Seen::default()));
     let service = service_fn(async |request| {
+        state.begun.fetch_add(1, Relaxed);
         let record = record(request).await;
         state.requests.fetch_add(usize::from(record["whole"] == true), Relaxed);
         state.last.lock().unwrap().clone_from(&record);
