@@ -52,7 +52,7 @@ async fn saturate(length: Duration) {
 /// Another endpoint that serves; every other one is healthy only a while after it was added.
 async fn replacement(gateway: &Gateway, number: usize) -> Upstream {
     let new = Upstream::start("new").await;
-    let is_late = number % 2 == 0;
+    let is_late = number.is_multiple_of(2);
     if is_late {
         new.health(Answer::Status(503));
     }
