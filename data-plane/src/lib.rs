@@ -8,6 +8,8 @@ mod admin;
 mod app;
 mod config;
 pub mod discovery;
+#[doc(hidden)]
+pub mod doors;
 mod error;
 mod http1;
 mod proxy;

@@ -19,6 +19,7 @@ mod control_plane_loss;
 mod data_plane_life;
 mod departures;
 mod dev;
+mod differential;
 mod errors;
 mod grpc_tools;
 mod headers;

@@ -9,10 +9,7 @@ use std::{
 };
 
 use http::{Method, StatusCode};
-use tokio::{
-    io::{AsyncWrite, ReadBuf},
-    net::tcp::{ReadHalf, WriteHalf},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     balance,
@@ -162,10 +159,10 @@ fn next_endpoint(
 }
 
 /// The head of an answer that was read into the upstream's buffer.
-struct Heard {
-    head: ResponseHead,
+pub(crate) struct Heard {
+    pub head: ResponseHead,
     head_len: usize,
-    framing: Framing,
+    pub framing: Framing,
     persistent: bool,
     uploaded: bool,
 }
@@ -197,8 +194,7 @@ async fn converse(
     buffers.upstream.clear();
     *stage = Stage::Response;
     watch.arm(service.timeouts.idle);
-    let limits = worker.limits().response_head();
-    let mut listener = Listener { limits, scan: Scan::default(), interim: None, count: 0, is_http10: *is_http10 };
+    let mut listener = Listener::new(worker.limits().response_head(), *is_http10);
     // An endpoint that stops listening ends the sending as well, but then the request is not over:
     // what is left of it must never be taken for another one.
     let (mut sending, mut uploaded) = (true, false);
@@ -230,7 +226,7 @@ async fn converse(
                 }
             }
         }
-        let polled = listener.poll(cx, &mut buffers.upstream, &mut reader, client, method);
+        let polled = listener.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer, method);
         // Behind the first half of an interim response, only the second makes sense.
         *begun = listener.interim.as_ref().is_some_and(|(_, sent)| *sent > 0);
         if let Poll::Ready(heard) = polled {
@@ -249,7 +245,7 @@ async fn converse(
 }
 
 /// Reads heads until one is final; passes interim ones on (RFC 9110 section 15.2).
-struct Listener {
+pub(crate) struct Listener {
     limits: HeadLimits,
     scan: Scan,
     interim: Option<(Vec<u8>, usize)>,
@@ -258,17 +254,21 @@ struct Listener {
 }
 
 impl Listener {
-    fn poll(
+    pub(crate) fn new(limits: HeadLimits, is_http10: bool) -> Self {
+        Self { limits, scan: Scan::default(), interim: None, count: 0, is_http10 }
+    }
+
+    pub(crate) fn poll<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut Buffer,
-        reader: &mut ReadHalf<'_>,
-        client: &mut ClientSide<'_>,
+        reader: &mut R,
+        client: &mut W,
         method: &Method,
     ) -> Poll<Result<(ResponseHead, usize), ProxyError>> {
         loop {
             if self.interim.is_some() {
-                ready!(self.poll_interim(cx, &mut client.writer))?;
+                ready!(self.poll_interim(cx, client))?;
             }
             let found = self.scan.find_end(buffer.filled(), &self.limits).map_err(|_| ProxyError::UpstreamProtocol)?;
             let Some(head_len) = found else {
@@ -305,7 +305,11 @@ impl Listener {
         }
     }
 
-    fn poll_interim(&mut self, cx: &mut Context<'_>, writer: &mut WriteHalf<'_>) -> Poll<Result<(), ProxyError>> {
+    fn poll_interim<W: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        writer: &mut W,
+    ) -> Poll<Result<(), ProxyError>> {
         while let Some((out, sent)) = &mut self.interim {
             match ready!(Pin::new(&mut *writer).poll_write(cx, &out[*sent..])) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(ProxyError::ClientGone)),
@@ -320,7 +324,7 @@ impl Listener {
 }
 
 /// Whether the answer is one that can be passed on.
-fn accept(
+pub(crate) fn accept(
     head: ResponseHead,
     head_len: usize,
     buffer: &Buffer,

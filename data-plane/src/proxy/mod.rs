@@ -1,12 +1,12 @@
 //! The way of a request: parse, route, balance, forward, respond.
 
-mod balance;
+pub(crate) mod balance;
 pub(crate) mod exchange;
-mod forward;
-mod headers;
+pub(crate) mod forward;
+pub(crate) mod headers;
 pub(crate) mod identity;
 pub(crate) mod parse;
-mod relay;
+pub(crate) mod relay;
 pub(crate) mod respond;
 mod route;
 #[cfg(test)]

@@ -30,11 +30,7 @@ pub(crate) async fn relay(
         return tunnel::run(worker, answer, exchange).await;
     }
     let Answer { mut connection, head, head_len, framing, persistent, mut upload } = answer;
-    let (client_framing, encode) = match (framing, exchange.is_http10) {
-        (Framing::Chunked | Framing::UntilClose, false) => (ClientFraming::Chunked, Encode::Chunked),
-        (Framing::Chunked | Framing::UntilClose, true) => (ClientFraming::UntilClose, Encode::Plain),
-        (Framing::None | Framing::Length(_), _) => (ClientFraming::AsDeclared, Encode::Plain),
-    };
+    let (client_framing, encode) = client_framing(framing, exchange.is_http10);
     exchange.persistent &= client_framing != ClientFraming::UntilClose && upload.is_none() && !worker.is_draining();
     exchange.status = Some(head.status);
     let mut out = mem::take(&mut exchange.buffers.out);
@@ -63,6 +59,15 @@ pub(crate) async fn relay(
         worker.pool().put(connection, now + service.timeouts.idle.min(MAX_IDLE));
     }
     Ok(())
+}
+
+/// How the client is told where the body ends: HTTP/1.0 knows no chunks.
+pub(crate) const fn client_framing(framing: Framing, is_http10: bool) -> (ClientFraming, Encode) {
+    match (framing, is_http10) {
+        (Framing::Chunked | Framing::UntilClose, false) => (ClientFraming::Chunked, Encode::Chunked),
+        (Framing::Chunked | Framing::UntilClose, true) => (ClientFraming::UntilClose, Encode::Plain),
+        (Framing::None | Framing::Length(_), _) => (ClientFraming::AsDeclared, Encode::Plain),
+    }
 }
 
 async fn pass(

@@ -1,0 +1,105 @@
+//! What the pure stages of a request's way cost: parse, route, balance, and both rewrites.
+
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
+
+use std::{hint::black_box, iter, net::SocketAddr, time::Duration};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use data_plane::{
+    doors::bench,
+    table::{Limits, Service, Timeouts, WeightedEndpoint},
+};
+use rand::{SeedableRng, rngs::SmallRng};
+
+const ROUTES: usize = 100_000;
+/// As wrk sends it.
+const TINY: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+/// As a browser sends it, with twelve fields.
+const BROWSER: &str = "GET /shop/items?page=2&sort=price HTTP/1.1\r\n\
+    Host: shop.example.com\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
+    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
+    Accept-Language: en-GB,en;q=0.5\r\n\
+    Accept-Encoding: gzip, deflate, br, zstd\r\n\
+    Referer: http://shop.example.com/\r\n\
+    Connection: keep-alive\r\n\
+    Cookie: session=4f2d0c6b8e9a4f1c; theme=dark; consent=yes\r\n\
+    Upgrade-Insecure-Requests: 1\r\n\
+    Sec-Fetch-Dest: document\r\n\
+    Sec-Fetch-Mode: navigate\r\n\
+    Priority: u=0, i\r\n\r\n";
+const ANSWER: &str = "HTTP/1.1 200 OK\r\n\
+    Server: nginx\r\n\
+    Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
+    Content-Type: text/html; charset=utf-8\r\n\
+    Content-Length: 16384\r\n\
+    Last-Modified: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
+    Connection: keep-alive\r\n\
+    ETag: \"5f2d0c6b-4000\"\r\n\
+    Accept-Ranges: bytes\r\n\r\n";
+
+fn parse(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("parse");
+    for (name, head) in [("tiny", TINY), ("browser", BROWSER)] {
+        let mut request = bench::Request::new(head);
+        group.bench_function(name, |bencher| bencher.iter(|| request.parse()));
+    }
+    group.finish();
+}
+
+/// Nine of ten hosts are exact.
+fn route(criterion: &mut Criterion) {
+    let host = |number: usize| match number % 10 {
+        0 => format!("*.tenant-{number}.example.com"),
+        _ => format!("service-{number}.example.com"),
+    };
+    let table = bench::table((0..ROUTES).map(host));
+    let mut group = criterion.benchmark_group("route");
+    // Far from each other, so that the processor's cache is not all that is measured.
+    let spread: Vec<_> = (0..ROUTES).step_by(ROUTES / 1000).collect();
+    for (name, host, is_hit) in [
+        ("exact", (|number| format!("service-{}.example.com", number + 1)) as fn(usize) -> String, true),
+        ("wildcard", |number| format!("a.tenant-{number}.example.com"), true),
+        ("miss", |number| format!("nobody-{number}.example.com"), false),
+    ] {
+        let hosts: Vec<_> = spread.iter().map(|number| host(*number)).collect();
+        assert!(hosts.iter().all(|host| table.service_for(host).is_some() == is_hit), "{name}");
+        let mut next = hosts.iter().cycle();
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| next.next().map(|host| table.service_for(black_box(host)).is_some()));
+        });
+    }
+    group.finish();
+}
+
+fn balance(criterion: &mut Criterion) {
+    let second = Duration::from_secs(1);
+    let mut group = criterion.benchmark_group("balance");
+    for count in [2, 100] {
+        let healthy = iter::zip(1.., 1..=count).map(|(cumulative_weight, port)| {
+            let address = SocketAddr::from(([192, 0, 2, 1], port));
+            WeightedEndpoint { address, cumulative_weight }
+        });
+        let timeouts = Timeouts { connect: second, response: second, idle: second, total: None };
+        let service = Service { name: "bench".into(), healthy: healthy.collect(), timeouts, limits: Limits::default() };
+        let mut rng = SmallRng::seed_from_u64(1);
+        group.bench_function(count.to_string(), |bencher| {
+            bencher.iter(|| bench::pick(black_box(&service), &mut rng));
+        });
+    }
+    group.finish();
+}
+
+fn rewrite(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("rewrite");
+    for (name, head) in [("tiny", TINY), ("browser", BROWSER)] {
+        let mut request = bench::Request::new(head);
+        group.bench_function(name, |bencher| bencher.iter(|| request.write()));
+    }
+    let mut answer = bench::Response::new(ANSWER);
+    group.bench_function("answer", |bencher| bencher.iter(|| answer.write()));
+    group.finish();
+}
+
+criterion_group!(stages, parse, route, balance, rewrite);
+criterion_main!(stages);
