@@ -7,7 +7,7 @@ use std::{hint::black_box, iter, net::SocketAddr, time::Duration};
 use criterion::{Criterion, criterion_group, criterion_main};
 use data_plane::{
     doors::bench,
-    table::{Service, Timeouts, WeightedEndpoint},
+    table::{Limits, Service, Timeouts, WeightedEndpoint},
 };
 use rand::{SeedableRng, rngs::SmallRng};
 
@@ -80,8 +80,8 @@ fn balance(criterion: &mut Criterion) {
             let address = SocketAddr::from(([192, 0, 2, 1], port));
             WeightedEndpoint { address, cumulative_weight }
         });
-        let timeouts = Timeouts { connect: second, response: second, idle: second };
-        let service = Service { name: "bench".into(), healthy: healthy.collect(), timeouts };
+        let timeouts = Timeouts { connect: second, response: second, idle: second, total: None };
+        let service = Service { name: "bench".into(), healthy: healthy.collect(), timeouts, limits: Limits::default() };
         let mut rng = SmallRng::seed_from_u64(1);
         group.bench_function(count.to_string(), |bencher| {
             bencher.iter(|| bench::pick(black_box(&service), &mut rng));

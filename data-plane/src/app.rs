@@ -1,12 +1,13 @@
 //! How the parts of a data plane are put together, started and ended; nothing else happens here.
 
-use std::{io, net::SocketAddr, net::TcpListener as StdListener, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, net::TcpListener as StdListener, sync::Arc};
 
 use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
 use gateway_proto::{
     discovery::v1::Node,
     process::{Failure, cannot_listen},
 };
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
@@ -18,11 +19,13 @@ use crate::{
     admin::{self, Admin},
     config::Config,
     discovery::{self, Options, Status},
+    telemetry::{Telemetry, access_log::AccessLog},
     worker::{
+        admission::Admission,
         fleet::{Fleet, Swap},
         listener,
         stats::WorkerStats,
-        thread,
+        thread::{self, Common},
     },
 };
 
@@ -76,7 +79,12 @@ pub async fn run(
     let Listeners { proxy, admin, proxy_address, admin_address } = listeners;
     let admin = TcpListener::from_std(admin).map_err(|err| cannot_listen("--admin-listen", admin_address, &err))?;
     let drain = CancellationToken::new();
-    let Workers { stats, swaps, mut threads } = start_workers(proxy, config.drain_timeout, &drain)?;
+    let admission = Arc::new(Admission::new(&config.limits, open_files()));
+    let common =
+        Common { limits: config.limits, admission, shutdown: drain.clone(), drain_timeout: config.drain_timeout };
+    let log = AccessLog::start(config.access_log, &config.node_id)?;
+    let losses = log.as_ref().map(AccessLog::losses).unwrap_or_default();
+    let Workers { stats, swaps, mut threads } = start_workers(proxy, log.as_ref(), &common)?;
 
     let (status, discovered) = watch::channel(Status::default());
     let node =
@@ -87,7 +95,7 @@ pub async fn run(
     // The admin listener answers while the data plane drains, and ends with it.
     let ended = CancellationToken::new();
     let _ended = ended.clone().drop_guard();
-    let state = Admin { workers: stats, discovery: discovered.clone(), draining: drain.clone() };
+    let state = Admin { workers: stats, log: losses, discovery: discovered.clone(), draining: drain.clone() };
     tokio::spawn(admin::serve(Arc::new(state), admin, ended));
     tokio::spawn(tell_ready(discovered, ready));
 
@@ -107,7 +115,11 @@ pub async fn run(
     while let Some(worker) = threads.next().await {
         worker.map_err(|reason| Failure::Failed(format!("a worker stopped: {reason}")))?;
     }
-    discovery.await.unwrap_or_else(|err| Err(Failure::Failed(format!("discovery stopped: {err}"))))
+    let outcome = discovery.await;
+    if let Some(log) = log {
+        log.finish().await;
+    }
+    outcome.unwrap_or_else(|err| Err(Failure::Failed(format!("discovery stopped: {err}"))))
 }
 
 struct Workers<Threads> {
@@ -119,16 +131,17 @@ struct Workers<Threads> {
 
 fn start_workers(
     listeners: Vec<StdListener>,
-    drain_timeout: Duration,
-    drain: &CancellationToken,
-) -> Result<Workers<impl Stream<Item = Result<(), String>> + Unpin>, Failure> {
+    log: Option<&AccessLog>,
+    common: &Common,
+) -> Result<Workers<impl Stream<Item = Result<(), String>> + Unpin + use<>>, Failure> {
     let mut stats = Vec::new();
     let mut swaps = Vec::new();
     let mut threads = Vec::new();
     for (index, listener) in listeners.into_iter().enumerate() {
         let (sender, receiver) = mpsc::channel(WAITING_TABLES);
         let counters = Arc::new(WorkerStats::default());
-        let thread = thread::spawn(index, listener, Arc::clone(&counters), receiver, drain.clone(), drain_timeout)
+        let telemetry = Telemetry::new(Arc::clone(&counters), log.map(AccessLog::for_worker));
+        let thread = thread::spawn(index, listener, telemetry, receiver, common.clone())
             .map_err(|err| Failure::Failed(format!("--workers: cannot start worker {index}: {err}; try fewer")))?;
         stats.push(counters);
         swaps.push(sender);
@@ -142,6 +155,15 @@ fn start_workers(
     });
     let threads = threads.collect::<FuturesUnordered<_>>();
     Ok(Workers { stats, swaps, threads })
+}
+
+/// How many files this process may have open, once it has asked for as many as it may have. The
+/// lower limit exists for programs that cannot deal with more.
+fn open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let granted = if raised.is_ok() { limit.maximum } else { limit.current };
+    granted.unwrap_or(u64::MAX)
 }
 
 async fn tell_ready(mut discovered: watch::Receiver<Status>, ready: oneshot::Sender<()>) {

@@ -7,6 +7,8 @@ use gateway_proto::process::{LogArgs, duration, ip_port};
 use http::Uri;
 use rand::RngExt;
 
+use crate::{telemetry::access_log::AccessLogArgs, worker::limits::Limits};
+
 /// The gateway's data plane: a reverse proxy that routes by Host to healthy endpoints, as the control plane says.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "data-plane", version = gateway_proto::BUILD)]
@@ -33,6 +35,12 @@ pub struct Config {
     /// How long requests in flight may take to end after SIGTERM or SIGINT, such as 30s
     #[arg(long, env = "GATEWAY_DRAIN_TIMEOUT", value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub drain_timeout: Duration,
+    /// What clients and upstreams may take up, and for how long
+    #[command(flatten)]
+    pub limits: Limits,
+    /// What is told of each request
+    #[command(flatten)]
+    pub access_log: AccessLogArgs,
     /// How logs are written
     #[command(flatten)]
     pub log: LogArgs,
@@ -119,6 +127,8 @@ mod tests {
             ("--workers", "2000"),
             ("--node-id", "a b"),
             ("--drain-timeout", "soon"),
+            ("--access-log", "xml"),
+            ("--access-log-sample", "0"),
         ] {
             let message = Config::try_parse_from(["data-plane", flag, value]).unwrap_err().to_string();
             assert!(message.contains(flag), "{message}");

@@ -14,6 +14,9 @@ pub(crate) enum ProxyError {
     /// The head is larger than the limit, or has too many fields.
     #[error("the request head is too large")]
     HeadersTooLarge,
+    /// The body is larger than the data plane or the service allows.
+    #[error("the request body is too large")]
+    BodyTooLarge,
     /// The client took too long for its request.
     #[error("the request did not arrive in time")]
     RequestTimeout,
@@ -29,6 +32,9 @@ pub(crate) enum ProxyError {
     /// The service has no endpoint that may get traffic.
     #[error("no healthy endpoint is available for this service")]
     NoHealthyEndpoint,
+    /// There is no place for another connection, or no descriptor for one to the endpoint.
+    #[error("this gateway has too many connections; try again shortly")]
+    Overloaded,
     /// The connection to the endpoint could not be made.
     #[error("the upstream server could not be reached")]
     UpstreamConnect,
@@ -44,7 +50,7 @@ pub(crate) enum ProxyError {
     /// The endpoint took too long to answer.
     #[error("the upstream server did not answer in time")]
     UpstreamTimeout,
-    /// The client went away; nobody reads the answer.
+    /// The client went away or reads no further; nobody hears the answer.
     #[error("the client closed the connection")]
     ClientGone,
 }
@@ -57,10 +63,11 @@ impl ProxyError {
             Self::BadRequest(_) | Self::ClientGone => StatusCode::BAD_REQUEST,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NotForwarded => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoRoute => StatusCode::NOT_FOUND,
-            Self::NotReady | Self::NoHealthyEndpoint => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::NoHealthyEndpoint | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamConnect | Self::UpstreamReset | Self::UpstreamProtocol => StatusCode::BAD_GATEWAY,
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -79,30 +86,34 @@ impl ProxyError {
             Self::BadRequest(_) => 0,
             Self::UriTooLong => 1,
             Self::HeadersTooLarge => 2,
-            Self::RequestTimeout => 3,
-            Self::NotForwarded => 4,
-            Self::NoRoute => 5,
-            Self::NotReady => 6,
-            Self::NoHealthyEndpoint => 7,
-            Self::UpstreamConnect => 8,
-            Self::UpstreamReset => 9,
-            Self::UpstreamProtocol => 10,
-            Self::UpstreamConnectTimeout | Self::UpstreamTimeout => 11,
-            Self::ClientGone => 12,
+            Self::BodyTooLarge => 3,
+            Self::RequestTimeout => 4,
+            Self::NotForwarded => 5,
+            Self::NoRoute => 6,
+            Self::NotReady => 7,
+            Self::NoHealthyEndpoint => 8,
+            Self::Overloaded => 9,
+            Self::UpstreamConnect => 10,
+            Self::UpstreamReset => 11,
+            Self::UpstreamProtocol => 12,
+            Self::UpstreamConnectTimeout | Self::UpstreamTimeout => 13,
+            Self::ClientGone => 14,
         }
     }
 }
 
 /// Every stable code.
-pub(crate) const CODES: [&str; 13] = [
+pub(crate) const CODES: [&str; 15] = [
     "bad_request",
     "uri_too_long",
     "headers_too_large",
+    "body_too_large",
     "request_timeout",
     "not_forwarded",
     "no_route",
     "not_ready",
     "no_healthy_endpoint",
+    "overloaded",
     "upstream_connect",
     "upstream_reset",
     "upstream_protocol",

@@ -14,8 +14,11 @@ mod error;
 mod http1;
 mod proxy;
 pub mod table;
+mod telemetry;
 mod upstream;
 pub mod worker;
 
 pub use app::{Listeners, run};
 pub use config::{Config, Workers};
+pub use telemetry::access_log::{AccessLogArgs, Form as AccessLogForm};
+pub use worker::limits::Limits;

@@ -6,6 +6,7 @@
 pub mod code;
 pub mod host;
 pub mod process;
+pub mod size;
 
 /// The desired state.
 pub mod registry {

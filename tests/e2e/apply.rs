@@ -1,6 +1,8 @@
 //! The declarative file: applied as one, exported as it was, every mistake with its place.
 
-use crate::harness::{Gateway, Upstream, ctl};
+use serde_json::{Value, json};
+
+use crate::harness::{Gateway, Upstream, client, ctl};
 
 fn document(mail: &Upstream, shop: &Upstream) -> String {
     format!(
@@ -15,7 +17,8 @@ services:
       - {{address: "192.0.2.1:3001", weight: 2}}
     load_balancing: random
     health_check: {{http: {{path: /healthcheck}}, interval: 5s, timeout: 2s, rise: 1, fall: 2}}
-    timeouts: {{connect: 2s, response: 250ms, idle: 10m}}
+    timeouts: {{connect: 2s, response: 250ms, idle: 10m, total: 1h}}
+    limits: {{request_body: 1536KiB}}
   - name: shop
     hosts: [shop.test]
     endpoints: [{{address: "{}"}}]
@@ -38,6 +41,10 @@ async fn a_file_is_applied_and_twice_changes_nothing() {
     let service = gateway.ctl(&["-o", "json", "service", "get", "mail"]).await.ok().json();
     assert_eq!(service["title"], "Mail service");
     assert_eq!(service["timeouts"]["response"], "250ms");
+    assert_eq!(
+        (&service["timeouts"]["total"], &service["limits"]),
+        (&json!("1h"), &json!({"request_body": "1536KiB"}))
+    );
     assert_eq!(service["endpoints"][1]["weight"], 2);
 
     let revision = gateway.ctl(&["-o", "json", "status"]).await.ok().json()["store"]["revision"].clone();
@@ -68,6 +75,35 @@ async fn what_is_exported_can_be_applied_elsewhere() {
         let again = gateway.ctl(&["apply", "-f", file.to_str().unwrap()]).await.ok();
         assert!(format!("{}{}", again.stdout, again.stderr).contains("unchanged"));
     }
+}
+
+/// A service's time limits and other limits as the first data plane holds them.
+async fn held_limits(gateway: &Gateway) -> [Value; 2] {
+    let config = client::get(gateway.data_planes[0].admin, "admin", "/config").await;
+    let config: Value = serde_json::from_slice(&config.body).unwrap();
+    ["timeouts", "limits"].map(|field| config["services"][0][field].clone())
+}
+
+#[tokio::test]
+async fn limits_reach_data_planes_outlive_a_restart_and_go_when_they_are_left_away() {
+    let mut gateway = Gateway::start().await;
+    let file = |limits: &str| {
+        format!("services: [{{name: shop, hosts: [shop.test], endpoints: [{{address: \"192.0.2.1:80\"}}]{limits}}}]")
+    };
+    let default = json!({"connect": "2s", "response": "30s", "idle": "1m"});
+    let mut limited = default.clone();
+    limited["total"] = "1m 30s".into();
+    let limits = ", timeouts: {total: 90s}, limits: {request_body: 0B}";
+    gateway.apply(&file(limits)).await.ok();
+    assert_eq!(held_limits(&gateway).await, [limited, json!({"request_body": "0B"})]);
+
+    gateway.control_plane.kill().await;
+    gateway.control_plane.restart().await;
+    gateway.until_connected(1).await;
+    let again = gateway.apply(&file(limits)).await.ok();
+    assert!(format!("{}{}", again.stdout, again.stderr).contains("unchanged shop"), "{}", again.stdout);
+    gateway.apply(&file("")).await.ok();
+    assert_eq!(held_limits(&gateway).await, [default, json!({})]);
 }
 
 #[tokio::test]

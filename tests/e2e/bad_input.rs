@@ -3,7 +3,7 @@
 use gateway_proto::{
     code::Reason,
     registry::v1::{
-        ApplyRequest, CreateServiceRequest, DeleteServiceRequest, Endpoint, GetServiceRequest, HealthCheck,
+        ApplyRequest, CreateServiceRequest, DeleteServiceRequest, Endpoint, GetServiceRequest, HealthCheck, Limits,
         ListServicesRequest, RemoveEndpointsRequest, Service, Timeouts, UpdateServiceRequest,
     },
 };
@@ -59,8 +59,10 @@ async fn every_violation_is_named_at_once() {
         }),
         timeouts: Some(Timeouts {
             connect: Some(prost_types::Duration { seconds: -1, nanos: 0 }),
+            total: Some(prost_types::Duration { seconds: 0, nanos: 0 }),
             ..Timeouts::default()
         }),
+        limits: Some(Limits { request_body: Some(u64::MAX) }),
         ..Service::default()
     };
     let status = registry.create_service(CreateServiceRequest { service: Some(bad) }).await.unwrap_err();
@@ -86,6 +88,8 @@ async fn every_violation_is_named_at_once() {
         "health_check.fall",
         "health_check.jitter_percent",
         "timeouts.connect",
+        "timeouts.total",
+        "limits.request_body",
     ] {
         let named = fields.iter().any(|named| named.strip_prefix("service.").unwrap_or(named) == field);
         assert!(named, "{field} is not among {fields:?}");

@@ -8,13 +8,16 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access_log;
 mod apply;
 mod at_once;
 mod bad_input;
 mod balancing;
 mod cli;
+mod connections;
 mod control_plane_loss;
 mod data_plane_life;
+mod departures;
 mod dev;
 mod differential;
 mod errors;
@@ -23,11 +26,15 @@ mod headers;
 mod health;
 mod hosts;
 mod kills;
+mod large_bodies;
+mod limits;
 mod programs;
 mod protocol;
 mod registration;
 mod restarts_under_load;
+mod saturation;
 mod scale;
+mod slow_clients;
 mod stock_peers;
 mod store_trouble;
 mod streaming;

@@ -30,6 +30,7 @@ async fn help_and_version_are_there() {
     for (program, flags) in [
         (CONTROL_PLANE, &["--listen", "--http-listen", "--data-dir"][..]),
         (DATA_PLANE, &["--listen", "--admin-listen", "--control-plane", "--workers", "--node-id", "--cache-dir"]),
+        (DATA_PLANE, &["--access-log", "--access-log-sample", "--access-log-file"]),
     ] {
         let help = exit_of(program, &["--help"]).await.stdout;
         for flag in flags.iter().chain(&["--drain-timeout", "--log-format", "--log-level"]) {
@@ -55,6 +56,8 @@ async fn a_mistake_in_the_configuration_exits_2_and_names_the_flag() {
         (DATA_PLANE, "--workers", "0"),
         (DATA_PLANE, "--workers", "many"),
         (DATA_PLANE, "--node-id", ""),
+        (DATA_PLANE, "--access-log", "xml"),
+        (DATA_PLANE, "--access-log-sample", "0"),
         (GATEWAYCTL, "--server", "not a url"),
         (GATEWAYCTL, "--timeout", "soon"),
         (GATEWAYCTL, "--output", "xml"),

@@ -4,10 +4,7 @@ use std::{net::TcpListener, path::Path};
 
 use tokio::process::Command;
 
-use crate::harness::{
-    Answer, Gateway, Process, Upstream, ctl, loopback,
-    upstream::{checksum, pattern},
-};
+use crate::harness::{Answer, Gateway, Process, Upstream, body::Pattern, ctl, loopback};
 
 /// Whether a program is on this machine; its test says so if not.
 async fn has(program: &str, flag: &str) -> bool {
@@ -111,11 +108,11 @@ async fn curl_uploads_downloads_and_reuses_its_connection() {
     let gateway = Gateway::start().await;
     let upstream = Upstream::answering(Answer::Checksum).await;
     gateway.register_unchecked("shop", "shop.test", &[&upstream]).await;
-    let body = pattern(5 << 20);
+    let body = Pattern::new(5 << 20);
     let file = gateway.dir().join("upload");
-    std::fs::write(&file, &body).unwrap();
+    std::fs::write(&file, body.clone().flatten().collect::<Vec<_>>()).unwrap();
     let data = format!("@{}", file.display());
-    let expected = checksum(&body);
+    let expected = body.checksum();
     // Of known length (with "Expect: 100-continue", as curl does for large bodies), and chunked.
     let curl = async |args: &[&str]| curl(&gateway, "shop.test", "/", args).await;
     assert_eq!(curl(&["--data-binary", &data]).await, expected);
@@ -125,7 +122,54 @@ async fn curl_uploads_downloads_and_reuses_its_connection() {
     assert_eq!(twice, "1 0 ");
     // A client that speaks HTTP/1.0.
     let old = curl(&["--http1.0", "-w", " %{http_code}"]).await;
-    assert_eq!(old, format!("{} 200", checksum(b"")));
+    assert_eq!(old, format!("{} 200", Pattern::new(0).checksum()));
+}
+
+#[tokio::test]
+async fn curl_gets_each_event_before_the_next_is_sent() {
+    if !has("curl", "--version").await {
+        return;
+    }
+    let (gateway, mut upstream) = Gateway::with_shop(Answer::ByHand).await;
+    let mut command = Command::new("curl");
+    command.args(["-sSN", "-H", "Host: shop.test"]).arg(format!("http://{}/events", gateway.data_planes[0].proxy));
+    let mut curl = Process::spawn("curl", command);
+    let mut exchange = upstream.exchange().await;
+    exchange.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n").await.unwrap();
+    for number in 0..10 {
+        let event = format!("data: {number}");
+        exchange.write(format!("{event}\n\n")).await.unwrap();
+        assert_eq!(curl.line().await.as_deref(), Some(&*event));
+        assert_eq!(curl.line().await.as_deref(), Some(""));
+    }
+    drop(exchange);
+    assert_eq!(curl.exit().await.code(), 0);
+}
+
+#[tokio::test]
+async fn curl_notices_an_answer_that_breaks_off() {
+    /// Exit codes of curl: a part of the file was transferred; a failure in receiving.
+    const PARTIAL: i32 = 18;
+    const RECEIVING: i32 = 56;
+    if !has("curl", "--version").await {
+        return;
+    }
+    let (gateway, upstream) = Gateway::with_shop(Answer::ByHand).await;
+    let url = format!("http://{}/", gateway.data_planes[0].proxy);
+    let length = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this";
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nonly this\r\n";
+    // HTTP/1.0 has no chunks: where an answer may end with its connection, only a reset says that it broke off.
+    for (answer, version, code) in [
+        (length, "--http1.1", PARTIAL),
+        (chunked, "--http1.1", PARTIAL),
+        (length, "--http1.0", RECEIVING),
+        (chunked, "--http1.0", RECEIVING),
+    ] {
+        upstream.answer(Answer::BytesAndClose(answer.into()));
+        let mut command = Command::new("curl");
+        command.args(["-sS", "--max-time", "20", "-H", "Host: shop.test", version, &url]);
+        ctl::run(&mut command, "").await.exits(code);
+    }
 }
 
 /// What curl prints.

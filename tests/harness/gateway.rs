@@ -10,7 +10,7 @@ use super::{
     ctl::{self, Output},
     eventually::eventually,
     planes::{ControlPlane, DataPlane},
-    upstream::Upstream,
+    upstream::{Answer, Upstream},
 };
 
 /// A running cluster; everything ends with it.
@@ -28,6 +28,7 @@ pub struct Gateway {
 pub struct Builder {
     data_planes: usize,
     data_plane_args: Vec<&'static str>,
+    open_files: Option<u64>,
 }
 
 impl Builder {
@@ -43,6 +44,12 @@ impl Builder {
         self
     }
 
+    /// How many files each data plane may have open.
+    pub fn open_files(mut self, count: u64) -> Self {
+        self.open_files = Some(count);
+        self
+    }
+
     /// Starts everything, and returns when all of it is ready and connected.
     pub async fn start(self) -> Gateway {
         let dir = tempfile::tempdir().expect("a temporary directory can be made");
@@ -50,7 +57,8 @@ impl Builder {
         let mut data_planes = Vec::new();
         for number in 0..self.data_planes {
             let id = format!("dp-{number}");
-            data_planes.push(DataPlane::listening(&id, &control_plane.url(), &self.data_plane_args).await);
+            let url = control_plane.url();
+            data_planes.push(DataPlane::limited(self.open_files, &id, &url, &self.data_plane_args).await);
         }
         for data_plane in &mut data_planes {
             data_plane.until_ready().await;
@@ -64,12 +72,20 @@ impl Builder {
 impl Gateway {
     /// Describes a cluster.
     pub fn builder() -> Builder {
-        Builder { data_planes: 1, data_plane_args: Vec::new() }
+        Builder { data_planes: 1, data_plane_args: Vec::new(), open_files: None }
     }
 
     /// A control plane and one data plane.
     pub async fn start() -> Self {
         Self::builder().start().await
+    }
+
+    /// A control plane, one data plane, and an upstream for shop.test that answers so and is not probed.
+    pub async fn with_shop(answer: Answer) -> (Self, Upstream) {
+        let gateway = Self::start().await;
+        let upstream = Upstream::answering(answer).await;
+        gateway.register_unchecked("shop", "shop.test", &[&upstream]).await;
+        (gateway, upstream)
     }
 
     /// A directory of this cluster's own.

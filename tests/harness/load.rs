@@ -21,6 +21,15 @@ use super::{client, eventually::eventually};
 /// enough to leave the machine to the tests beside this one.
 const PACE: Duration = Duration::from_millis(2);
 
+/// How often a client asks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Pace {
+    /// Every [`PACE`].
+    Steady,
+    /// Whenever it has its answer.
+    Relentless,
+}
+
 /// Clients that ask again and again until they are stopped.
 #[derive(Debug)]
 pub struct Load {
@@ -46,11 +55,20 @@ pub struct Tally {
 impl Load {
     /// Starts `connections` clients for each address.
     pub fn start(addresses: impl IntoIterator<Item = SocketAddr>, host: &str, connections: usize) -> Self {
+        Self::with(addresses, host, connections, Pace::Steady)
+    }
+
+    /// The same, each client asking as soon as it has its answer.
+    pub fn saturate(addresses: impl IntoIterator<Item = SocketAddr>, host: &str, connections: usize) -> Self {
+        Self::with(addresses, host, connections, Pace::Relentless)
+    }
+
+    fn with(addresses: impl IntoIterator<Item = SocketAddr>, host: &str, connections: usize, pace: Pace) -> Self {
         let shared = Arc::new(Shared::default());
         let mut clients = JoinSet::new();
         for address in addresses {
             for _ in 0..connections {
-                clients.spawn(run(address, host.to_owned(), Arc::clone(&shared)));
+                clients.spawn(run(address, host.to_owned(), pace, Arc::clone(&shared)));
             }
         }
         Self { clients, shared }
@@ -92,15 +110,21 @@ impl Tally {
     }
 }
 
-async fn run(address: SocketAddr, host: String, shared: Arc<Shared>) -> Vec<String> {
+async fn run(address: SocketAddr, host: String, pace: Pace, shared: Arc<Shared>) -> Vec<String> {
     let began = Instant::now();
     let mut failures = Vec::new();
     let mut failed = |what: String| failures.push(format!("after {:?} at {address}: {what}", began.elapsed()));
     let mut connection = None;
-    let mut pace = interval(PACE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !shared.stop.load(Relaxed) {
-        pace.tick().await;
+    let mut ticks = interval(PACE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // A request in ten is one that may not be sent twice.
+    for method in ["POST", "GET", "GET", "GET", "GET", "GET", "GET", "GET", "GET", "GET"].into_iter().cycle() {
+        if shared.stop.load(Relaxed) {
+            break;
+        }
+        if pace == Pace::Steady {
+            ticks.tick().await;
+        }
         let mut open = match connection.take() {
             Some(open) => open,
             None => match client::connect(address).await {
@@ -111,7 +135,7 @@ async fn run(address: SocketAddr, host: String, shared: Arc<Shared>) -> Vec<Stri
                 }
             },
         };
-        match client::exchange(&mut open, client::request("GET", &host, "/load"), Bytes::new()).await {
+        match client::exchange(&mut open, client::request(method, &host, "/load"), Bytes::new()).await {
             Ok(response) if response.status == 200 => {
                 shared.answered.fetch_add(1, Relaxed);
                 connection = Some(open);

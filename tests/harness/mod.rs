@@ -1,6 +1,7 @@
 //! What the stories stand on: real processes, real sockets, and nothing of the product's own code
 //! but its gRPC contract.
 
+pub mod body;
 pub mod client;
 pub mod ctl;
 pub mod eventually;
@@ -11,6 +12,7 @@ pub mod loopback;
 pub mod planes;
 pub mod process;
 pub mod upstream;
+pub mod usage;
 
 pub use eventually::{eventually, within};
 pub use gateway::Gateway;

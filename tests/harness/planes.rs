@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     thread,
 };
@@ -14,7 +14,13 @@ use serde_json::Value;
 use tokio::process::Command;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{client, eventually::within, loopback, process::Exit, process::Process};
+use super::{
+    client,
+    eventually::{eventually, within},
+    loopback,
+    process::Exit,
+    process::Process,
+};
 
 /// The programs, built by cargo as targets of this package and so never older than their sources.
 pub const CONTROL_PLANE: &str = env!("CARGO_BIN_EXE_e2e-control-plane");
@@ -140,6 +146,8 @@ impl Drop for ControlPlane {
 pub struct DataPlane {
     process: Option<Process>,
     args: Vec<String>,
+    /// How many files it may have open, where that is limited.
+    open_files: Option<u64>,
     /// What it calls itself.
     pub id: String,
     /// Where clients come in.
@@ -151,14 +159,14 @@ pub struct DataPlane {
 impl DataPlane {
     /// Starts one for this control plane, and returns when it listens.
     pub async fn listening(id: &str, control_plane: &str, args: &[&str]) -> Self {
-        Self::listening_on(loopback::fresh(), id, control_plane, args).await
+        Self::limited(None, id, control_plane, args).await
     }
 
-    /// Like [`DataPlane::listening`], on this address.
-    pub async fn listening_on(ip: IpAddr, id: &str, control_plane: &str, args: &[&str]) -> Self {
-        let address = SocketAddr::new(ip, 0);
+    /// Like [`DataPlane::listening`], with no more open files than this.
+    pub async fn limited(open_files: Option<u64>, id: &str, control_plane: &str, args: &[&str]) -> Self {
+        let address = SocketAddr::new(loopback::fresh(), 0);
         let args = ["--control-plane", control_plane].iter().chain(args).map(|&arg| arg.into()).collect();
-        let mut data_plane = Self { process: None, args, id: id.into(), proxy: address, admin: address };
+        let mut data_plane = Self { process: None, args, open_files, id: id.into(), proxy: address, admin: address };
         data_plane.restart().await;
         data_plane
     }
@@ -182,7 +190,14 @@ impl DataPlane {
 
     /// The command that starts it.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(DATA_PLANE);
+        let mut command = match self.open_files {
+            None => Command::new(DATA_PLANE),
+            Some(count) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &count.to_string(), DATA_PLANE]);
+                shell
+            }
+        };
         command.args(["--listen", &self.proxy.to_string(), "--admin-listen", &self.admin.to_string()]);
         command.args(["--node-id", &self.id, "--workers", "1"]).args(&self.args);
         command
@@ -203,9 +218,14 @@ impl DataPlane {
         self.process.take().expect("the data plane runs")
     }
 
+    /// Its process.
+    pub fn process(&self) -> &Process {
+        self.process.as_ref().expect("the data plane runs")
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: super::Signal) {
-        self.process.as_ref().expect("the data plane runs").signal(signal);
+        self.process().signal(signal);
     }
 
     /// SIGTERM; returns at once.
@@ -218,6 +238,25 @@ impl DataPlane {
     /// Its log up to now.
     pub fn log(&self) -> String {
         self.process.as_ref().map(Process::stderr).unwrap_or_default()
+    }
+
+    /// A counter or gauge of its metrics, by its name without `gateway_`.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let metrics = client::get(self.admin, "admin", "/metrics").await;
+        let line = metrics
+            .text()
+            .lines()
+            .find_map(|line| line.strip_prefix("gateway_")?.strip_prefix(name)?.strip_prefix(' '));
+        let value = line.and_then(|value| value.parse().ok());
+        value.unwrap_or_else(|| panic!("no {name} in:\n{}", metrics.text()))
+    }
+
+    /// Returns when this many clients are connected.
+    pub async fn until_clients(&self, count: u64) {
+        eventually(&format!("{count} clients at {}", self.id), async || {
+            (self.metric("client_connections_open").await == count).then_some(())
+        })
+        .await;
     }
 
     /// A GET through this data plane.

@@ -92,6 +92,11 @@ impl Process {
         event
     }
 
+    /// Its id.
+    pub const fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// Standard error up to now.
     pub fn stderr(&self) -> String {
         self.log.text()

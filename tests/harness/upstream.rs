@@ -1,7 +1,6 @@
 //! A scripted upstream: what it answers, and whether it is healthy, can be changed at any time.
 
 use std::{
-    hash::{DefaultHasher, Hasher},
     io,
     net::SocketAddr,
     sync::{
@@ -11,13 +10,14 @@ use std::{
 };
 
 use tokio::{
-    io::BufReader,
+    io::{AsyncBufReadExt, BufReader},
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
 
 use super::{
+    body::{Checksum, Pattern},
     eventually::{eventually, within},
     exchange::{Exchange, Head},
     loopback,
@@ -37,10 +37,12 @@ pub enum Answer {
     Bytes(Vec<u8>),
     /// These bytes; then the connection is closed.
     BytesAndClose(Vec<u8>),
-    /// 200 with the length and the checksum of the request's body, as [`checksum`] writes them.
+    /// 200 with the [`Checksum`] of the request's body.
     Checksum,
-    /// 200 with a body of this many bytes of [`pattern`].
+    /// 200 with a [`Pattern`] of this many bytes.
     Pattern(usize),
+    /// The same in chunks.
+    PatternInChunks(usize),
     /// Nothing, with the connection held open.
     Hang,
     /// The connection is reset.
@@ -68,6 +70,7 @@ struct State {
     probes: AtomicUsize,
     heads: Mutex<Vec<Head>>,
     by_hand: mpsc::UnboundedSender<Exchange>,
+    draining: watch::Sender<bool>,
 }
 
 impl Upstream {
@@ -92,6 +95,7 @@ impl Upstream {
             probes: AtomicUsize::new(0),
             heads: Mutex::new(Vec::new()),
             by_hand,
+            draining: watch::Sender::new(false),
         };
         let mut upstream = Self { address, state: Arc::new(state), exchanges, acceptor: None };
         upstream.revive().await;
@@ -113,6 +117,14 @@ impl Upstream {
         // A process that another test is about to start holds every socket of this one for a moment.
         let refused = async || TcpStream::connect(self.address).await.err();
         eventually("the killed upstream refuses connections", refused).await;
+    }
+
+    /// Stops listening, answers what has come, and closes each connection once nothing is under way
+    /// on it, as a server does that is told to end.
+    pub async fn drain(&mut self) {
+        self.state.draining.send_replace(true);
+        let acceptor = self.acceptor.take().expect("the upstream runs");
+        within("the upstream is drained", acceptor).await.expect("the acceptor does not panic");
     }
 
     /// Listens again where it did.
@@ -172,22 +184,6 @@ impl Drop for Upstream {
     }
 }
 
-/// Bytes of a large body; no two of its pieces are alike.
-pub fn pattern(length: usize) -> Vec<u8> {
-    let mut bytes = vec![b'.'; length];
-    for (number, piece) in bytes.chunks_exact_mut(64).enumerate() {
-        piece[..8].copy_from_slice(&number.to_le_bytes());
-    }
-    bytes
-}
-
-/// Length and checksum of a body, as [`Answer::Checksum`] writes them.
-pub fn checksum(body: &[u8]) -> String {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(body);
-    format!("{} {:016x}", body.len(), hasher.finish())
-}
-
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -198,18 +194,35 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 async fn accept(listener: TcpListener, state: Arc<State>) {
     // Dropped with this task, and every connection with it.
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        state.connections.fetch_add(1, Relaxed);
-        connections.spawn(serve(stream, Arc::clone(&state)));
-        while connections.try_join_next().is_some() {}
+    let mut draining = state.draining.subscribe();
+    loop {
+        tokio::select! {
+            // What waits to be accepted comes first.
+            biased;
+            Ok((stream, _)) = listener.accept() => {
+                state.connections.fetch_add(1, Relaxed);
+                connections.spawn(serve(stream, Arc::clone(&state)));
+                while connections.try_join_next().is_some() {}
+            }
+            _ = draining.wait_for(|draining| *draining) => break,
+        }
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
 async fn serve(stream: TcpStream, state: Arc<State>) {
     // Errors are the other side's doing, and what it then does is what a test looks at.
     let _ = stream.set_nodelay(true);
     let mut stream = BufReader::with_capacity(64 * 1024, stream);
-    while let Ok(Some(exchange)) = Exchange::read(stream).await {
+    let mut draining = state.draining.subscribe();
+    loop {
+        tokio::select! {
+            biased;
+            _ = stream.fill_buf() => {}
+            _ = draining.wait_for(|draining| *draining) => return,
+        }
+        let Ok(Some(exchange)) = Exchange::read(stream).await else { return };
         let answer = if exchange.head.target() == PROBE_PATH {
             state.probes.fetch_add(1, Relaxed);
             state.health.lock().unwrap().clone()
@@ -246,12 +259,11 @@ async fn reply(mut exchange: Exchange, answer: Answer, state: &State) -> io::Res
             return Ok(None);
         }
         Answer::Checksum => {
-            let (mut length, mut hasher) = (0, DefaultHasher::new());
+            let mut checksum = Checksum::default();
             while let Some(piece) = exchange.piece().await? {
-                length += piece.len();
-                hasher.write(&piece);
+                checksum.add(&piece);
             }
-            exchange.write(ok(format!("{length} {:016x}", hasher.finish()).as_bytes())).await?;
+            exchange.write(ok(checksum.to_string().as_bytes())).await?;
         }
         Answer::Text(text) => {
             exchange.body().await?;
@@ -267,7 +279,18 @@ async fn reply(mut exchange: Exchange, answer: Answer, state: &State) -> io::Res
         }
         Answer::Pattern(length) => {
             exchange.body().await?;
-            exchange.write(ok(&pattern(length))).await?;
+            exchange.write(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n")).await?;
+            for piece in Pattern::new(length) {
+                exchange.write(piece).await?;
+            }
+        }
+        Answer::PatternInChunks(length) => {
+            exchange.body().await?;
+            exchange.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await?;
+            for piece in Pattern::new(length) {
+                exchange.write_chunk(&piece).await?;
+            }
+            exchange.write("0\r\n\r\n").await?;
         }
     }
     Ok(Some(exchange.done()))

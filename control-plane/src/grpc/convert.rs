@@ -11,7 +11,7 @@ use crate::{
     error::{RegistryError, TakenHost, Violation},
     registry::{
         apply::{ChangeKind, Outcome},
-        model::{Endpoint, HealthCheck, LoadBalancing, Probe, ProbePolicy, Service, Timeouts},
+        model::{Endpoint, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Service, Timeouts},
     },
 };
 
@@ -35,6 +35,7 @@ pub fn service(service: &Service) -> pb::Service {
         load_balancing,
         health_check,
         timeouts,
+        limits,
         revision,
         created_at,
         updated_at,
@@ -53,6 +54,7 @@ pub fn service(service: &Service) -> pb::Service {
         load_balancing: load_balancing.into(),
         health_check: Some(wire_health_check(health_check)),
         timeouts: Some(wire_timeouts(*timeouts)),
+        limits: wire_limits(*limits),
         revision: revision.0,
         created_at: Some(timestamp(*created_at)),
         updated_at: Some(timestamp(*updated_at)),
@@ -91,8 +93,18 @@ fn wire_statuses(range: &RangeInclusive<u16>) -> pb::StatusRange {
 }
 
 fn wire_timeouts(timeouts: Timeouts) -> pb::Timeouts {
-    let Timeouts { connect, response, idle } = timeouts;
-    pb::Timeouts { connect: Some(duration(connect)), response: Some(duration(response)), idle: Some(duration(idle)) }
+    let Timeouts { connect, response, idle, total } = timeouts;
+    pb::Timeouts {
+        connect: Some(duration(connect)),
+        response: Some(duration(response)),
+        idle: Some(duration(idle)),
+        total: total.map(duration),
+    }
+}
+
+fn wire_limits(limits: Limits) -> Option<pb::Limits> {
+    let Limits { request_body } = limits;
+    request_body.map(|bytes| pb::Limits { request_body: Some(bytes) })
 }
 
 /// Durations of the registry are at most a day.
@@ -230,6 +242,8 @@ mod tests {
         full.title = "Mail".into();
         full.tags = vec!["a".into(), "b".into()];
         full.endpoints = ["10.0.0.1:1", "[::1]:65535", "mail.internal:80"].map(sample::endpoint).into();
+        full.timeouts.total = Some(std::time::Duration::from_millis(1));
+        full.limits.request_body = Some(0);
         let probe = Probe::Http {
             path: "/ok?x=1".into(),
             expected_statuses: vec![200..=204, 301..=301],

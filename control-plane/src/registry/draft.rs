@@ -4,7 +4,8 @@ use gateway_proto::host::HostPattern;
 use jiff::Timestamp;
 
 use super::model::{
-    Endpoint, EndpointAddress, HealthCheck, LoadBalancing, ProbePolicy, Revision, Service, ServiceName, Timeouts,
+    Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, ProbePolicy, Revision, Service, ServiceName,
+    Timeouts,
 };
 use crate::error::{RegistryError, Violation};
 
@@ -34,6 +35,8 @@ pub struct Draft {
     pub health_check: Option<HealthCheck>,
     /// `None` if it was left open.
     pub timeouts: Option<Timeouts>,
+    /// `None` if it was left open.
+    pub limits: Option<Limits>,
 }
 
 /// An endpoint as asked for.
@@ -56,7 +59,7 @@ impl Draft {
     /// The whole service, with defaults for what was left open; not yet of any revision.
     #[must_use]
     pub fn into_service(self) -> Service {
-        let Self { name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts } = self;
+        let Self { name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits } = self;
         Service {
             name,
             title: title.unwrap_or_default(),
@@ -66,6 +69,7 @@ impl Draft {
             load_balancing: load_balancing.unwrap_or_default(),
             health_check: health_check.unwrap_or_else(|| HealthCheck::Enabled(ProbePolicy::default())),
             timeouts: timeouts.unwrap_or_default(),
+            limits: limits.unwrap_or_default(),
             revision: Revision::default(),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
@@ -77,7 +81,7 @@ impl Draft {
     /// # Errors
     /// It would have too many of something.
     pub fn merged_into(self, service: &Service) -> Result<Service, RegistryError> {
-        let Self { name: _, title, tags, hosts, endpoints, load_balancing, health_check, timeouts } = self;
+        let Self { name: _, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits } = self;
         let mut merged = service.clone();
         merged.tags.extend(tags);
         merged.tags.sort_unstable();
@@ -92,6 +96,7 @@ impl Draft {
         merged.load_balancing = load_balancing.unwrap_or(merged.load_balancing);
         merged.health_check = health_check.unwrap_or(merged.health_check);
         merged.timeouts = timeouts.unwrap_or(merged.timeouts);
+        merged.limits = limits.unwrap_or(merged.limits);
         check_counts(&merged, "service.")?;
         Ok(merged)
     }

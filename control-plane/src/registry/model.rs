@@ -93,6 +93,8 @@ pub struct Service {
     pub health_check: HealthCheck,
     /// Time limits of a request.
     pub timeouts: Timeouts,
+    /// Other limits of a request.
+    pub limits: Limits,
     /// The commit that changed it last.
     pub revision: Revision,
     /// When it was created.
@@ -114,6 +116,7 @@ impl Service {
             load_balancing,
             health_check,
             timeouts,
+            limits,
             revision: _,
             created_at: _,
             updated_at: _,
@@ -126,6 +129,7 @@ impl Service {
             && *load_balancing == other.load_balancing
             && *health_check == other.health_check
             && *timeouts == other.timeouts
+            && *limits == other.limits
     }
 }
 
@@ -274,12 +278,23 @@ pub struct Timeouts {
     pub response: Duration,
     /// How long an upstream body may stand still, and a pooled connection idle.
     pub idle: Duration,
+    /// From the end of the request's head to the last byte of the answer, tunnels excepted; `None` is
+    /// no limit.
+    pub total: Option<Duration>,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(2), response: Duration::from_secs(30), idle: Duration::from_secs(60) }
+        let seconds = Duration::from_secs;
+        Self { connect: seconds(2), response: seconds(30), idle: seconds(60), total: None }
     }
+}
+
+/// Limits of a request that are not of time; without any by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest request body in bytes, up to 1 TiB; `None` leaves it to the data planes' own limit.
+    pub request_body: Option<u64>,
 }
 
 impl Default for ProbePolicy {

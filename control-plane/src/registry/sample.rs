@@ -4,7 +4,8 @@ use gateway_proto::host::HostPattern;
 use jiff::Timestamp;
 
 use super::model::{
-    Endpoint, EndpointAddress, HealthCheck, LoadBalancing, ProbePolicy, Revision, Service, ServiceName, Timeouts,
+    Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, ProbePolicy, Revision, Service, ServiceName,
+    Timeouts,
 };
 
 /// A name that is one.
@@ -23,6 +24,7 @@ pub(crate) fn service(text: &str, hosts: &[&str]) -> Service {
         load_balancing: LoadBalancing::Random,
         health_check: HealthCheck::Enabled(ProbePolicy::default()),
         timeouts: Timeouts::default(),
+        limits: Limits::default(),
         revision: Revision::default(),
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,

@@ -93,6 +93,7 @@ fn draft(name: &str, hosts: &[&str]) -> Draft {
         load_balancing: None,
         health_check: None,
         timeouts: None,
+        limits: None,
     }
 }
 

@@ -8,7 +8,7 @@ use prost::Message;
 use super::digest::{bucket_of, digest_of};
 use crate::{
     health::{Health, HealthView, of_endpoint},
-    registry::model::{Endpoint, EndpointAddress, Service, ServiceName, Timeouts},
+    registry::model::{Endpoint, EndpointAddress, Limits, Service, ServiceName, Timeouts},
 };
 
 /// Kind and name of a resource, such as `services/mail`; cheap to copy.
@@ -74,7 +74,7 @@ impl Resource {
 /// not healthy, and what is not desired does not count.
 #[must_use]
 pub fn of_service(service: &Service, health: &HealthView) -> (Resource, u32) {
-    let Service { name, hosts, endpoints, timeouts, .. } = service;
+    let Service { name, hosts, endpoints, timeouts, limits, .. } = service;
     let mut pending = 0;
     // Two names may stand for one address: it is sent once, with the larger of their weights.
     let mut addresses: BTreeMap<SocketAddr, (u32, bool)> = BTreeMap::new();
@@ -107,17 +107,25 @@ pub fn of_service(service: &Service, health: &HealthView) -> (Resource, u32) {
         hosts: hosts.iter().map(ToString::to_string).collect(),
         endpoints: endpoints.collect(),
         timeouts: Some(wire_timeouts(*timeouts)),
+        limits: wire_limits(*limits),
     });
     (Resource::new(ResourceName::of_service(name), body), pending)
 }
 
 fn wire_timeouts(timeouts: Timeouts) -> pb::Timeouts {
-    let Timeouts { connect, response, idle } = timeouts;
+    let Timeouts { connect, response, idle, total } = timeouts;
     pb::Timeouts {
         connect: Some(wire_duration(connect)),
         response: Some(wire_duration(response)),
         idle: Some(wire_duration(idle)),
+        total: total.map(wire_duration),
     }
+}
+
+/// Nothing where there is no limit, so that such a service has the digest that it always had.
+fn wire_limits(limits: Limits) -> Option<pb::Limits> {
+    let Limits { request_body } = limits;
+    request_body.map(|bytes| pb::Limits { request_body: Some(bytes) })
 }
 
 fn wire_duration(duration: Duration) -> prost_types::Duration {
@@ -127,6 +135,8 @@ fn wire_duration(duration: Duration) -> prost_types::Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
     use gateway_proto::discovery::v1 as pb;
 
     use super::{Resource, of_service};
@@ -188,7 +198,13 @@ mod tests {
         heard(&mut view, "mail", "10.0.0.1:80", Some("10.0.0.1:80"), Health::Healthy);
         let healthy = of_service(&service(&[("10.0.0.1:80", 1)]), &view).0;
         assert_eq!(one.digest, same.digest);
-        assert!(one.digest != heavier.digest && one.digest != healthy.digest && heavier.digest != healthy.digest);
+        let mut limited = service(&[("10.0.0.1:80", 1)]);
+        limited.limits.request_body = Some(0);
+        let bodiless = of_service(&limited, &HealthView::new()).0;
+        limited.timeouts.total = Some(Duration::from_secs(60));
+        let brief = of_service(&limited, &HealthView::new()).0;
+        let digests = BTreeSet::from([&one, &heavier, &healthy, &bodiless, &brief].map(|resource| resource.digest));
+        assert_eq!(digests.len(), 5, "{digests:?}");
         // Data planes keep digests over restarts of the control plane: a digest that changes
         // without its content sends everything again.
         assert_eq!(one.digest, 13_104_346_874_343_451_432);

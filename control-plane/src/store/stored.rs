@@ -9,7 +9,8 @@ use prost::Message;
 
 use super::HealthRecord;
 use crate::registry::model::{
-    Endpoint, EndpointAddress, HealthCheck, LoadBalancing, Probe, ProbePolicy, Revision, Service, ServiceName, Timeouts,
+    Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Revision, Service, ServiceName,
+    Timeouts,
 };
 
 #[derive(Clone, PartialEq, Message)]
@@ -42,6 +43,12 @@ pub(super) struct StoredService {
     created_at: StoredTime,
     #[prost(message, required, tag = "13")]
     updated_at: StoredTime,
+    /// Absent where there is no such limit, and where it was written before there could be one.
+    #[prost(uint64, optional, tag = "14")]
+    total_timeout_ns: Option<u64>,
+    /// Absent likewise.
+    #[prost(uint64, optional, tag = "15")]
+    max_request_body: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -117,11 +124,13 @@ impl From<&Service> for StoredService {
             load_balancing,
             health_check,
             timeouts,
+            limits,
             revision,
             created_at,
             updated_at,
         } = service;
-        let Timeouts { connect, response, idle } = *timeouts;
+        let Timeouts { connect, response, idle, total } = *timeouts;
+        let Limits { request_body } = *limits;
         let endpoint =
             |Endpoint { address, weight }: &Endpoint| StoredEndpoint { address: address.to_string(), weight: *weight };
         Self {
@@ -143,6 +152,8 @@ impl From<&Service> for StoredService {
             revision: revision.0,
             created_at: (*created_at).into(),
             updated_at: (*updated_at).into(),
+            total_timeout_ns: total.map(nanoseconds),
+            max_request_body: request_body,
         }
     }
 }
@@ -189,6 +200,8 @@ impl StoredService {
             revision,
             created_at,
             updated_at,
+            total_timeout_ns,
+            max_request_body,
         } = self;
         let endpoint = |StoredEndpoint { address, weight }| {
             Some(Endpoint { address: EndpointAddress::parse(&address).ok()?, weight })
@@ -211,7 +224,9 @@ impl StoredService {
                 connect: Duration::from_nanos(connect_timeout_ns),
                 response: Duration::from_nanos(response_timeout_ns),
                 idle: Duration::from_nanos(idle_timeout_ns),
+                total: total_timeout_ns.map(Duration::from_nanos),
             },
+            limits: Limits { request_body: max_request_body },
             revision: Revision(revision),
             created_at: created_at.into_timestamp()?,
             updated_at: updated_at.into_timestamp()?,
@@ -313,6 +328,8 @@ mod tests {
         service.endpoints = ["10.0.0.1:1", "[::1]:65535", "mail.internal:80"].map(sample::endpoint).into();
         service.endpoints[1].weight = 1000;
         service.timeouts.idle = Duration::from_secs(24 * 3600);
+        service.timeouts.total = Some(Duration::from_millis(1));
+        service.limits.request_body = Some(0);
         service.revision = Revision(u64::MAX);
         service.created_at = Timestamp::new(1, 999_999_999).unwrap();
         service.updated_at = Timestamp::new(-1, -1).unwrap();
@@ -332,6 +349,17 @@ mod tests {
 
         service.health_check = HealthCheck::Enabled(ProbePolicy { probe: Probe::Tcp, ..ProbePolicy::default() });
         assert_eq!(read_back(&service).as_ref(), Some(&service));
+    }
+
+    #[test]
+    fn a_record_from_before_there_were_limits_has_none() {
+        let record = b"\n\x04mail\"\tmail.test*\x12\n\x0e127.0.0.1:3001\x10\x010\x01:(\n\x14\n\x0c/healthcheck\
+            \x12\x04\xc8\x01\xab\x02\x10\x80\xe4\x97\xd0\x12\x18\x80\xa8\xd6\xb9\x07 \x01(\x020\n@\x80\xa8\xd6\xb9\x07\
+            H\x80\xd8\x8e\xe1oP\x80\xb0\x9d\xc2\xdf\x01b\x00j\x00";
+        let service = sample::service("mail", &["mail.test"]);
+        assert_eq!(StoredService::decode(&record[..]).unwrap().into_service().as_ref(), Some(&service));
+        // And what has none is still written so: an earlier version reads it, too.
+        assert_eq!(StoredService::from(&service).encode_to_vec(), record);
     }
 
     #[test]

@@ -9,10 +9,12 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{discovery::Status, error::CODES, worker::stats::Totals};
+use crate::{discovery::Status, worker::stats::Totals};
+
+mod services;
 
 /// One scrape, in the OpenMetrics text format.
-pub(super) fn render(totals: Totals, status: Status, now: SystemTime) -> String {
+pub(crate) fn render(totals: Totals, status: Status, now: SystemTime) -> String {
     let mut registry = Registry::with_prefix("gateway");
     registry.register_collector(Box::new(Scrape { totals, status, now }));
     let mut text = String::new();
@@ -32,7 +34,9 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Totals {
             responses,
-            errors,
+            services,
+            log_dropped,
+            log_write_errors,
             client_connections,
             client_connections_open,
             upstream_connections,
@@ -48,15 +52,10 @@ impl Collector for Scrape {
         for (class, count) in ["1xx", "2xx", "3xx", "4xx", "5xx"].iter().zip(&responses[1..]) {
             ConstCounter::new(*count).encode(family.encode_family(&[("class", *class)])?)?;
         }
-        let mut family = encoder.encode_descriptor(
-            "errors",
-            "Answers of the gateway's own by error code",
-            None,
-            MetricType::Counter,
-        )?;
-        for (code, count) in CODES.iter().zip(errors) {
-            ConstCounter::new(*count).encode(family.encode_family(&[("code", *code)])?)?;
-        }
+        services::encode(services, &mut encoder)?;
+        let help = "Lines of the access log that were lost, to a log that takes them too slowly or not at all";
+        counter(&mut encoder, "access_log_dropped", help, *log_dropped)?;
+        counter(&mut encoder, "access_log_write_errors", "Writes of the access log that failed", *log_write_errors)?;
 
         counter(&mut encoder, "client_connections", "Connections that clients opened", *client_connections)?;
         gauge(

@@ -1,7 +1,7 @@
 //! What operators ask of one data plane: is it alive, is it ready, what does it count, what does it
 //! serve.
 
-mod metrics;
+pub(crate) mod metrics;
 
 use std::{
     convert::Infallible,
@@ -15,12 +15,13 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
-use tokio::{net::TcpListener, sync::watch, time::sleep};
+use tokio::{net::TcpListener, sync::watch, task::spawn_blocking, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
     discovery::Status,
+    telemetry::access_log::Losses,
     worker::stats::{Totals, WorkerStats},
 };
 
@@ -32,6 +33,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Admin {
     /// One of each worker.
     pub workers: Vec<Arc<WorkerStats>>,
+    /// What the access log's writer could not write.
+    pub log: Arc<Losses>,
     /// What the data plane serves, and from where it has it.
     pub discovery: watch::Receiver<Status>,
     /// Cancelled when this data plane takes no more clients.
@@ -56,8 +59,8 @@ pub(crate) async fn serve(admin: Arc<Admin>, listener: TcpListener, shutdown: Ca
         let shutdown = shutdown.clone();
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                let response = admin.answer(&request);
-                async move { Ok::<_, Infallible>(response) }
+                let admin = Arc::clone(&admin);
+                async move { Ok::<_, Infallible>(admin.answer(&request).await) }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -70,7 +73,7 @@ pub(crate) async fn serve(admin: Arc<Admin>, listener: TcpListener, shutdown: Ca
 }
 
 impl Admin {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(self: Arc<Self>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         if !["/healthz", "/readyz", "/metrics", "/config"].contains(&path) {
             return json_response(
@@ -88,10 +91,7 @@ impl Admin {
                 let table = Arc::clone(&self.discovery.borrow().table);
                 json_response(StatusCode::OK, &table.view())
             }
-            _ => {
-                let text = metrics::render(self.totals(), self.discovery.borrow().clone(), SystemTime::now());
-                response(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text.into())
-            }
+            _ => self.metrics().await,
         }
     }
 
@@ -113,8 +113,21 @@ impl Admin {
         json_response(StatusCode::OK, &body)
     }
 
+    /// With many services this takes its time, which discovery must not wait for.
+    async fn metrics(self: Arc<Self>) -> Response<Full<Bytes>> {
+        let rendered =
+            spawn_blocking(move || metrics::render(self.totals(), self.discovery.borrow().clone(), SystemTime::now()));
+        match rendered.await {
+            Ok(text) => {
+                response(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text.into())
+            }
+            Err(err) => response(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", err.to_string().into()),
+        }
+    }
+
     fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
+        let mut totals =
+            Totals { log_dropped: self.log.lines.get(), log_write_errors: self.log.errors.get(), ..Totals::default() };
         for worker in &self.workers {
             worker.add_to(&mut totals);
         }

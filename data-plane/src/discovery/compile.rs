@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use gateway_proto::{discovery::v1 as pb, host::HostPattern};
 
 use super::apply::Changes;
-use crate::table::{Conflict, Endpoint, Entry, RoutingTable, Service, Stamp, Timeouts, WeightedEndpoint};
+use crate::table::{Conflict, Endpoint, Entry, Limits, RoutingTable, Service, Stamp, Timeouts, WeightedEndpoint};
 
 /// The kind of resource that describes a service, as it begins the resource's name.
 const SERVICES: &str = "services/";
@@ -69,7 +69,7 @@ impl Reader<'_> {
     fn entry(&mut self, expected: &str, resource: &pb::Resource) -> Option<Entry> {
         let before = self.violations.len();
         let pb::Resource { name: _, digest: _, body } = resource;
-        let Some(pb::resource::Body::Service(pb::Service { name, hosts, endpoints, timeouts })) = body else {
+        let Some(pb::resource::Body::Service(pb::Service { name, hosts, endpoints, timeouts, limits })) = body else {
             self.violation("holds nothing that this data plane knows; update the data plane");
             return None;
         };
@@ -83,7 +83,8 @@ impl Reader<'_> {
         if self.violations.len() > before {
             return None;
         }
-        let service = Arc::new(Service { name: expected.into(), healthy, timeouts });
+        let pb::Limits { request_body } = limits.unwrap_or_default();
+        let service = Arc::new(Service { name: expected.into(), healthy, timeouts, limits: Limits { request_body } });
         Some(Entry { service, hosts, endpoints })
     }
 
@@ -128,14 +129,16 @@ impl Reader<'_> {
     }
 
     fn timeouts(&mut self, wire: Option<&pb::Timeouts>) -> Option<Timeouts> {
-        let Some(pb::Timeouts { connect, response, idle }) = wire else {
+        let Some(pb::Timeouts { connect, response, idle, total }) = wire else {
             self.violation("has no timeouts");
             return None;
         };
         let connect = self.timeout("connect", *connect);
         let response = self.timeout("response", *response);
         let idle = self.timeout("idle", *idle);
-        Some(Timeouts { connect: connect?, response: response?, idle: idle? })
+        // One that is wrong is noted, and then its entry is refused.
+        let total = total.and_then(|total| self.timeout("total", Some(total)));
+        Some(Timeouts { connect: connect?, response: response?, idle: idle?, total })
     }
 
     fn timeout(&mut self, field: &str, wire: Option<prost_types::Duration>) -> Option<Duration> {

@@ -10,10 +10,7 @@ use gateway_proto::host::HostPattern;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use crate::{
-    http1::{
-        head::ResponseHead,
-        scan::{HeadLimits, Scan},
-    },
+    http1::{head::ResponseHead, scan::Scan},
     proxy::{
         balance,
         headers::{self, ClientFraming, Persistence},
@@ -21,9 +18,9 @@ use crate::{
         parse::ParsedRequest,
     },
     table::{Entry, RoutingTable, Service, Stamp, Timeouts, Version},
+    worker::limits::Limits,
 };
 
-const LIMITS: HeadLimits = HeadLimits { line: 16 * 1024, head: 64 * 1024, fields: 128 };
 const DATE: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
 
 /// A request on its way through the gateway.
@@ -56,9 +53,9 @@ impl Request {
 
     /// Finds the head's end and reads it, in the memory of the request before; whether it is valid.
     pub fn parse(&mut self) -> bool {
-        let found = Scan::default().find_end(&self.bytes, &LIMITS);
+        let found = Scan::default().find_end(&self.bytes, &Limits::default().request_head());
         found.is_ok_and(|length| length == Some(self.bytes.len()))
-            && self.parsed.parse(&self.bytes, LIMITS.fields).is_ok()
+            && self.parsed.parse(&self.bytes, Limits::default().request_head().fields).is_ok()
     }
 
     /// Writes the head as the upstream gets it; its length in bytes.
@@ -86,7 +83,11 @@ impl Response {
     #[must_use]
     pub fn new(head: &str) -> Self {
         let mut parsed = ResponseHead::default();
-        assert_eq!(parsed.parse(head.as_bytes(), LIMITS.fields), Ok(()), "the gateway refuses {head:?}");
+        assert_eq!(
+            parsed.parse(head.as_bytes(), Limits::default().request_head().fields),
+            Ok(()),
+            "the gateway refuses {head:?}"
+        );
         let id = RequestId::random(&mut SmallRng::seed_from_u64(1));
         Self { bytes: head.into(), parsed, id, out: Vec::new() }
     }
@@ -107,10 +108,10 @@ impl Response {
 #[must_use]
 pub fn table(hosts: impl Iterator<Item = String>) -> RoutingTable {
     let second = Duration::from_secs(1);
-    let timeouts = Timeouts { connect: second, response: second, idle: second };
+    let timeouts = Timeouts { connect: second, response: second, idle: second, total: None };
     let entry = |host: &str| {
         let Ok(pattern) = HostPattern::parse(host) else { panic!("{host:?} is no host") };
-        let service = Service { name: host.into(), healthy: Box::default(), timeouts };
+        let service = Service { name: host.into(), healthy: Box::default(), timeouts, limits: Default::default() };
         Entry { service: Arc::new(service), hosts: [pattern].into(), endpoints: Box::default() }
     };
     let changes = hosts.map(|host| (Arc::from(&*host), Some(Arc::new(entry(&host))))).collect();
@@ -121,5 +122,5 @@ pub fn table(hosts: impl Iterator<Item = String>) -> RoutingTable {
 
 /// An endpoint of the service; none if it has none that is healthy.
 pub fn pick(service: &Service, rng: &mut impl Rng) -> Option<SocketAddr> {
-    balance::pick(service, None, rng).ok()
+    balance::pick(service, &[], rng).ok()
 }

@@ -45,6 +45,14 @@ pub(super) fn end_to_end<'b>(head: &Head<'b>, own: &[&str]) -> Vec<Field<'b>> {
     fields
 }
 
+/// Those of them that a client may set: none that a server could take for one of the others, as CGI
+/// does with `_` and `-`.
+pub(super) fn of_client<'b>(head: &Head<'b>, own: &[&str]) -> Vec<Field<'b>> {
+    let mut fields = end_to_end(head, own);
+    fields.retain(|field| !is_lookalike(field));
+    fields
+}
+
 /// The fields of one hop.
 pub(super) fn hop_by_hop<'b>(head: &Head<'b>) -> Vec<Field<'b>> {
     head.fields.iter().filter(|field| is_one_of(field, &HOP_BY_HOP)).copied().collect()
@@ -52,10 +60,18 @@ pub(super) fn hop_by_hop<'b>(head: &Head<'b>) -> Vec<Field<'b>> {
 
 /// The fields of a trailer section that may stand there (RFC 9110 section 6.5.1).
 pub(super) fn of_trailers<'b>(fields: &[Field<'b>]) -> Vec<Field<'b>> {
-    let is_forbidden = |field| is_one_of(field, &HOP_BY_HOP) || (is_one_of(field, &PROTECTED) && !is(field, "date"));
+    let is_forbidden = |field| {
+        is_lookalike(field) || is_one_of(field, &HOP_BY_HOP) || (is_one_of(field, &PROTECTED) && !is(field, "date"))
+    };
     fields.iter().filter(|field| !is_forbidden(field)).copied().collect()
 }
 
 fn is_one_of(field: &Field<'_>, names: &[&str]) -> bool {
     names.iter().any(|name| is(field, name))
+}
+
+fn is_lookalike(field: &Field<'_>) -> bool {
+    let dashed: Vec<u8> = field.0.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
+    let dashed = (&*dashed, field.1);
+    dashed.0 != field.0 && (is_one_of(&dashed, &HOP_BY_HOP) || is_one_of(&dashed, &PROTECTED))
 }

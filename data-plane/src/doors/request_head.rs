@@ -9,19 +9,15 @@ use super::{
     reference::{Field, Head, Length},
 };
 use crate::{
-    http1::{
-        framing::Framing,
-        head::MAX_FIELDS,
-        scan::{HeadLimits, Scan},
-    },
+    http1::{framing::Framing, head::MAX_FIELDS, scan::Scan},
     proxy::{
         headers,
         identity::{ClientAddress, RequestId},
         parse::{ParsedRequest, Target},
     },
+    worker::limits::Limits,
 };
 
-const LIMITS: HeadLimits = HeadLimits { line: 16 * 1024, head: 64 * 1024, fields: 128 };
 const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
 /// What the gateway writes itself, whatever the client says.
 const OWN: [&str; 8] = [
@@ -49,7 +45,7 @@ pub fn request_head(input: &[u8]) -> Verdict {
         None => return Verdict::Refused,
     };
     let mut request = ParsedRequest::default();
-    if request.parse(head, LIMITS.fields).is_err() {
+    if request.parse(head, Limits::default().request_head().fields).is_err() {
         return Verdict::Refused;
     }
     let written = write(head, &request);
@@ -64,9 +60,9 @@ pub fn request_head(input: &[u8]) -> Verdict {
 /// The length of the head, if it is whole; nothing at all if it is refused. Whole and byte by byte
 /// must come to the same.
 fn scan(bytes: &[u8]) -> Option<Option<usize>> {
-    let whole = Scan::default().find_end(bytes, &LIMITS).ok();
+    let whole = Scan::default().find_end(bytes, &Limits::default().request_head()).ok();
     let mut scan = Scan::default();
-    let mut steps = (0..=bytes.len()).map(|here| scan.find_end(&bytes[..here], &LIMITS).ok());
+    let mut steps = (0..=bytes.len()).map(|here| scan.find_end(&bytes[..here], &Limits::default().request_head()).ok());
     assert_eq!(steps.find(|found| *found != Some(None)).unwrap_or(Some(None)), whole, "byte by byte it is another");
     whole
 }
@@ -146,7 +142,7 @@ fn says_what_came(came: &Request<'_>, sent: &Request<'_>) {
     assert_eq!((sent.method, sent.target), (came.method, &*target));
     assert_eq!(sent.head.values("host"), [authority]);
     assert_eq!(sent.length, came.length);
-    assert_eq!(fields::end_to_end(&sent.head, &OWN), fields::end_to_end(&came.head, &OWN));
+    assert_eq!(fields::end_to_end(&sent.head, &OWN), fields::of_client(&came.head, &OWN));
     let hops = came.head.values("max-forwards");
     let counted = (came.method == b"TRACE" || came.method == b"OPTIONS")
         .then(|| hops.first().and_then(|hops| str::from_utf8(hops).ok()?.parse::<u32>().ok()))

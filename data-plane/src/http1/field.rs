@@ -28,6 +28,9 @@ pub(crate) enum Name {
     XForwardedHost,
     XForwardedProto,
     XRequestId,
+    /// One of these with `_` in place of `-`, which many servers cannot tell from it: CGI's
+    /// variables (RFC 3875 section 4.1.18) know no difference.
+    Lookalike,
     /// Any other.
     Other,
 }
@@ -55,7 +58,11 @@ impl Name {
             19 => &[(b"proxy-authorization", Self::ProxyAuthorization)],
             _ => &[],
         };
-        candidates.iter().find(|(name, _)| text.eq_ignore_ascii_case(name)).map_or(Self::Other, |(_, name)| *name)
+        match candidates.iter().find(|(name, _)| text.eq_ignore_ascii_case(name)) {
+            Some((_, name)) => *name,
+            None if candidates.iter().any(|(name, _)| looks_like(text, name)) => Self::Lookalike,
+            None => Self::Other,
+        }
     }
 
     /// Whether the field belongs to one hop, whatever `Connection` says (RFC 9110 section 7.6.1).
@@ -102,8 +109,17 @@ impl Name {
     /// Whether a trailer section may not hold the field (RFC 9110 section 6.5.1): it frames,
     /// routes, or says who sends.
     pub(crate) const fn is_forbidden_in_trailers(self) -> bool {
-        self.is_hop_by_hop() || (!self.may_be_nominated() && !matches!(self, Self::Date))
+        self.is_hop_by_hop()
+            || matches!(self, Self::Lookalike)
+            || (!self.may_be_nominated() && !matches!(self, Self::Date))
     }
+}
+
+/// Whether they are the same but for case and for `_` in place of `-`.
+fn looks_like(text: &[u8], name: &[u8]) -> bool {
+    text.iter()
+        .zip(name)
+        .all(|(byte, of_name)| byte.eq_ignore_ascii_case(of_name) || (*byte == b'_' && *of_name == b'-'))
 }
 
 /// The elements of a list (RFC 9110 section 5.6.1), empty ones passed over.
@@ -119,7 +135,9 @@ mod tests {
     fn names_are_known_in_any_case() {
         assert_eq!(Name::of(b"Host"), Name::Host);
         assert_eq!(Name::of(b"tRANSFER-eNCODING"), Name::TransferEncoding);
-        assert_eq!(Name::of(b"Transfer_Encoding"), Name::Other);
+        assert_eq!(Name::of(b"Transfer_Encoding"), Name::Lookalike);
+        assert_eq!(Name::of(b"x_forwarded-FOR"), Name::Lookalike);
+        assert_eq!(Name::of(b"x-underscored-n"), Name::Other);
         assert_eq!(Name::of(b"hosts"), Name::Other);
         assert_eq!(Name::of(b""), Name::Other);
     }

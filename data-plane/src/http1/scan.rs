@@ -4,6 +4,9 @@ use memchr::memchr;
 
 use super::head::HeadError;
 
+/// No limit of a head is smaller: no client could say anything.
+pub(crate) const MIN_HEAD: usize = 512;
+
 /// How large a head may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeadLimits {

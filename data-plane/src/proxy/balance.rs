@@ -6,12 +6,8 @@ use rand::{Rng, RngExt};
 
 use crate::{error::ProxyError, table::Service};
 
-/// A healthy endpoint at random, in proportion to weight; another one than `failed` if there is one.
-pub(crate) fn pick(
-    service: &Service,
-    failed: Option<SocketAddr>,
-    rng: &mut impl Rng,
-) -> Result<SocketAddr, ProxyError> {
+/// A healthy endpoint at random, in proportion to weight; none of `failed` if there is another.
+pub(crate) fn pick(service: &Service, failed: &[SocketAddr], rng: &mut impl Rng) -> Result<SocketAddr, ProxyError> {
     let endpoints = &service.healthy;
     let at = match &**endpoints {
         [] => return Err(ProxyError::NoHealthyEndpoint),
@@ -21,8 +17,10 @@ pub(crate) fn pick(
             endpoints.partition_point(|endpoint| endpoint.cumulative_weight <= point)
         }
     };
-    let picked = endpoints[at].address;
-    if failed == Some(picked) { Ok(endpoints[(at + 1) % endpoints.len()].address) } else { Ok(picked) }
+    let (before, from) = endpoints.split_at(at);
+    let mut others = from.iter().chain(before).map(|endpoint| endpoint.address);
+    let untried = others.find(|address| !failed.contains(address));
+    Ok(untried.unwrap_or(endpoints[at].address))
 }
 
 #[cfg(test)]
@@ -34,7 +32,7 @@ mod tests {
     use super::pick;
     use crate::{
         error::ProxyError,
-        table::{Service, Timeouts, WeightedEndpoint},
+        table::{Limits, Service, Timeouts, WeightedEndpoint},
     };
 
     fn service(weights: &[u32]) -> Service {
@@ -47,7 +45,8 @@ mod tests {
         Service {
             name: "s".into(),
             healthy: healthy.collect(),
-            timeouts: Timeouts { connect: second, response: second, idle: second },
+            timeouts: Timeouts { connect: second, response: second, idle: second, total: None },
+            limits: Limits::default(),
         }
     }
 
@@ -59,7 +58,7 @@ mod tests {
             let total: u32 = weights.iter().sum();
             let mut counts = vec![0_u32; weights.len()];
             for _ in 0..100_000 {
-                counts[usize::from(pick(&service, None, &mut rng).unwrap().port() - 1)] += 1;
+                counts[usize::from(pick(&service, &[], &mut rng).unwrap().port() - 1)] += 1;
             }
             for (count, weight) in counts.iter().zip(weights) {
                 let expected = f64::from(*weight) / f64::from(total) * 100_000.0;
@@ -75,11 +74,11 @@ mod tests {
         let mut rng = SmallRng::seed_from_u64(7);
         let service = service(&[1, 1000, 1]);
         let failed = service.healthy[1].address;
-        assert!((0..1000).all(|_| pick(&service, Some(failed), &mut rng).unwrap() != failed));
+        assert!((0..1000).all(|_| pick(&service, &[failed], &mut rng).unwrap() != failed));
     }
 
     #[test]
     fn without_a_healthy_endpoint_there_is_no_pick() {
-        assert_eq!(pick(&service(&[]), None, &mut SmallRng::seed_from_u64(1)), Err(ProxyError::NoHealthyEndpoint));
+        assert_eq!(pick(&service(&[]), &[], &mut SmallRng::seed_from_u64(1)), Err(ProxyError::NoHealthyEndpoint));
     }
 }

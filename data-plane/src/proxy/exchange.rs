@@ -1,7 +1,7 @@
 //! One request and its answer: whom it concerns, how far it came, what became of it. The only source
 //! of metrics and logs.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Instant};
 
 use http::{Method, StatusCode};
 use rand::Rng;
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::ProxyError,
     http1::{framing::Framing, head::Version},
+    table::Service,
     worker::{buffer::Scratch, watchdog::Watch},
 };
 
@@ -32,10 +33,10 @@ pub(crate) enum Stage {
     Request,
     /// For a connection to the endpoint.
     Connect,
-    /// For the head of the endpoint's answer.
+    /// For the endpoint, which has to listen or to answer.
     Response,
-    /// For either side, while the answer's body passes through.
-    Body,
+    /// For the client, which has to take the answer.
+    Delivery,
 }
 
 /// One request and its answer.
@@ -52,18 +53,41 @@ pub(crate) struct Exchange<'c> {
     pub method: Method,
     /// Whether the client speaks HTTP/1.0.
     pub is_http10: bool,
+    /// Whether the connection has served as many requests as it may.
+    is_last: bool,
     /// Whether another request may follow on the client's connection.
     pub persistent: bool,
     /// Whether a part of the answer's head may have left.
     pub begun: bool,
     /// Whether a part of the request may still be on its way.
     pub unread: bool,
+    /// Whether there will be a line of it in the access log.
+    pub logged: bool,
+    /// When its head was whole.
+    pub started: Instant,
+    /// When the head of the endpoint's answer was.
+    pub answered: Option<Instant>,
+    /// When it was over, where that is known.
+    pub ended: Option<Instant>,
+    /// Whom it was for.
+    pub service: Option<&'c Service>,
     /// Where it was sent to.
     pub endpoint: Option<SocketAddr>,
+    /// How many times it was sent, or a connection for it was tried.
+    pub attempts: u32,
+    /// Whether the last of them was on a pooled connection.
+    pub pooled: bool,
+    /// Bytes of the answer that the client's connection took, its head included; interim responses
+    /// are not.
+    pub sent: u64,
+    /// How many of them are the head.
+    pub sent_head: u64,
     /// The status that the client got.
     pub status: Option<StatusCode>,
     /// Why it failed, where it did.
     pub error: Option<ProxyError>,
+    /// What had been used of the client's buffer before this request.
+    used_before: u64,
 }
 
 impl<'c> Exchange<'c> {
@@ -73,8 +97,10 @@ impl<'c> Exchange<'c> {
         buffers: &'c mut Scratch,
         watch: &'c Watch,
         head_len: usize,
+        is_last: bool,
         rng: &mut impl Rng,
     ) -> Self {
+        let used_before = buffers.client.used();
         Self {
             client,
             buffers,
@@ -84,13 +110,24 @@ impl<'c> Exchange<'c> {
             id: RequestId::random(rng),
             method: Method::GET,
             is_http10: false,
+            is_last,
             // Until the request is understood, nothing may follow it.
             persistent: false,
             begun: false,
             unread: true,
+            logged: false,
+            started: Instant::now(),
+            answered: None,
+            ended: None,
+            service: None,
             endpoint: None,
+            attempts: 0,
+            pooled: false,
+            sent: 0,
+            sent_head: 0,
             status: None,
             error: None,
+            used_before,
         }
     }
 
@@ -110,8 +147,21 @@ impl<'c> Exchange<'c> {
         self.id = RequestId::of(&request.head.fields, self.head(), rng);
         self.method = request.head.method.clone();
         self.is_http10 = request.head.version == Version::Http10;
-        self.persistent = request.persists();
+        self.persistent = request.persists() && !self.is_last;
+        if self.logged {
+            self.buffers.logged.keep(request, &self.buffers.client.filled()[..self.head_len]);
+        }
         self.unread = !matches!(request.framing, Framing::None | Framing::Length(0));
+    }
+
+    /// Bytes of the request that were taken from the client's connection, its head included; to be
+    /// asked when it is over.
+    pub(crate) fn received(&self) -> u64 {
+        match self.buffers.client.used() - self.used_before {
+            // A head that was refused before its end is still where it was read into.
+            0 => self.buffers.client.len() as u64,
+            used => used,
+        }
     }
 
     /// What the exchange failed of when its time was up.
@@ -119,7 +169,8 @@ impl<'c> Exchange<'c> {
         match self.stage {
             Stage::Request => ProxyError::RequestTimeout,
             Stage::Connect => ProxyError::UpstreamConnectTimeout,
-            Stage::Response | Stage::Body => ProxyError::UpstreamTimeout,
+            Stage::Response => ProxyError::UpstreamTimeout,
+            Stage::Delivery => ProxyError::ClientGone,
         }
     }
 }

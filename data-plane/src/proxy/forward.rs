@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     mem,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
 };
 
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     error::ProxyError,
     http1::{
+        field::Name,
         framing::{self, ConnectionOptions, Framing},
         head::ResponseHead,
         scan::{HeadLimits, Scan},
@@ -30,14 +31,12 @@ use crate::{
         connect,
         pool::{Check, Connection},
     },
-    worker::{Worker, buffer::Buffer},
+    worker::{Worker, buffer::Buffer, limits::narrower, watchdog::Expired},
 };
 
-/// The largest response head; more than most servers can be made to send.
-pub(crate) const LIMITS: HeadLimits = HeadLimits { line: 8 * 1024, head: 64 * 1024, fields: 256 };
 /// Interim responses before the final one; 100 and a few 103 are what is seen.
 const MAX_INTERIM: usize = 16;
-/// Endpoints that are tried when connections cannot be made.
+/// Endpoints that are tried when they take no connection, or end it without an answer.
 const MAX_ENDPOINTS: usize = 3;
 
 /// The head of an answer; its body is still to come.
@@ -63,52 +62,100 @@ pub(crate) async fn send(
     request: &ParsedRequest,
     exchange: &mut Exchange<'_>,
 ) -> Result<Answer, ProxyError> {
-    let mut endpoint = balance::pick(service, None, &mut *worker.rng())?;
+    let max_body = narrower(service.limits.request_body, worker.limits().max_request_body);
+    if matches!(request.framing, Framing::Length(length) if max_body.is_some_and(|max| length > max)) {
+        return Err(ProxyError::BodyTooLarge);
+    }
+    let endpoint = balance::pick(service, &[], &mut *worker.rng())?;
+    exchange.endpoint = Some(endpoint);
+    let upgrade = request.upgrade.clone().map(|protocol| exchange.head()[protocol].to_vec());
+    let mut upload = upload(request, exchange).at_most(max_body);
+    let has_body = !matches!(request.framing, Framing::None | Framing::Length(0));
+    let repeatable = !has_body && is_idempotent(&exchange.method);
+    let mut pooled = worker.pool().take(endpoint, if repeatable { Check::Seen } else { Check::Asked });
+    exchange.pooled = pooled.is_some();
+    exchange.attempts = u32::from(exchange.pooled);
+    let mut failed = Vec::new();
+    loop {
+        let is_fresh = pooled.is_none();
+        let mut connection = match pooled.take() {
+            Some(connection) => connection,
+            None => open(worker, service, &mut failed, exchange).await?,
+        };
+        let error = match converse(worker, service, exchange, &mut connection, &mut upload, upgrade.as_deref()).await {
+            Ok(heard) => return Ok(heard.answer(connection, upload, exchange)),
+            Err(error) => error,
+        };
+        // RFC 9110 section 9.2.2: again only if nothing can have come of the first time, or twice
+        // is as good as once.
+        let is_harmless = (upload.written == 0 || repeatable) && !exchange.begun;
+        let has_another = !is_fresh || next_endpoint(worker, service, &mut failed, exchange);
+        if error != ProxyError::UpstreamReset || !is_harmless || !has_another {
+            return Err(error);
+        }
+        upload.rewind();
+    }
+}
+
+/// The request on its way: its head, rewritten, and the body that still comes.
+fn upload(request: &ParsedRequest, exchange: &mut Exchange<'_>) -> Relay {
     let mut out = mem::take(&mut exchange.buffers.out);
     headers::write_request(&mut out, exchange.head(), request, exchange.client.address, &exchange.id);
     exchange.consume_head();
     let encode = if request.framing == Framing::Chunked { Encode::Chunked } else { Encode::Plain };
-    let mut upload = Relay::new(request.framing, encode, out);
-    let repeatable = upload.can_rewind() && request.framing == Framing::None && is_idempotent(&exchange.method);
-    let upgrade = request.upgrade.is_some();
-
-    exchange.endpoint = Some(endpoint);
-    let check = if repeatable { Check::Seen } else { Check::Asked };
-    if let Some(mut pooled) = worker.pool().take(endpoint, check) {
-        match converse(exchange, service, &mut pooled, &mut upload, upgrade).await {
-            Ok(heard) => return Ok(heard.answer(pooled, upload)),
-            // RFC 9110 section 9.2.2: again only if nothing can have come of the first time, or
-            // twice is as good as once.
-            Err(ProxyError::UpstreamReset) if upload.written == 0 || repeatable => upload.rewind(),
-            Err(error) => return Err(error),
-        }
-    }
-    let mut fresh = open(worker, service, &mut endpoint, exchange).await?;
-    let heard = converse(exchange, service, &mut fresh, &mut upload, upgrade).await?;
-    Ok(heard.answer(fresh, upload))
+    Relay::new(request.framing, encode, out)
 }
 
-/// A new connection, to another endpoint if this one takes none.
+/// A new connection, to another endpoint if this one takes none in time.
 async fn open(
     worker: &Worker,
     service: &Service,
-    endpoint: &mut SocketAddr,
+    failed: &mut Vec<SocketAddr>,
     exchange: &mut Exchange<'_>,
 ) -> Result<Connection, ProxyError> {
     exchange.stage = Stage::Connect;
-    let mut tried = 1;
-    loop {
-        exchange.endpoint = Some(*endpoint);
+    exchange.pooled = false;
+    while let Some(endpoint) = exchange.endpoint {
+        exchange.attempts += 1;
         exchange.watch.arm(service.timeouts.connect);
-        match connect::open(worker, *endpoint).await {
-            Ok(connection) => return Ok(connection),
-            Err(error) if tried == MAX_ENDPOINTS || service.healthy.len() == 1 => return Err(error),
-            Err(_) => {
-                tried += 1;
-                *endpoint = balance::pick(service, Some(*endpoint), &mut *worker.rng())?;
-            }
+        let error = match exchange.watch.run(connect(worker, endpoint, exchange)).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(error)) => error,
+            Err(Expired) => ProxyError::UpstreamConnectTimeout,
+        };
+        let is_its_fault = matches!(error, ProxyError::UpstreamConnect | ProxyError::UpstreamConnectTimeout);
+        if !is_its_fault || exchange.watch.is_over() || !next_endpoint(worker, service, failed, exchange) {
+            return Err(error);
         }
     }
+    Err(ProxyError::NoHealthyEndpoint)
+}
+
+/// Connects while the client is there.
+async fn connect(worker: &Worker, endpoint: SocketAddr, exchange: &Exchange<'_>) -> Result<Connection, ProxyError> {
+    let mut connecting = pin!(connect::open(worker, endpoint));
+    poll_fn(|cx| match connecting.as_mut().poll(cx) {
+        Poll::Pending => {
+            poll_gone(cx, &exchange.client, &exchange.buffers.client).map(|()| Err(ProxyError::ClientGone))
+        }
+        ready => ready,
+    })
+    .await
+}
+
+/// Goes on to an endpoint that has not failed this request, if it may and there is one.
+fn next_endpoint(
+    worker: &Worker,
+    service: &Service,
+    failed: &mut Vec<SocketAddr>,
+    exchange: &mut Exchange<'_>,
+) -> bool {
+    failed.extend(exchange.endpoint);
+    if failed.len() >= MAX_ENDPOINTS.min(service.healthy.len()) {
+        return false;
+    }
+    exchange.endpoint = balance::pick(service, failed, &mut *worker.rng()).ok();
+    exchange.endpoint.is_some()
 }
 
 /// The head of an answer that was read into the upstream's buffer.
@@ -121,27 +168,33 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    fn answer(self, connection: Connection, upload: Relay) -> Answer {
+    fn answer(self, connection: Connection, upload: Relay, exchange: &mut Exchange<'_>) -> Answer {
         let Self { head, head_len, framing, persistent, uploaded } = self;
-        let upload = (!uploaded).then_some(upload);
+        let upload = if uploaded {
+            exchange.buffers.out = upload.into_out();
+            None
+        } else {
+            Some(upload)
+        };
         Answer { connection, head, head_len, framing, persistent, upload }
     }
 }
 
 /// Sends what there is of the request while listening for the answer, which may come early.
 async fn converse(
-    exchange: &mut Exchange<'_>,
+    worker: &Worker,
     service: &Service,
+    exchange: &mut Exchange<'_>,
     connection: &mut Connection,
     upload: &mut Relay,
-    upgrade: bool,
+    upgrade: Option<&[u8]>,
 ) -> Result<Heard, ProxyError> {
     let (mut reader, mut writer) = connection.stream.split();
     let Exchange { client, buffers, watch, stage, method, is_http10, begun, unread, .. } = exchange;
     buffers.upstream.clear();
-    *stage = Stage::Request;
+    *stage = Stage::Response;
     watch.arm(service.timeouts.idle);
-    let mut listener = Listener::new(*is_http10);
+    let mut listener = Listener::new(worker.limits().response_head(), *is_http10);
     // An endpoint that stops listening ends the sending as well, but then the request is not over:
     // what is left of it must never be taken for another one.
     let (mut sending, mut uploaded) = (true, false);
@@ -155,16 +208,20 @@ async fn converse(
             match polled {
                 Poll::Ready(Err(RelayError::SourceEnded)) => return Poll::Ready(Err(ProxyError::ClientGone)),
                 Poll::Ready(Err(RelayError::Malformed(why))) => return Poll::Ready(Err(ProxyError::BadRequest(why))),
+                Poll::Ready(Err(RelayError::TooLarge)) => return Poll::Ready(Err(ProxyError::BodyTooLarge)),
                 // The endpoint may have answered before it stopped listening.
                 Poll::Ready(Err(RelayError::Sink) | Ok(())) => {
                     *stage = Stage::Response;
                     watch.arm(service.timeouts.response);
                 }
                 Poll::Pending => {
-                    *stage = if upload.wants_input(&buffers.client) { Stage::Request } else { Stage::Response };
-                    if upload.written > seen {
+                    let waits = if upload.wants_input(&buffers.client) { Stage::Request } else { Stage::Response };
+                    if upload.written > seen || waits != *stage {
                         seen = upload.written;
-                        watch.arm(service.timeouts.idle);
+                        *stage = waits;
+                        let pause = worker.limits().request_body_timeout;
+                        let idle = service.timeouts.idle;
+                        watch.arm(if waits == Stage::Request { idle.min(pause) } else { idle });
                     }
                 }
             }
@@ -179,6 +236,9 @@ async fn converse(
         if !sending && poll_gone(cx, client, &buffers.client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
+        if watch.becomes_quiet() {
+            buffers.release();
+        }
         Poll::Pending
     })
     .await
@@ -186,6 +246,7 @@ async fn converse(
 
 /// Reads heads until one is final; passes interim ones on (RFC 9110 section 15.2).
 pub(crate) struct Listener {
+    limits: HeadLimits,
     scan: Scan,
     interim: Option<(Vec<u8>, usize)>,
     count: usize,
@@ -193,8 +254,8 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn new(is_http10: bool) -> Self {
-        Self { scan: Scan::default(), interim: None, count: 0, is_http10 }
+    pub(crate) fn new(limits: HeadLimits, is_http10: bool) -> Self {
+        Self { limits, scan: Scan::default(), interim: None, count: 0, is_http10 }
     }
 
     pub(crate) fn poll<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
@@ -209,9 +270,9 @@ impl Listener {
             if self.interim.is_some() {
                 ready!(self.poll_interim(cx, client))?;
             }
-            let found = self.scan.find_end(buffer.filled(), &LIMITS).map_err(|_| ProxyError::UpstreamProtocol)?;
+            let found = self.scan.find_end(buffer.filled(), &self.limits).map_err(|_| ProxyError::UpstreamProtocol)?;
             let Some(head_len) = found else {
-                buffer.make_room(LIMITS.head);
+                buffer.make_room(self.limits.head);
                 match ready!(buffer.poll_read(reader, cx)) {
                     // Nothing at all is a connection that died; half a head is a broken answer.
                     Ok(0) | Err(_) if buffer.is_empty() && self.count == 0 => {
@@ -224,7 +285,7 @@ impl Listener {
             };
             let bytes = &buffer.filled()[..head_len];
             let mut head = ResponseHead::default();
-            head.parse(bytes, LIMITS.fields).map_err(|_| ProxyError::UpstreamProtocol)?;
+            head.parse(bytes, self.limits.fields).map_err(|_| ProxyError::UpstreamProtocol)?;
             if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
                 return Poll::Ready(Ok((head, head_len)));
             }
@@ -269,15 +330,15 @@ pub(crate) fn accept(
     buffer: &Buffer,
     method: &Method,
     uploaded: bool,
-    upgrade: bool,
+    upgrade: Option<&[u8]>,
 ) -> Result<Heard, ProxyError> {
     let bytes = &buffer.filled()[..head_len];
     let options = ConnectionOptions::of(&head.fields, bytes);
     let persistent = options.persists(head.version);
     let framing = framing::of_response(&head, method, bytes).map_err(|_| ProxyError::UpstreamProtocol)?;
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        // Only what was asked for, and only once nothing of the request is left to be sent.
-        if !upgrade || !uploaded {
+        // Only to what was asked for, and only once nothing of the request is left to be sent.
+        if !uploaded || !upgrade.is_some_and(|protocol| switches_to(protocol, &head, bytes)) {
             return Err(ProxyError::UpstreamProtocol);
         }
         return Ok(Heard { head, head_len, framing: Framing::UntilClose, persistent: false, uploaded });
@@ -289,13 +350,20 @@ pub(crate) fn accept(
     Ok(Heard { head, head_len, framing, persistent, uploaded })
 }
 
+/// Whether the answer agrees to this very protocol (RFC 9110 section 7.8).
+fn switches_to(protocol: &[u8], head: &ResponseHead, bytes: &[u8]) -> bool {
+    let mut agreed = head.fields.values(bytes, Name::Upgrade);
+    let is_asked = agreed.next().is_some_and(|agreed| agreed.eq_ignore_ascii_case(protocol));
+    is_asked && agreed.next().is_none()
+}
+
 /// Ready once the client has closed its connection. Bytes that it sent ahead are not an end.
-pub(crate) fn poll_gone(cx: &mut Context<'_>, client: &mut ClientSide<'_>, buffer: &Buffer) -> Poll<()> {
+pub(crate) fn poll_gone(cx: &mut Context<'_>, client: &ClientSide<'_>, buffer: &Buffer) -> Poll<()> {
     if !buffer.is_empty() {
         return Poll::Pending;
     }
     let mut byte = [0];
-    match client.reader.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+    match client.reader.as_ref().poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
         Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
         Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
     }

@@ -1,6 +1,8 @@
 //! The fields of a message as it crosses the gateway: what belongs to one hop goes, what an
 //! intermediary owes is added (RFC 9110 section 7.6), everything else stays byte for byte.
 
+use http::StatusCode;
+
 use super::{
     identity::{ClientAddress, RequestId},
     parse::{ParsedRequest, Target},
@@ -65,7 +67,8 @@ pub(crate) fn write_request(
         | Name::XForwardedFor
         | Name::XForwardedHost
         | Name::XForwardedProto
-        | Name::XRequestId => false,
+        | Name::XRequestId
+        | Name::Lookalike => false,
         Name::MaxForwards => request.max_forwards.is_none(),
         name => !name.is_hop_by_hop() && !nominated.names(field, head),
     });
@@ -75,7 +78,7 @@ pub(crate) fn write_request(
     write_list(out, "X-Forwarded-For", fields.values(head, Name::XForwardedFor));
     out.extend_from_slice(client.plain());
     out.extend_from_slice(b"\r\n");
-    write_list(out, "Forwarded", fields.values(head, Name::Forwarded));
+    write_list(out, "Forwarded", fields.values(head, Name::Forwarded).filter(|value| is_closed(value)));
     out.extend_from_slice(b"for=");
     client.write_node(out);
     out.extend_from_slice(b";host=\"");
@@ -186,6 +189,8 @@ fn copy_response_fields(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead)
         has_date |= field.name == Name::Date;
         match field.name {
             Name::Via | Name::XRequestId => false,
+            // RFC 9110 section 8.6: not even a zero.
+            Name::ContentLength => !response.status.is_informational() && response.status != StatusCode::NO_CONTENT,
             name => !name.is_hop_by_hop() && !nominated.names(field, head),
         }
     });
@@ -218,6 +223,21 @@ fn write_list<'b>(out: &mut Vec<u8>, name: &str, values: impl Iterator<Item = &'
         out.extend_from_slice(value);
         out.extend_from_slice(b", ");
     }
+}
+
+/// Whether every quoted string in it ends: an element appended to one that does not would be a part
+/// of it, and the client's address its invention.
+fn is_closed(value: &[u8]) -> bool {
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in value {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    !quoted
 }
 
 /// RFC 9110 section 7.6.3: the version in which the message came, and who received it. Ends the

@@ -20,6 +20,10 @@ impl ClientAddress {
         Self { text: address.to_string().into(), is_v6: address.is_ipv6() }
     }
 
+    pub(crate) const fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// As in `X-Forwarded-For`.
     pub(crate) fn plain(&self) -> &[u8] {
         self.text.as_bytes()

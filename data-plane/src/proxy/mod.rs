@@ -14,22 +14,28 @@ mod tests;
 mod tunnel;
 
 use self::{exchange::Exchange, parse::ParsedRequest};
-use crate::{error::ProxyError, table::RoutingTable, worker::Worker};
+use crate::{
+    error::ProxyError,
+    table::RoutingTable,
+    worker::{Worker, limits::narrower},
+};
 
 /// Answers the request whose head is in the client's buffer with the upstream's answer. An error is
 /// still to be told.
-pub(crate) async fn serve(
+pub(crate) async fn serve<'t>(
     worker: &Worker,
-    table: &RoutingTable,
-    exchange: &mut Exchange<'_>,
+    table: &'t RoutingTable,
+    exchange: &mut Exchange<'t>,
     request: &mut ParsedRequest,
 ) -> Result<(), ProxyError> {
-    request.parse(exchange.head(), worker.limits().fields)?;
+    request.parse(exchange.head(), worker.limits().request_head().fields)?;
     exchange.learn(request, &mut *worker.rng());
     if request.max_forwards == Some(0) {
-        return Err(ProxyError::NotForwarded);
+        return respond::finally(worker, exchange).await;
     }
     let service = route::select(table, request.host(exchange.head()))?;
+    exchange.service = Some(service);
+    exchange.watch.bound(narrower(service.timeouts.total, worker.limits().request_timeout));
     let answer = forward::send(worker, service, request, exchange).await?;
     respond::relay(worker, service, answer, exchange).await
 }

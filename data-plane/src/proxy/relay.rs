@@ -39,6 +39,8 @@ pub(crate) enum RelayError {
     SourceEnded,
     /// What it sent is not what it said.
     Malformed(&'static str),
+    /// It sent more than it may.
+    TooLarge,
     /// The receiving side takes nothing more.
     Sink,
 }
@@ -59,6 +61,8 @@ pub(crate) struct Relay {
     /// Bytes that are ready to go, and how many of them went.
     out: Vec<u8>,
     sent: usize,
+    /// How much more content there may be.
+    allowance: u64,
     /// There never was a body: the head is kept, and can be sent again.
     replayable: bool,
     /// Bytes of any kind that the receiving side took.
@@ -75,12 +79,12 @@ impl Relay {
             Framing::UntilClose => Source::UntilClose,
         };
         let replayable = matches!(source, Source::Done);
-        Self { source, encode, out, sent: 0, replayable, written: 0 }
+        Self { source, encode, out, sent: 0, allowance: u64::MAX, replayable, written: 0 }
     }
 
-    /// Whether all of it can be sent again on another connection.
-    pub(crate) const fn can_rewind(&self) -> bool {
-        self.replayable || self.written == 0
+    /// With a body of at most so many bytes, for one that does not say its length beforehand.
+    pub(crate) fn at_most(self, allowance: Option<u64>) -> Self {
+        Self { allowance: allowance.unwrap_or(u64::MAX), ..self }
     }
 
     /// Begins again, on another connection.
@@ -93,6 +97,13 @@ impl Relay {
     /// polled with.
     pub(crate) fn wants_input(&self, buffer: &Buffer) -> bool {
         self.sent == self.out.len() && self.plain(buffer) == 0
+    }
+
+    /// Gives back the memory that is not in use.
+    pub(crate) fn release(&mut self) {
+        if self.out.is_empty() {
+            self.out = Vec::new();
+        }
     }
 
     /// The memory, to be used again.
@@ -194,6 +205,7 @@ impl Relay {
             match piece {
                 Piece::More => return Ok(()),
                 Piece::Data(count) => {
+                    self.allowance = self.allowance.checked_sub(count as u64).ok_or(RelayError::TooLarge)?;
                     let data = &buffer.filled()[..count];
                     match self.encode {
                         Encode::Chunked => chunked::encode(&mut self.out, data),

@@ -25,21 +25,23 @@ pub(crate) async fn relay(
     answer: Answer,
     exchange: &mut Exchange<'_>,
 ) -> Result<(), ProxyError> {
+    exchange.answered = Some(std::time::Instant::now());
     if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return tunnel::run(answer, exchange).await;
+        return tunnel::run(worker, answer, exchange).await;
     }
     let Answer { mut connection, head, head_len, framing, persistent, mut upload } = answer;
     let (client_framing, encode) = client_framing(framing, exchange.is_http10);
     exchange.persistent &= client_framing != ClientFraming::UntilClose && upload.is_none() && !worker.is_draining();
     exchange.status = Some(head.status);
-    let mut out = take_out(exchange, upload.is_some());
+    let mut out = mem::take(&mut exchange.buffers.out);
     let bytes = &exchange.buffers.upstream.filled()[..head_len];
     let persistence = persistence(exchange);
     headers::write_response(&mut out, bytes, &head, client_framing, persistence, &exchange.id, &worker.date());
+    exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
 
     let mut download = Relay::new(framing, encode, out);
-    exchange.stage = Stage::Body;
+    exchange.stage = Stage::Delivery;
     exchange.watch.arm(service.timeouts.idle);
     exchange.begun = true;
     let result = pass(exchange, service, &mut connection, &mut upload, &mut download).await;
@@ -51,7 +53,10 @@ pub(crate) async fn relay(
     // Bytes behind the answer's end belong to nothing; who sends them is not trusted again.
     let is_clean = exchange.buffers.upstream.is_empty();
     if persistent && is_clean && upload.is_none() && framing != Framing::UntilClose {
-        worker.pool().put(connection, Instant::now() + service.timeouts.idle.min(MAX_IDLE));
+        // One look at the clock serves both.
+        let now = Instant::now();
+        exchange.ended = Some(now.into_std());
+        worker.pool().put(connection, now + service.timeouts.idle.min(MAX_IDLE));
     }
     Ok(())
 }
@@ -65,11 +70,6 @@ pub(crate) const fn client_framing(framing: Framing, is_http10: bool) -> (Client
     }
 }
 
-/// The buffer that the request's head was written into, unless that is still on its way.
-fn take_out(exchange: &mut Exchange<'_>, in_use: bool) -> Vec<u8> {
-    if in_use { Vec::new() } else { mem::take(&mut exchange.buffers.out) }
-}
-
 async fn pass(
     exchange: &mut Exchange<'_>,
     service: &Service,
@@ -78,12 +78,12 @@ async fn pass(
     download: &mut Relay,
 ) -> Result<(), ProxyError> {
     let (mut reader, mut writer) = connection.stream.split();
-    let Exchange { client, buffers, watch, .. } = exchange;
-    let (mut sent, mut seen) = (0, 0);
+    let Exchange { client, buffers, watch, stage, sent, .. } = exchange;
+    let (mut uploaded, mut seen) = (0, 0);
     poll_fn(|cx| {
         if let Some(request) = upload {
             let polled = request.poll(cx, &mut buffers.client, &mut client.reader, &mut writer);
-            sent = request.written;
+            uploaded = request.written;
             match polled {
                 Poll::Ready(Ok(())) => *upload = None,
                 // The endpoint has answered; what it does not want to hear is not its loss.
@@ -91,21 +91,30 @@ async fn pass(
                 // The client takes its own request back, and cannot have the answer.
                 Poll::Ready(Err(RelayError::SourceEnded)) => return Poll::Ready(Err(ProxyError::ClientGone)),
                 Poll::Ready(Err(RelayError::Malformed(why))) => return Poll::Ready(Err(ProxyError::BadRequest(why))),
+                Poll::Ready(Err(RelayError::TooLarge)) => return Poll::Ready(Err(ProxyError::BodyTooLarge)),
             }
         }
-        if let Poll::Ready(result) = download.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer) {
+        let polled = download.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer);
+        *sent = download.written;
+        if let Poll::Ready(result) = polled {
             return Poll::Ready(result.map_err(|err| match err {
                 RelayError::SourceEnded => ProxyError::UpstreamReset,
-                RelayError::Malformed(_) => ProxyError::UpstreamProtocol,
+                RelayError::Malformed(_) | RelayError::TooLarge => ProxyError::UpstreamProtocol,
                 RelayError::Sink => ProxyError::ClientGone,
             }));
         }
-        if download.written + sent > seen {
-            seen = download.written + sent;
+        let waits = if download.wants_input(&buffers.upstream) { Stage::Response } else { Stage::Delivery };
+        if *sent + uploaded > seen || waits != *stage {
+            seen = *sent + uploaded;
+            *stage = waits;
             watch.arm(service.timeouts.idle);
         }
         if upload.is_none() && poll_gone(cx, client, &buffers.client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
+        }
+        if watch.becomes_quiet() {
+            buffers.release();
+            download.release();
         }
         Poll::Pending
     })
@@ -121,35 +130,59 @@ pub(crate) async fn refuse(worker: &Worker, error: ProxyError, exchange: &mut Ex
         exchange.persistent = false;
         return;
     }
-    exchange.persistent &= !exchange.unread && !worker.is_draining();
-    exchange.status = Some(error.status());
     let id = exchange.id.as_str();
     let body = serde_json::json!({"error": {"code": error.code(), "message": error.to_string(), "request_id": id}});
     let mut body = body.to_string();
     body.push('\n');
-    let status = error.status();
+    let mut out = own_head(worker, exchange, error.status());
+    headers::write_field(&mut out, "Content-Type", b"application/json");
+    headers::write_field(&mut out, "Content-Length", body.len().to_string().as_bytes());
+    if error.status() == StatusCode::METHOD_NOT_ALLOWED {
+        // RFC 9110 section 15.5.6 wants it; what the endpoint allows, the gateway does not know.
+        headers::write_field(&mut out, "Allow", b"GET, HEAD");
+    }
+    out.extend_from_slice(b"\r\n");
+    exchange.sent_head = out.len() as u64;
+    if exchange.method != Method::HEAD {
+        out.extend_from_slice(body.as_bytes());
+    }
+    match exchange.client.writer.write_all(&out).await {
+        Ok(()) => exchange.sent = out.len() as u64,
+        Err(_) => exchange.persistent = false,
+    }
+}
+
+/// Answers a request that may be forwarded no further (RFC 9110 section 7.6.2). A TRACE would show
+/// what proxies in front have added, credentials too, so it is refused.
+pub(crate) async fn finally(worker: &Worker, exchange: &mut Exchange<'_>) -> Result<(), ProxyError> {
+    if exchange.method != Method::OPTIONS {
+        return Err(ProxyError::NotForwarded);
+    }
+    exchange.consume_head();
+    let mut out = own_head(worker, exchange, StatusCode::NO_CONTENT);
+    headers::write_field(&mut out, "Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    out.extend_from_slice(b"\r\n");
+    exchange.begun = true;
+    exchange.sent_head = out.len() as u64;
+    exchange.client.writer.write_all(&out).await.map_err(|_| ProxyError::ClientGone)?;
+    exchange.sent = exchange.sent_head;
+    Ok(())
+}
+
+/// The beginning of an answer of the gateway's own.
+fn own_head(worker: &Worker, exchange: &mut Exchange<'_>, status: StatusCode) -> Vec<u8> {
+    exchange.persistent &= !exchange.unread && !worker.is_draining();
+    exchange.status = Some(status);
     let mut out = Vec::with_capacity(512);
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
-    headers::write_field(&mut out, "Content-Type", b"application/json");
-    headers::write_field(&mut out, "Content-Length", body.len().to_string().as_bytes());
     headers::write_field(&mut out, "Date", worker.date().as_bytes());
     headers::write_field(&mut out, "X-Request-Id", exchange.id.as_bytes());
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        // RFC 9110 section 15.5.6 wants it; what the endpoint allows, the gateway does not know.
-        headers::write_field(&mut out, "Allow", b"GET, HEAD");
-    }
     headers::write_persistence(&mut out, persistence(exchange));
-    out.extend_from_slice(b"\r\n");
-    if exchange.method != Method::HEAD {
-        out.extend_from_slice(body.as_bytes());
-    }
-    if exchange.client.writer.write_all(&out).await.is_err() {
-        exchange.persistent = false;
-    }
+    out
 }
 
 fn persistence(exchange: &Exchange<'_>) -> Persistence {

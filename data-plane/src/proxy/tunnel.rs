@@ -1,6 +1,6 @@
 //! After an upgrade that both sides agreed on: bytes in both directions, until both have ended.
 
-use std::{future::poll_fn, mem, pin::Pin, task::Poll, time::Duration};
+use std::{future::poll_fn, mem, pin::Pin, task::Poll};
 
 use tokio::io::AsyncWrite;
 
@@ -10,27 +10,28 @@ use super::{
     headers,
     relay::{Encode, Relay, RelayError},
 };
-use crate::{error::ProxyError, http1::framing::Framing};
-
-/// How long a tunnel may be silent in both directions.
-const IDLE: Duration = Duration::from_secs(3600);
+use crate::{error::ProxyError, http1::framing::Framing, worker::Worker};
 
 /// Passes the agreement on, then everything.
-pub(crate) async fn run(answer: Answer, exchange: &mut Exchange<'_>) -> Result<(), ProxyError> {
+pub(crate) async fn run(worker: &Worker, answer: Answer, exchange: &mut Exchange<'_>) -> Result<(), ProxyError> {
     let Answer { mut connection, head, head_len, .. } = answer;
     exchange.persistent = false;
     exchange.status = Some(head.status);
     exchange.begun = true;
     let mut out = mem::take(&mut exchange.buffers.out);
     headers::write_switch(&mut out, &exchange.buffers.upstream.filled()[..head_len], &head, &exchange.id);
+    exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
     let mut down = Relay::new(Framing::UntilClose, Encode::Plain, out);
     let mut up = Relay::new(Framing::UntilClose, Encode::Plain, Vec::new());
 
     let (mut reader, mut writer) = connection.stream.split();
-    let Exchange { client, buffers, watch, stage, .. } = exchange;
-    *stage = Stage::Body;
-    watch.arm(IDLE);
+    let Exchange { client, buffers, watch, stage, sent, .. } = exchange;
+    *stage = Stage::Response;
+    // A tunnel lasts as long as it is used: the request's time does not count.
+    let idle = worker.limits().tunnel_idle_timeout;
+    watch.bound(None);
+    watch.arm(idle);
     let (mut up_ended, mut down_ended) = (false, false);
     let mut seen = 0;
     poll_fn(|cx| {
@@ -38,14 +39,18 @@ pub(crate) async fn run(answer: Answer, exchange: &mut Exchange<'_>) -> Result<(
             match up.poll(cx, &mut buffers.client, &mut client.reader, &mut writer) {
                 // The endpoint hears nothing more; what it said before still has to arrive.
                 Poll::Ready(Err(RelayError::Sink)) => up_ended = true,
-                Poll::Ready(Err(RelayError::SourceEnded | RelayError::Malformed(_))) => return Poll::Ready(()),
+                Poll::Ready(Err(RelayError::SourceEnded | RelayError::Malformed(_) | RelayError::TooLarge)) => {
+                    return Poll::Ready(());
+                }
                 // The client has said its last; the endpoint may still have something to say.
                 Poll::Ready(Ok(())) => up_ended = Pin::new(&mut writer).poll_shutdown(cx).is_ready(),
                 Poll::Pending => {}
             }
         }
         if !down_ended {
-            match down.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer) {
+            let polled = down.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer);
+            *sent = down.written;
+            match polled {
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(())) => down_ended = Pin::new(&mut client.writer).poll_shutdown(cx).is_ready(),
                 Poll::Pending => {}
@@ -56,7 +61,12 @@ pub(crate) async fn run(answer: Answer, exchange: &mut Exchange<'_>) -> Result<(
         }
         if up.written + down.written > seen {
             seen = up.written + down.written;
-            watch.arm(IDLE);
+            watch.arm(idle);
+        }
+        if watch.becomes_quiet() {
+            buffers.release();
+            up.release();
+            down.release();
         }
         Poll::Pending
     })

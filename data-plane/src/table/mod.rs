@@ -65,6 +65,8 @@ pub struct Service {
     pub healthy: Box<[WeightedEndpoint]>,
     /// Time limits of its requests.
     pub timeouts: Timeouts,
+    /// Other limits of its requests.
+    pub limits: Limits,
 }
 
 /// A healthy endpoint.
@@ -85,6 +87,17 @@ pub struct Timeouts {
     pub response: Duration,
     /// How long an upstream body may stand still, and a pooled connection idle.
     pub idle: Duration,
+    /// From the end of the request's head to the last byte of the answer, tunnels excepted; `None` is
+    /// no limit.
+    pub total: Option<Duration>,
+}
+
+/// Limits of a service's requests that are not of time; without any by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest request body in bytes; `None` leaves it to the data plane's own limit. The
+    /// smaller of the two holds.
+    pub request_body: Option<u64>,
 }
 
 /// A service with what requests do not need: its hosts, and its endpoints in any state.
@@ -142,6 +155,12 @@ impl RoutingTable {
     #[must_use]
     pub fn services(&self) -> usize {
         self.services.len()
+    }
+
+    /// Whether there is a service of that name.
+    #[must_use]
+    pub(crate) fn has_service(&self, name: &str) -> bool {
+        self.services.contains_key(name)
     }
 
     /// All of it in the order of the services' names, for `/config`; serialised as it is walked.

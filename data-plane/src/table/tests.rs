@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use gateway_proto::host::HostPattern;
 use serde_json::json;
 
-use super::{Endpoint, Entry, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint};
+use super::{Endpoint, Entry, Limits, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint};
 
 /// A service without endpoints.
 pub(crate) fn service(name: &str) -> Service {
@@ -11,8 +11,9 @@ pub(crate) fn service(name: &str) -> Service {
         connect: Duration::from_millis(250),
         response: Duration::from_secs(30),
         idle: Duration::from_secs(90),
+        total: None,
     };
-    Service { name: name.into(), healthy: Box::default(), timeouts }
+    Service { name: name.into(), healthy: Box::default(), timeouts, limits: Limits::default() }
 }
 
 fn entry(name: &str, hosts: &[&str]) -> Option<Arc<Entry>> {
@@ -76,15 +77,18 @@ fn the_view_shows_everything_that_is_held() {
     let address: SocketAddr = "127.0.0.1:3001".parse().unwrap();
     let other: SocketAddr = "[::1]:3002".parse().unwrap();
     let healthy = Box::new([WeightedEndpoint { address, cumulative_weight: 2 }]);
+    let mut held = Service { healthy, limits: Limits { request_body: Some(10 << 20) }, ..service("mail") };
+    held.timeouts.total = Some(Duration::from_secs(300));
     let mail = Entry {
-        service: Arc::new(Service { healthy, ..service("mail") }),
+        service: Arc::new(held),
         hosts: ["mail.test", "*.mail.test"].map(|host| HostPattern::parse(host).unwrap()).into(),
         endpoints: Box::new([
             Endpoint { address, weight: 2, healthy: true },
             Endpoint { address: other, weight: 1, healthy: false },
         ]),
     };
-    let table = RoutingTable::default().amend(stamp(5), &changes([("mail", Some(Arc::new(mail)))])).unwrap();
+    let both = changes([("mail", Some(Arc::new(mail))), ("plain", entry("plain", &[]))]);
+    let table = RoutingTable::default().amend(stamp(5), &both).unwrap();
     assert_eq!(
         serde_json::to_value(table.view()).unwrap(),
         json!({
@@ -98,7 +102,14 @@ fn the_view_shows_everything_that_is_held() {
                     {"address": "127.0.0.1:3001", "weight": 2, "health": "healthy"},
                     {"address": "[::1]:3002", "weight": 1, "health": "unhealthy"},
                 ],
+                "timeouts": {"connect": "250ms", "response": "30s", "idle": "1m 30s", "total": "5m"},
+                "limits": {"request_body": "10MiB"},
+            }, {
+                "name": "plain",
+                "hosts": [],
+                "endpoints": [],
                 "timeouts": {"connect": "250ms", "response": "30s", "idle": "1m 30s"},
+                "limits": {},
             }],
         })
     );

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use gateway_proto::size::format_size;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{Endpoint, Entry, RoutingTable, Service, Stamp, Timeouts};
+use super::{Endpoint, Entry, Limits, RoutingTable, Service, Stamp, Timeouts};
 
 /// Borrows everything: a table of any size costs the writer's buffer and no copy.
 pub(super) struct Table<'t>(pub(super) &'t RoutingTable);
@@ -36,6 +37,7 @@ struct ServiceView<'t> {
     hosts: Vec<String>,
     endpoints: Vec<EndpointView>,
     timeouts: TimeoutsView,
+    limits: LimitsView,
 }
 
 #[derive(Serialize)]
@@ -50,22 +52,43 @@ struct TimeoutsView {
     connect: String,
     response: String,
     idle: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LimitsView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_body: Option<String>,
 }
 
 impl<'t> From<&'t Entry> for ServiceView<'t> {
     fn from(Entry { service, hosts, endpoints }: &'t Entry) -> Self {
-        let Service { name, healthy: _, timeouts: Timeouts { connect, response, idle } } = &**service;
+        let Service { name, healthy: _, timeouts, limits } = &**service;
         let endpoint = |&Endpoint { address, weight, healthy }: &Endpoint| EndpointView {
             address: address.to_string(),
             weight,
             health: if healthy { "healthy" } else { "unhealthy" },
         };
-        let text = |duration: &Duration| humantime::format_duration(*duration).to_string();
         Self {
             name,
             hosts: hosts.iter().map(ToString::to_string).collect(),
             endpoints: endpoints.iter().map(endpoint).collect(),
-            timeouts: TimeoutsView { connect: text(connect), response: text(response), idle: text(idle) },
+            timeouts: (*timeouts).into(),
+            limits: (*limits).into(),
         }
+    }
+}
+
+impl From<Timeouts> for TimeoutsView {
+    fn from(Timeouts { connect, response, idle, total }: Timeouts) -> Self {
+        let text = |duration: Duration| humantime::format_duration(duration).to_string();
+        Self { connect: text(connect), response: text(response), idle: text(idle), total: total.map(text) }
+    }
+}
+
+impl From<Limits> for LimitsView {
+    fn from(Limits { request_body }: Limits) -> Self {
+        Self { request_body: request_body.map(format_size) }
     }
 }

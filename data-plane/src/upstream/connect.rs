@@ -1,7 +1,8 @@
 //! A new connection to an endpoint.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
+use rustix::io::Errno;
 use tokio::net::TcpStream;
 use tracing::debug;
 
@@ -10,11 +11,22 @@ use crate::{error::ProxyError, worker::Worker};
 
 /// Connects; the caller limits the time.
 pub(crate) async fn open(worker: &Worker, endpoint: SocketAddr) -> Result<Connection, ProxyError> {
-    let stream = TcpStream::connect(endpoint).await.map_err(|err| {
+    let mut connected = TcpStream::connect(endpoint).await;
+    if connected.as_ref().is_err_and(lacks_descriptors) {
+        worker.free_descriptors();
+        connected = TcpStream::connect(endpoint).await;
+    }
+    let stream = connected.map_err(|err| {
         debug!(%endpoint, error = %err, "cannot connect");
-        ProxyError::UpstreamConnect
+        if lacks_descriptors(&err) { ProxyError::Overloaded } else { ProxyError::UpstreamConnect }
     })?;
     // Small writes must not wait for acknowledgements; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
     Ok(Connection::new(stream, endpoint, worker.stats_handle()))
+}
+
+/// Whether this process or the system has no room for another socket.
+pub(crate) fn lacks_descriptors(err: &io::Error) -> bool {
+    let errno = Errno::from_io_error(err);
+    errno.is_some_and(|errno| [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].contains(&errno))
 }

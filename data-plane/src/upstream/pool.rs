@@ -103,6 +103,11 @@ impl Pool {
         }
     }
 
+    /// Closes everything.
+    pub(crate) fn clear(&self) {
+        self.idle.borrow_mut().clear();
+    }
+
     /// Closes what was idle for too long or is of no use, and forgets endpoints that have nothing
     /// left.
     pub(crate) fn close_idle(&self, now: Instant) {

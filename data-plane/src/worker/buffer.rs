@@ -2,11 +2,14 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::telemetry::access_log::LoggedHead;
 
 /// What a buffer holds at first: a head, and most bodies behind it.
 pub(crate) const SMALL: usize = 32 * 1024;
@@ -14,12 +17,17 @@ pub(crate) const SMALL: usize = 32 * 1024;
 /// more than it saves in system calls.
 pub(crate) const LARGE: usize = 128 * 1024;
 
+/// What is read at first into a buffer that has given its memory back.
+const SIP: usize = 2048;
+
 /// Bytes that were read and not yet used.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// Bytes that were used since it was made.
+    used: u64,
 }
 
 impl Buffer {
@@ -41,12 +49,29 @@ impl Buffer {
         self.start == self.end
     }
 
+    /// Holds `bytes` and nothing else.
+    pub(crate) fn restore(&mut self, bytes: &[u8]) {
+        self.clear();
+        if !bytes.is_empty() {
+            self.reserve(SMALL.max(bytes.len()));
+            self.bytes[..bytes.len()].copy_from_slice(bytes);
+            self.end = bytes.len();
+        }
+    }
+
     /// The first `count` bytes are used.
     pub(crate) fn consume(&mut self, count: usize) {
-        self.start = (self.start + count).min(self.end);
+        let count = count.min(self.len());
+        self.start += count;
+        self.used += count as u64;
         if self.is_empty() {
             self.clear();
         }
+    }
+
+    /// How many bytes were ever used.
+    pub(crate) const fn used(&self) -> u64 {
+        self.used
     }
 
     pub(crate) const fn clear(&mut self) {
@@ -68,6 +93,13 @@ impl Buffer {
         }
     }
 
+    /// Gives the memory back, if nothing is in it, until something comes.
+    fn release(&mut self) {
+        if self.is_empty() {
+            *self = Self { used: self.used, ..Self::default() };
+        }
+    }
+
     /// Gives back what is more than [`SMALL`].
     fn shrink(&mut self) {
         self.clear();
@@ -81,7 +113,9 @@ impl Buffer {
         reader: &mut R,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        self.reserve(SMALL);
+        if self.bytes.is_empty() {
+            return self.poll_sip(reader, cx);
+        }
         if self.start > 0 && self.end == self.bytes.len() {
             self.bytes.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -89,15 +123,20 @@ impl Buffer {
         }
         let mut room = ReadBuf::new(&mut self.bytes[self.end..]);
         debug_assert!(room.remaining() > 0, "a full buffer cannot be read into");
-        match Pin::new(reader).poll_read(cx, &mut room) {
-            Poll::Ready(Ok(())) => {
-                let count = room.filled().len();
-                self.end += count;
-                Poll::Ready(Ok(count))
-            }
-            Poll::Ready(Err(err)) => Poll::Ready(Err(err)),
-            Poll::Pending => Poll::Pending,
-        }
+        ready!(Pin::new(reader).poll_read(cx, &mut room))?;
+        let count = room.filled().len();
+        self.end += count;
+        Poll::Ready(Ok(count))
+    }
+
+    /// Reads without memory, which is taken only once something has come: most of what waits for a
+    /// long time waits for nothing.
+    fn poll_sip<R: AsyncRead + Unpin>(&mut self, reader: &mut R, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut sip = [MaybeUninit::uninit(); SIP];
+        let mut room = ReadBuf::uninit(&mut sip);
+        ready!(Pin::new(reader).poll_read(cx, &mut room))?;
+        self.restore(room.filled());
+        Poll::Ready(Ok(room.filled().len()))
     }
 }
 
@@ -110,23 +149,32 @@ pub(crate) struct Scratch {
     pub upstream: Buffer,
     /// On the way to either.
     pub out: Vec<u8>,
+    /// What the access log needs of a request that is logged.
+    pub logged: LoggedHead,
 }
 
 impl Scratch {
+    /// Gives back the memory that is not in use.
+    pub(crate) fn release(&mut self) {
+        self.client.release();
+        self.upstream.release();
+    }
+
     /// Fit for the next connection.
     pub(crate) fn recycle(&mut self) {
         self.client.shrink();
         self.upstream.shrink();
         self.out.clear();
+        self.logged.clear();
         self.out.shrink_to(SMALL);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, io};
+    use std::{future::poll_fn, io, task::Poll};
 
-    use super::{Buffer, SMALL};
+    use super::{Buffer, SIP, SMALL};
 
     impl Buffer {
         async fn read(&mut self, source: &mut &[u8]) -> io::Result<usize> {
@@ -151,9 +199,24 @@ mod tests {
         let mut buffer = Buffer::default();
         let bytes: Vec<u8> = (0..SMALL + 10).map(|at| (at % 251) as u8).collect();
         let mut source = &bytes[..];
-        assert_eq!(buffer.read(&mut source).await.unwrap(), SMALL);
+        assert_eq!(buffer.read(&mut source).await.unwrap(), SIP, "and has memory from here on");
+        assert_eq!(buffer.read(&mut source).await.unwrap(), SMALL - SIP);
         buffer.consume(100);
         assert_eq!(buffer.read(&mut source).await.unwrap(), 10);
         assert_eq!(buffer.filled(), &bytes[100..]);
+    }
+
+    #[tokio::test]
+    async fn memory_is_held_only_while_something_is_in_it() {
+        let mut buffer = Buffer::default();
+        let (mut silent, _other) = tokio::io::duplex(1);
+        assert!(poll_fn(|cx| Poll::Ready(buffer.poll_read(&mut silent, cx).is_pending())).await);
+        assert_eq!(buffer.capacity(), 0);
+        buffer.read(&mut &b"hello"[..]).await.unwrap();
+        buffer.release();
+        assert_eq!(buffer.filled(), b"hello");
+        buffer.consume(5);
+        buffer.release();
+        assert_eq!((buffer.capacity(), buffer.used()), (0, 5), "what was used stays counted");
     }
 }

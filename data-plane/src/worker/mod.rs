@@ -1,8 +1,10 @@
 //! The threads that serve clients, and what each of them keeps to itself.
 
+pub(crate) mod admission;
 pub(crate) mod buffer;
 pub(crate) mod connection;
 pub mod fleet;
+pub mod limits;
 pub(crate) mod listener;
 pub(crate) mod stats;
 pub(crate) mod thread;
@@ -17,9 +19,12 @@ use std::{
 
 use rand::{make_rng, rngs::SmallRng};
 
-use self::{buffer::Scratch, stats::WorkerStats, watchdog::Watchdog};
-use crate::{http1::scan::HeadLimits, table::RoutingTable, upstream::pool::Pool};
+use self::{admission::Admission, buffer::Scratch, limits::Limits, stats::WorkerStats, watchdog::Watchdog};
+use crate::{table::RoutingTable, telemetry::Telemetry, upstream::pool::Pool};
 
+/// The share of idle clients that is sent away when there is no room. Looking for them costs a walk
+/// through all clients of the worker, so there has to be something in it for the next ones too.
+const ENDED_AT_ONCE: usize = 64;
 /// Buffers that are kept for the next connections; a burst gives its memory back.
 const SPARE_BUFFERS: usize = 64;
 
@@ -34,26 +39,28 @@ pub(crate) struct Worker {
     watchdog: Rc<Watchdog>,
     /// Buffers that no connection is using.
     buffers: RefCell<Vec<Scratch>>,
-    limits: HeadLimits,
+    limits: Limits,
+    admission: Arc<Admission>,
     /// As `Date` fields have it.
     date: RefCell<String>,
     draining: Cell<bool>,
     rng: RefCell<SmallRng>,
-    stats: Arc<WorkerStats>,
+    telemetry: Telemetry,
 }
 
 impl Worker {
-    pub(crate) fn new(stats: Arc<WorkerStats>) -> Self {
+    pub(crate) fn new(telemetry: Telemetry, limits: Limits, admission: Arc<Admission>) -> Self {
         Self {
             table: RefCell::default(),
             pool: Pool::default(),
             watchdog: Rc::default(),
             buffers: RefCell::default(),
-            limits: HeadLimits { line: 16 * 1024, head: 64 * 1024, fields: 128 },
+            limits,
+            admission,
             date: RefCell::default(),
             draining: Cell::new(false),
             rng: RefCell::new(make_rng()),
-            stats,
+            telemetry,
         }
     }
 
@@ -75,8 +82,23 @@ impl Worker {
         &self.watchdog
     }
 
-    pub(crate) const fn limits(&self) -> &HeadLimits {
+    pub(crate) const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(crate) const fn admission(&self) -> &Arc<Admission> {
+        &self.admission
+    }
+
+    /// Ends clients that are idle, and tells whether there were any.
+    pub(crate) fn end_idle_clients(&self) -> bool {
+        self.watchdog.end_idle(ENDED_AT_ONCE) > 0
+    }
+
+    /// Frees descriptors that nobody would miss.
+    pub(crate) fn free_descriptors(&self) {
+        self.pool.clear();
+        self.end_idle_clients();
     }
 
     /// The time as `Date` fields have it. Not to be held across an `await`.
@@ -117,11 +139,15 @@ impl Worker {
         self.rng.borrow_mut()
     }
 
+    pub(crate) const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     pub(crate) fn stats(&self) -> &WorkerStats {
-        &self.stats
+        self.telemetry.stats()
     }
 
     pub(crate) fn stats_handle(&self) -> Arc<WorkerStats> {
-        Arc::clone(&self.stats)
+        Arc::clone(self.telemetry.stats())
     }
 }

@@ -1,8 +1,9 @@
 //! A worker's thread: accepts clients, takes tables, drains.
 
 use std::{
+    cell::Cell,
     io,
-    net::TcpListener as StdListener,
+    net::{SocketAddr, TcpListener as StdListener},
     rc::Rc,
     sync::Arc,
     thread,
@@ -17,46 +18,62 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::warn;
+use tracing::{debug, warn};
 
-use super::{Worker, connection, fleet::Swap, stats::WorkerStats, watchdog::TICK};
+use super::{Worker, admission::Admission, connection, fleet::Swap, limits::Limits, watchdog::TICK};
+use crate::{telemetry::Telemetry, upstream::connect};
 
 /// Once a second is enough for what is not urgent.
 const TICKS_PER_SECOND: u32 = 20;
 /// How long accepting pauses when the system has no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// The same trouble is not told more often than this.
+const WARN_EVERY: Duration = Duration::from_secs(10);
+/// Clients that are told at one time that there is no place for them; the others are cut off.
+const TURNED_AWAY_AT_ONCE: usize = 64;
 
-/// Starts a worker. It ends `drain_timeout` after `shutdown` at the latest, and then says how; if it
-/// says nothing, it panicked.
+/// What the workers of a data plane have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct Common {
+    pub limits: Limits,
+    pub admission: Arc<Admission>,
+    /// Cancelled, every worker drains.
+    pub shutdown: CancellationToken,
+    /// How long that may take.
+    pub drain_timeout: Duration,
+}
+
+/// Starts a worker. It ends the drain's time after the shutdown at the latest, and then says how; if
+/// it says nothing, it panicked.
 pub(crate) fn spawn(
     index: usize,
     listener: StdListener,
-    stats: Arc<WorkerStats>,
+    telemetry: Telemetry,
     swaps: mpsc::Receiver<Swap>,
-    shutdown: CancellationToken,
-    drain_timeout: Duration,
+    common: Common,
 ) -> io::Result<oneshot::Receiver<io::Result<()>>> {
+    let Common { limits, admission, shutdown, drain_timeout } = common;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (ended, ends) = oneshot::channel();
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let tasks = LocalSet::new();
-        let worker = Rc::new(Worker::new(stats));
+        let worker = Rc::new(Worker::new(telemetry, limits, admission));
         let outcome = tasks.block_on(&runtime, async {
-            let connections = TaskTracker::new();
+            let connections = Connections::default();
             let mut clock = Clock::start(&worker);
             accept(&worker, TcpListener::from_std(listener)?, swaps, &connections, &mut clock, &shutdown).await;
             worker.drain();
-            connections.close();
+            connections.tasks.close();
             let go_on = async {
                 loop {
                     clock.beat(&worker).await;
                 }
             };
             tokio::select! {
-                () = connections.wait() => {}
+                () = connections.tasks.wait() => {}
                 () = go_on => {}
                 () = sleep(drain_timeout) => {
-                    warn!(connections = connections.len(), "drain timeout: closing what is still open");
+                    warn!(connections = connections.tasks.len(), "drain timeout: closing what is still open");
                 }
             }
             Ok(())
@@ -87,10 +104,12 @@ impl Clock {
     async fn beat(&mut self, worker: &Worker) {
         self.ticks.tick().await;
         worker.watchdog().tick();
+        worker.telemetry().flush();
         self.count = self.count.wrapping_add(1);
         if self.count.is_multiple_of(TICKS_PER_SECOND) {
             worker.set_date(SystemTime::now());
             worker.pool().close_idle(Instant::now());
+            worker.telemetry().tidy(&worker.table());
         }
     }
 }
@@ -99,18 +118,25 @@ async fn accept(
     worker: &Rc<Worker>,
     listener: TcpListener,
     mut swaps: mpsc::Receiver<Swap>,
-    connections: &TaskTracker,
+    connections: &Connections,
     clock: &mut Clock,
     shutdown: &CancellationToken,
 ) {
+    let mut warned: Option<Instant> = None;
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => start(worker, stream, client, connections),
-                Err(err) => {
-                    warn!(error = %err, "cannot accept a connection");
+                Ok((stream, client)) => connections.start(worker, stream, client),
+                Err(err) if connect::lacks_descriptors(&err) => {
+                    if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                        warned = Some(Instant::now());
+                        warn!(error = %err, "cannot accept connections: closing idle ones");
+                    }
+                    worker.free_descriptors();
                     sleep(ACCEPT_PAUSE).await;
                 }
+                // The client has gone before it was accepted.
+                Err(err) => debug!(error = %err, "cannot accept a connection"),
             },
             Some(Swap { table, held }) = swaps.recv() => {
                 worker.swap(table);
@@ -127,16 +153,42 @@ async fn accept(
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
-            start(worker, stream, client, connections);
+            connections.start(worker, stream, client);
         }
     }
 }
 
-fn start(worker: &Rc<Worker>, stream: TcpStream, client: std::net::SocketAddr, connections: &TaskTracker) {
-    let worker = Rc::clone(worker);
-    connections.spawn_local(async move {
-        worker.stats().client_opened();
-        connection::serve(Rc::clone(&worker), stream, client).await;
-        worker.stats().client_closed();
-    });
+/// The clients of a worker.
+#[derive(Debug, Default)]
+struct Connections {
+    tasks: TaskTracker,
+    /// How many of them are being turned away.
+    turned_away: Rc<Cell<usize>>,
+}
+
+impl Connections {
+    fn start(&self, worker: &Rc<Worker>, stream: TcpStream, client: SocketAddr) {
+        let Ok(place) = worker.admission().admit(client.ip(), || worker.end_idle_clients()) else {
+            return self.turn_away(worker, stream, client);
+        };
+        let worker = Rc::clone(worker);
+        self.tasks.spawn_local(async move {
+            worker.stats().client_opened();
+            connection::serve(Rc::clone(&worker), stream, client, place).await;
+            worker.stats().client_closed();
+        });
+    }
+
+    fn turn_away(&self, worker: &Rc<Worker>, stream: TcpStream, client: SocketAddr) {
+        let turned_away = Rc::clone(&self.turned_away);
+        if turned_away.get() == TURNED_AWAY_AT_ONCE {
+            return;
+        }
+        turned_away.set(turned_away.get() + 1);
+        let worker = Rc::clone(worker);
+        self.tasks.spawn_local(async move {
+            connection::turn_away(worker, stream, client).await;
+            turned_away.set(turned_away.get() - 1);
+        });
+    }
 }

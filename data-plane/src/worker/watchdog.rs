@@ -18,6 +18,9 @@ use slab::Slab;
 /// How often the worker looks; limits end up to two of these late, and never early.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 
+/// How long nothing has to happen for a connection to count as quiet, in ticks: a second.
+const QUIET_TICKS: u64 = 20;
+
 /// The limits of every connection of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Watchdog {
@@ -30,6 +33,12 @@ pub(crate) struct Watchdog {
 struct Slot {
     /// The tick at which the time is up; `u64::MAX` if it is not limited.
     deadline: u64,
+    /// No deadline is later than this.
+    bound: u64,
+    /// The tick at which it has been quiet for a while, unless it has been told so already.
+    quiet_at: u64,
+    /// Nothing is lost if it ends now.
+    idle: bool,
     waker: Option<Waker>,
 }
 
@@ -47,8 +56,16 @@ pub(crate) struct Expired;
 impl Watchdog {
     /// A watch without a limit.
     pub(crate) fn register(self: &Rc<Self>) -> Watch {
-        let slot = self.slots.borrow_mut().insert(Slot { deadline: u64::MAX, waker: None });
+        let slot = Slot { deadline: u64::MAX, bound: u64::MAX, quiet_at: u64::MAX, idle: false, waker: None };
+        let slot = self.slots.borrow_mut().insert(slot);
         Watch { watchdog: Rc::clone(self), slot }
+    }
+
+    /// The tick at which so much time is over.
+    fn after(&self, time: Duration) -> u64 {
+        // Part of the current tick is over already, so one more is waited for.
+        let ticks = u64::try_from(time.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX);
+        self.now.get().saturating_add(ticks).saturating_add(1)
     }
 
     /// To be called every [`TICK`].
@@ -56,12 +73,33 @@ impl Watchdog {
         let now = self.now.get() + 1;
         self.now.set(now);
         for (_, slot) in &*self.slots.borrow() {
-            if slot.deadline <= now
+            if slot.deadline.min(slot.quiet_at) <= now
                 && let Some(waker) = &slot.waker
             {
                 waker.wake_by_ref();
             }
         }
+    }
+
+    /// Ends the connections that have been idle the longest, one in `share` and at least one, and
+    /// tells how many there were.
+    pub(crate) fn end_idle(&self, share: usize) -> usize {
+        let mut slots = self.slots.borrow_mut();
+        let mut idle: Vec<_> =
+            slots.iter().filter(|(_, slot)| slot.idle).map(|(at, slot)| (slot.deadline, at)).collect();
+        let count = idle.len().div_ceil(share);
+        if count > 0 {
+            idle.select_nth_unstable(count - 1);
+        }
+        for (_, at) in &idle[..count] {
+            let slot = &mut slots[*at];
+            slot.deadline = 0;
+            slot.idle = false;
+            if let Some(waker) = &slot.waker {
+                waker.wake_by_ref();
+            }
+        }
+        count
     }
 
     /// Wakes every connection, to look at what has changed for all of them.
@@ -75,12 +113,45 @@ impl Watchdog {
 }
 
 impl Watch {
-    /// From now on, so much time is left.
+    /// From now on, so much time is left, as far as the bound allows.
     pub(crate) fn arm(&self, limit: Duration) {
-        // Part of the current tick is over already, so one more is waited for.
-        let ticks = u64::try_from(limit.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX);
-        let deadline = self.watchdog.now.get().saturating_add(ticks).saturating_add(1);
-        self.watchdog.slots.borrow_mut()[self.slot].deadline = deadline;
+        let deadline = self.watchdog.after(limit);
+        let slot = &mut self.watchdog.slots.borrow_mut()[self.slot];
+        slot.deadline = deadline.min(slot.bound);
+        slot.quiet_at = self.watchdog.now.get() + QUIET_TICKS;
+    }
+
+    /// Whatever it is armed with later, the time is up after `limit`; `None` takes the bound away.
+    pub(crate) fn bound(&self, limit: Option<Duration>) {
+        let bound = limit.map_or(u64::MAX, |limit| self.watchdog.after(limit));
+        self.watchdog.slots.borrow_mut()[self.slot].bound = bound;
+    }
+
+    /// Whether there is a bound.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.watchdog.slots.borrow()[self.slot].bound != u64::MAX
+    }
+
+    /// Whether the bound has been reached.
+    pub(crate) fn is_over(&self) -> bool {
+        self.watchdog.slots.borrow()[self.slot].bound <= self.watchdog.now.get()
+    }
+
+    /// Whether [`Watchdog::end_idle`] may end it.
+    pub(crate) fn set_idle(&self, idle: bool) {
+        let slot = &mut self.watchdog.slots.borrow_mut()[self.slot];
+        slot.idle = idle;
+        slot.quiet_at = u64::MAX;
+    }
+
+    /// Whether it was armed a while ago and not since; true once. What is run is woken for it.
+    pub(crate) fn becomes_quiet(&self) -> bool {
+        let slot = &mut self.watchdog.slots.borrow_mut()[self.slot];
+        let is_quiet = slot.quiet_at <= self.watchdog.now.get();
+        if is_quiet {
+            slot.quiet_at = u64::MAX;
+        }
+        is_quiet
     }
 
     /// Runs `future` until the time is up, as it is armed now or by the future itself.
@@ -112,11 +183,28 @@ impl Drop for Watch {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::pending, rc::Rc};
+    use std::{
+        future::pending,
+        rc::Rc,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering::Relaxed},
+        },
+        task::{Context, Wake, Waker},
+    };
 
     use futures_util::{FutureExt, future::ready};
 
-    use super::{Expired, TICK, Watchdog};
+    use super::{Expired, QUIET_TICKS, TICK, Watchdog};
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Relaxed);
+        }
+    }
 
     #[test]
     fn time_is_up_when_it_is_over_and_not_before() {
@@ -150,5 +238,62 @@ mod tests {
         drop(run);
         drop(watch);
         assert!(watchdog.slots.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_bound_holds_whatever_is_armed_behind_it() {
+        let watchdog = Rc::new(Watchdog::default());
+        let watch = watchdog.register();
+        watch.bound(Some(TICK));
+        watch.arm(TICK * 100);
+        let run = || watch.run(pending::<()>()).now_or_never();
+        watchdog.tick();
+        assert_eq!((run(), watch.is_over()), (None, false));
+        watchdog.tick();
+        assert_eq!((run(), watch.is_over()), (Some(Err(Expired)), true));
+        watch.arm(TICK * 100);
+        assert_eq!(run(), Some(Err(Expired)), "no new time after the bound");
+        watch.bound(None);
+        watch.arm(TICK * 100);
+        assert_eq!(run(), None);
+    }
+
+    #[test]
+    fn the_longest_idle_are_ended_first_and_only_once() {
+        let watchdog = Rc::new(Watchdog::default());
+        let watches: Vec<_> = [5, 3, 4, 1].map(|ticks| (ticks, watchdog.register())).into();
+        for (ticks, watch) in &watches {
+            watch.arm(TICK * *ticks);
+            watch.set_idle(*ticks != 1);
+        }
+        let ended = || -> Vec<_> {
+            let ended = watches.iter().filter(|(_, watch)| watch.run(pending::<()>()).now_or_never().is_some());
+            ended.map(|(ticks, _)| *ticks).collect()
+        };
+        assert_eq!(watchdog.end_idle(2), 2, "half of three");
+        assert_eq!(ended(), [3, 4], "busy ones are not touched");
+        assert_eq!((watchdog.end_idle(9), watchdog.end_idle(9)), (1, 0));
+        assert_eq!(ended(), [5, 3, 4]);
+    }
+
+    #[test]
+    fn quiet_is_told_once_and_wakes() {
+        let watchdog = Rc::new(Watchdog::default());
+        let watch = watchdog.register();
+        watch.arm(TICK * 1000);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut run = Box::pin(watch.run(pending::<()>()));
+        assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        for _ in 1..QUIET_TICKS {
+            watchdog.tick();
+        }
+        assert!(!woken.0.load(Relaxed) && !watch.becomes_quiet());
+        watchdog.tick();
+        assert!(woken.0.swap(false, Relaxed) && watch.becomes_quiet());
+        for _ in 0..QUIET_TICKS * 3 {
+            watchdog.tick();
+        }
+        assert!(!woken.0.load(Relaxed) && !watch.becomes_quiet());
     }
 }

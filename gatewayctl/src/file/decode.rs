@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use gateway_proto::registry::v1 as pb;
+use gateway_proto::{registry::v1 as pb, size::size};
 
 use super::{
     Declared, Mistakes, health,
@@ -13,12 +13,14 @@ use crate::cli;
 /// The fields of a document.
 pub(super) const DOCUMENT: [&str; 2] = ["services", "consumers"];
 /// The fields of a service.
-pub(super) const SERVICE: [&str; 8] =
-    ["name", "title", "tags", "hosts", "endpoints", "load_balancing", "health_check", "timeouts"];
+pub(super) const SERVICE: [&str; 9] =
+    ["name", "title", "tags", "hosts", "endpoints", "load_balancing", "health_check", "timeouts", "limits"];
 /// The fields of an endpoint.
 pub(super) const ENDPOINT: [&str; 2] = ["address", "weight"];
 /// The fields of time-outs.
-pub(super) const TIMEOUTS: [&str; 3] = ["connect", "response", "idle"];
+pub(super) const TIMEOUTS: [&str; 4] = ["connect", "response", "idle", "total"];
+/// The fields of limits.
+pub(super) const LIMITS: [&str; 1] = ["request_body"];
 /// The weights there are.
 pub(super) const WEIGHT: RangeInclusive<u32> = 1..=1000;
 
@@ -56,6 +58,7 @@ fn service(at: &mut At<'_>) -> pb::Service {
         load_balancing: at.field("load_balancing", load_balancing).unwrap_or_default().into(),
         health_check: at.field("health_check", health::health_check),
         timeouts: at.field("timeouts", timeouts),
+        limits: at.field("limits", limits),
         revision: 0,
         created_at: None,
         updated_at: None,
@@ -88,7 +91,12 @@ fn timeouts(at: &mut At<'_>) -> Option<pb::Timeouts> {
         connect: at.field("connect", |at| at.duration()),
         response: at.field("response", |at| at.duration()),
         idle: at.field("idle", |at| at.duration()),
+        total: at.field("total", |at| at.duration()),
     })
+}
+
+fn limits(at: &mut At<'_>) -> Option<pb::Limits> {
+    at.has_fields(&LIMITS).then(|| pb::Limits { request_body: at.field("request_body", |at| at.size()) })
 }
 
 /// A node on the way through the tree, its path, and the list of what is wrong.
@@ -196,15 +204,26 @@ impl At<'_> {
         None
     }
 
-    pub(super) fn duration(&mut self) -> Option<prost_types::Duration> {
-        let text = match &self.node.value {
-            Value::Plain(text) | Value::Text(text) => text,
+    /// A text, or what is written like one but would be a number, so that a forgotten unit is told.
+    fn scalar(&mut self, wanted: &str) -> Option<String> {
+        match &self.node.value {
+            Value::Plain(text) | Value::Text(text) => Some(text.clone()),
             Value::List(_) | Value::Fields(_) => {
-                self.mistake(format!("is {}; write a duration such as 250ms, 5s or 10m", kind(&self.node.value)));
-                return None;
+                self.mistake(format!("is {}; write {wanted}", kind(&self.node.value)));
+                None
             }
-        };
-        let duration = cli::duration(text).and_then(|duration: Duration| {
+        }
+    }
+
+    /// A number of bytes.
+    fn size(&mut self) -> Option<u64> {
+        let text = self.scalar("a size such as 512B, 64KiB or 10MiB")?;
+        size(&text).map_err(|err| self.mistake(format!("{text:?} is no size; {err}"))).ok()
+    }
+
+    pub(super) fn duration(&mut self) -> Option<prost_types::Duration> {
+        let text = self.scalar("a duration such as 250ms, 5s or 10m")?;
+        let duration = cli::duration(&text).and_then(|duration: Duration| {
             prost_types::Duration::try_from(duration).map_err(|_| "it is too long".to_owned())
         });
         duration.map_err(|err| self.mistake(format!("{text:?} is no duration; {err}"))).ok()

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gateway_proto::registry::v1 as pb;
+use gateway_proto::{registry::v1 as pb, size::format_size};
 use serde::Serialize;
 
 use super::text;
@@ -31,6 +31,9 @@ pub struct Service {
     /// Time limits of a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,
+    /// Other limits of a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// Of the last change. Read-only, as what follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
@@ -124,6 +127,17 @@ pub struct Timeouts {
     /// Standing still.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle: Option<String>,
+    /// For the whole exchange; there is none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<String>,
+}
+
+/// Limits of a request that are not of time; there are none by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// The largest body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_body: Option<String>,
 }
 
 /// The health of endpoints by the address they are registered with.
@@ -142,6 +156,7 @@ impl Service {
             load_balancing,
             health_check,
             timeouts,
+            limits,
             revision,
             created_at,
             updated_at,
@@ -160,6 +175,7 @@ impl Service {
             load_balancing: Some(load_balancing_name(*load_balancing)),
             health_check: health_check.as_ref().map(HealthCheck::full),
             timeouts: timeouts.as_ref().map(Timeouts::full),
+            limits: limits.map(Limits::full).filter(|limits| *limits != Limits::default()),
             revision: Some(*revision),
             created_at: created_at.as_ref().map(text::timestamp),
             updated_at: updated_at.as_ref().map(text::timestamp),
@@ -268,11 +284,12 @@ impl HttpProbe {
 
 impl Timeouts {
     fn full(wire: &pb::Timeouts) -> Self {
-        let pb::Timeouts { connect, response, idle } = wire;
+        let pb::Timeouts { connect, response, idle, total } = wire;
         Self {
             connect: connect.as_ref().map(text::wire_duration),
             response: response.as_ref().map(text::wire_duration),
             idle: idle.as_ref().map(text::wire_duration),
+            total: total.as_ref().map(text::wire_duration),
         }
     }
 
@@ -281,6 +298,14 @@ impl Timeouts {
             connect: self.connect.filter(|limit| limit != "2s"),
             response: self.response.filter(|limit| limit != "30s"),
             idle: self.idle.filter(|limit| limit != "60s"),
+            total: self.total,
         }
+    }
+}
+
+impl Limits {
+    fn full(wire: pb::Limits) -> Self {
+        let pb::Limits { request_body } = wire;
+        Self { request_body: request_body.map(format_size) }
     }
 }

@@ -78,6 +78,8 @@ fn register_knows_every_setting_of_a_service() {
         "1m",
         "--idle-timeout",
         "1h",
+        "--total-timeout",
+        "2h",
     ];
     assert_eq!(run(&server.url, &args).quiet(), "service mail updated (revision 7)\n");
     let duration = |seconds, nanos| Some(prost_types::Duration { seconds, nanos });
@@ -101,7 +103,12 @@ fn register_knows_every_setting_of_a_service() {
             fall: 3,
             jitter_percent: Some(0),
         }),
-        timeouts: Some(pb::Timeouts { connect: duration(1, 0), response: duration(60, 0), idle: duration(3600, 0) }),
+        timeouts: Some(pb::Timeouts {
+            connect: duration(1, 0),
+            response: duration(60, 0),
+            idle: duration(3600, 0),
+            total: duration(7200, 0),
+        }),
         ..pb::Service::default()
     };
     let asked: Vec<pb::RegisterServiceRequest> = server.asked("register_service");
@@ -242,6 +249,27 @@ mail-2.internal:3001  10.0.0.2:3001  2       unhealthy  2023-11-14T22:13:25Z  co
     assert_eq!(run(&server.url, &["service", "get", "mail"]).quiet(), expected);
     let asked: Vec<ListEndpointsRequest> = server.asked("list_endpoints");
     assert_eq!(asked[0].service, "mail");
+}
+
+#[test]
+fn get_shows_limits_where_there_are_some() {
+    let server = Server::start();
+    let mut limited = service("mail");
+    limited.timeouts.as_mut().unwrap().total = Some(prost_types::Duration { seconds: 300, nanos: 0 });
+    limited.limits = Some(pb::Limits { request_body: Some(10 << 20) });
+    server.answer("get_service", pb::GetServiceResponse { service: Some(limited) });
+    server.answer("list_endpoints", ListEndpointsResponse::default());
+    let table = run(&server.url, &["service", "get", "mail"]).quiet();
+    let expected = "\
+Timeouts:        connect 2s, response 30s, idle 60s, total 5m
+Limits:          request body 10MiB
+Revision:        7
+";
+    assert!(table.contains(expected), "{table}");
+    let json = run(&server.url, &["service", "get", "mail", "-o", "json"]).json();
+    assert_eq!((&json["timeouts"]["total"], &json["limits"]["request_body"]), (&"5m".into(), &"10MiB".into()));
+    let yaml = run(&server.url, &["service", "get", "mail", "-o", "yaml"]).quiet();
+    assert!(yaml.contains("  total: 5m\nlimits:\n  request_body: 10MiB\n"), "{yaml}");
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! Random commands against a naive model, and the cases that matter one by one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::registry::{draft::DraftEndpoint, sample};
+use crate::registry::{
+    draft::DraftEndpoint,
+    model::{Limits, Timeouts},
+    sample,
+};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -22,6 +26,7 @@ fn draft(name: &str, hosts: &[&str]) -> Draft {
         load_balancing: None,
         health_check: None,
         timeouts: None,
+        limits: None,
     }
 }
 
@@ -70,7 +75,8 @@ fn registering_merges_and_keeps_what_is_left_open() {
         title: Some("Mail".into()),
         tags: vec!["b".into()],
         endpoints: vec![endpoint("10.0.0.1:1", Some(5))],
-        timeouts: Some(crate::registry::model::Timeouts::default()),
+        timeouts: Some(Timeouts { total: Some(Duration::from_secs(90)), ..Timeouts::default() }),
+        limits: Some(Limits { request_body: Some(0) }),
         ..draft("mail", &["mail.test"])
     };
     let now = register(&Desired::default(), first, at(1)).unwrap().next;
@@ -83,12 +89,36 @@ fn registering_merges_and_keeps_what_is_left_open() {
     assert_eq!(kinds(&merged), [ChangeKind::Updated]);
     let service = &merged.outcomes[0].service;
     assert_eq!((service.title.as_str(), service.tags.join(",")), ("Mail", "a,b".into()));
+    assert_eq!((service.timeouts.total, service.limits.request_body), (Some(Duration::from_secs(90)), Some(0)));
     let hosts: Vec<String> = service.hosts.iter().map(ToString::to_string).collect();
     assert_eq!(hosts, ["mail.test", "*.mail.test"]);
     let weights: Vec<_> = service.endpoints.iter().map(|known| (known.address.to_string(), known.weight)).collect();
     assert_eq!(weights, [("10.0.0.1:1".into(), 5), ("10.0.0.2:1".into(), 1)]);
-    let third = Draft { endpoints: vec![endpoint("10.0.0.1:1", Some(9))], ..draft("mail", &[]) };
-    assert_eq!(register(&merged.next, third, at(3)).unwrap().outcomes[0].service.endpoints[0].weight, 9);
+    let third = Draft {
+        endpoints: vec![endpoint("10.0.0.1:1", Some(9))],
+        timeouts: Some(Timeouts::default()),
+        limits: Some(Limits::default()),
+        ..draft("mail", &[])
+    };
+    let service = &register(&merged.next, third, at(3)).unwrap().outcomes[0].service;
+    assert_eq!(service.endpoints[0].weight, 9);
+    assert_eq!((service.timeouts, service.limits), (Timeouts::default(), Limits::default()));
+}
+
+#[test]
+fn a_limit_alone_is_a_change() {
+    let now = with(&[draft("a", &["a.test"])]);
+    let total = Some(Timeouts { total: Some(Duration::from_secs(90)), ..Timeouts::default() });
+    for changed in [
+        Draft { timeouts: total, ..draft("a", &["a.test"]) },
+        Draft { limits: Some(Limits { request_body: Some(0) }), ..draft("a", &["a.test"]) },
+    ] {
+        let plan = apply(&now, vec![changed.clone()], at(9)).unwrap();
+        assert_eq!(kinds(&plan), [ChangeKind::Updated], "{changed:?}");
+        assert_eq!(kinds(&apply(&plan.next, vec![changed], at(9)).unwrap()), [ChangeKind::Unchanged]);
+        // A file that names no limit takes it away.
+        assert_eq!(kinds(&apply(&plan.next, vec![draft("a", &["a.test"])], at(9)).unwrap()), [ChangeKind::Updated]);
+    }
 }
 
 #[test]

@@ -1,16 +1,18 @@
-//! Reading how health is found out, and time limits.
+//! Reading how health is found out, and the limits of requests.
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use gateway_proto::{host::Authority, registry::v1 as pb};
+use gateway_proto::{host::Authority, registry::v1 as pb, size::format_size};
 use http::uri::PathAndQuery;
 
 use super::violations::{Path, Shown, Violations};
-use crate::registry::model::{HealthCheck, Probe, ProbePolicy, Timeouts};
+use crate::registry::model::{HealthCheck, Limits, Probe, ProbePolicy, Timeouts};
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const PROBE_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
+/// A larger one is a slip of the unit: whoever wants no limit gives none.
+const MAX_REQUEST_BODY: u64 = 1 << 40;
 const THRESHOLD: RangeInclusive<u32> = 1..=10;
 const MAX_JITTER: u32 = 50;
 const MAX_PATH: usize = 2048;
@@ -44,13 +46,24 @@ pub(super) fn check(wire: pb::HealthCheck, path: &Path<'_>, violations: &mut Vio
 }
 
 pub(super) fn timeouts(wire: pb::Timeouts, path: &Path<'_>, violations: &mut Violations) -> Timeouts {
-    let pb::Timeouts { connect, response, idle } = wire;
+    let pb::Timeouts { connect, response, idle, total } = wire;
     let default = Timeouts::default();
     Timeouts {
         connect: duration(connect, &TIMEOUT, &path.field("connect"), violations).unwrap_or(default.connect),
         response: duration(response, &TIMEOUT, &path.field("response"), violations).unwrap_or(default.response),
         idle: duration(idle, &TIMEOUT, &path.field("idle"), violations).unwrap_or(default.idle),
+        total: duration(total, &TIMEOUT, &path.field("total"), violations),
     }
+}
+
+pub(super) fn limits(wire: pb::Limits, path: &Path<'_>, violations: &mut Violations) -> Limits {
+    let pb::Limits { request_body } = wire;
+    if let Some(given) = request_body.filter(|bytes| *bytes > MAX_REQUEST_BODY) {
+        let (given, most) = (format_size(given), format_size(MAX_REQUEST_BODY));
+        let message = format_args!("{given} is too large; use 0B to {most}, or leave it away for no limit");
+        violations.add(&path.field("request_body"), message);
+    }
+    Limits { request_body }
 }
 
 fn http_probe(wire: pb::HttpProbe, path: &Path<'_>, violations: &mut Violations) -> Probe {

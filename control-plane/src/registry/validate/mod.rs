@@ -169,6 +169,7 @@ fn read_service(wire: pb::Service, path: &Path<'_>, violations: &mut Violations)
         load_balancing,
         health_check,
         timeouts,
+        limits,
         revision: _,
         created_at: _,
         updated_at: _,
@@ -184,7 +185,8 @@ fn read_service(wire: pb::Service, path: &Path<'_>, violations: &mut Violations)
     let load_balancing = read_load_balancing(load_balancing, &path.field("load_balancing"), violations);
     let health_check = health_check.map(|wire| health::check(wire, &path.field("health_check"), violations));
     let timeouts = timeouts.map(|wire| health::timeouts(wire, &path.field("timeouts"), violations));
-    Some(Draft { name: name?, title, tags, hosts, endpoints, load_balancing, health_check, timeouts })
+    let limits = limits.map(|wire| health::limits(wire, &path.field("limits"), violations));
+    Some(Draft { name: name?, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits })
 }
 
 fn read_name(text: &str, path: &Path<'_>, violations: &mut Violations) -> Option<ServiceName> {

@@ -218,6 +218,28 @@ fn timeouts() {
     refuses("service.timeouts.idle", "is negative", |wire| {
         wire.timeouts = Some(pb::Timeouts { idle: millis(-1), ..pb::Timeouts::default() });
     });
+    for (total, words) in [(seconds(0), "is too short; use 1ms to 1day"), (seconds(86_401), "is too long")] {
+        refuses("service.timeouts.total", words, |wire| {
+            wire.timeouts = Some(pb::Timeouts { total, ..pb::Timeouts::default() });
+        });
+    }
+    let timeouts = Some(pb::Timeouts { total: seconds(86_400), ..pb::Timeouts::default() });
+    let read = service(Some(pb::Service { timeouts, ..good() })).unwrap().into_service().timeouts;
+    assert_eq!(read, Timeouts { total: Some(std::time::Duration::from_secs(86_400)), ..Timeouts::default() });
+}
+
+#[test]
+fn limits() {
+    let limited = |request_body| pb::Service { limits: Some(pb::Limits { request_body }), ..good() };
+    for bytes in [None, Some(0), Some(1 << 40)] {
+        assert_eq!(service(Some(limited(bytes))).unwrap().into_service().limits.request_body, bytes);
+    }
+    refuses("service.limits.request_body", "1025GiB is too large; use 0B to 1TiB, or leave it away", |wire| {
+        wire.limits = Some(pb::Limits { request_body: Some(1025 << 30) });
+    });
+    let wrong =
+        wrong(services(vec![good(), pb::Service { name: "big".into(), hosts: vec![], ..limited(Some(u64::MAX)) }]));
+    assert!(wrong[0].starts_with("services[1].limits.request_body: 18446744073709551615B is too large"), "{wrong:?}");
 }
 
 #[test]

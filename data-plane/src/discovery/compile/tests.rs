@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gateway_proto::discovery::v1 as pb;
 use proptest::prelude::*;
@@ -50,6 +50,23 @@ fn only_healthy_endpoints_get_traffic_each_by_its_weight() {
 }
 
 #[test]
+fn limits_that_are_not_given_are_none() {
+    let mut limited = resource("limited", &["limited.test"], 1);
+    if let Some(pb::resource::Body::Service(service)) = &mut limited.body {
+        service.timeouts.as_mut().unwrap().total = Some(prost_types::Duration { seconds: 90, nanos: 0 });
+        service.limits = Some(pb::Limits { request_body: Some(0) });
+    }
+    let all = changes([limited, resource("free", &["free.test"], 1)]);
+    let table = compile(&RoutingTable::default(), stamp(1), &all).unwrap();
+    let limits = |host: &str| {
+        let service = table.service_for(host).unwrap();
+        (service.timeouts.total, service.limits.request_body)
+    };
+    assert_eq!(limits("limited.test"), (Some(Duration::from_secs(90)), Some(0)), "0 is a limit");
+    assert_eq!(limits("free.test"), (None, None));
+}
+
+#[test]
 fn the_largest_service_fits() {
     let many = |weight| (1..=1000).map(|port| endpoint(&format!("127.0.0.1:{port}"), weight, true)).collect::<Vec<_>>();
     let mut largest = resource("a", &["a.test"], 1);
@@ -71,6 +88,7 @@ fn every_violation_is_told_at_once_with_its_resource() {
             connect: None,
             response: Some(prost_types::Duration { seconds: i64::MIN, nanos: 1 }),
             idle: Some(prost_types::Duration { seconds: 0, nanos: 0 }),
+            total: Some(prost_types::Duration { seconds: 0, nanos: -1 }),
         });
     });
     assert_eq!(
@@ -84,6 +102,7 @@ fn every_violation_is_told_at_once_with_its_resource() {
             "services/a: timeouts.connect is not a time longer than 0",
             "services/a: timeouts.response is not a time longer than 0",
             "services/a: timeouts.idle is not a time longer than 0",
+            "services/a: timeouts.total is not a time longer than 0",
         ]
     );
     assert_eq!(violations(|service| service.timeouts = None), ["services/a: has no timeouts"]);

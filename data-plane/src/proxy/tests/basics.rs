@@ -114,7 +114,35 @@ async fn max_forwards_counts_hops() {
     let head = client.head().await;
     assert!(head.starts_with("HTTP/1.1 405 ") && head.contains("Allow: "), "{head}");
     client.until("}}\n").await;
+    client.send("OPTIONS /x HTTP/1.1\r\nHost: a.test\r\nMax-Forwards: 0\r\n\r\n").await;
+    let head = client.head().await;
+    assert!(head.starts_with("HTTP/1.1 204 ") && head.contains("Allow: GET, "), "the gateway answers itself: {head}");
     client.send("OPTIONS * HTTP/1.1\r\nHost: a.test\r\nMax-Forwards: 3\r\n\r\n").await;
     let head = upstream.accept().await.head().await;
     assert!(head.starts_with("OPTIONS * HTTP/1.1\r\n") && head.contains("Max-Forwards: 2\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn what_a_server_could_take_for_the_gateways_word_is_not_passed_on() {
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::start(&[upstream.address]).await;
+    let mut client = proxy.connect().await;
+    client
+        .send(
+            "GET / HTTP/1.1\r\nHost: a.test\r\nX_Forwarded_For: 6.6.6.6\r\nx-forwarded_proto: https\r\n\
+             Content_Length: 3\r\nForwarded: for=\"evil\r\nForwarded: for=192.0.2.1\r\nX_Mine: 1\r\n\r\n",
+        )
+        .await;
+    let head = upstream.accept().await.head().await;
+    assert!(!head.contains("6.6.6.6") && !head.contains("https") && !head.contains("Content_Length"), "{head}");
+    assert!(head.contains("\r\nForwarded: for=192.0.2.1, for=127.0.0.1;host="), "{head}");
+    assert!(head.contains("X_Mine: 1\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn a_204_has_no_length() {
+    let upstream = Upstream::start().await.always("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nX: y\r\n\r\n");
+    let proxy = Proxy::start(&[upstream]).await;
+    let got = proxy.ask("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await;
+    assert!(got.starts_with("HTTP/1.1 204 ") && got.contains("X: y\r\n") && !got.contains("Content-Length"), "{got}");
 }

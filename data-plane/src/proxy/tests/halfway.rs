@@ -10,10 +10,10 @@ use tokio::{
     time::interval,
 };
 
-use super::{PATIENCE, Peer, Proxy, Upstream};
+use super::{PATIENCE, PATIENT, Peer, Proxy, Upstream, free_port, service};
 use crate::{
-    table::Timeouts,
-    worker::{listener, watchdog::TICK},
+    table::{Limits, Timeouts},
+    worker::watchdog::TICK,
 };
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
@@ -68,7 +68,7 @@ async fn an_early_answer_is_not_lost_to_a_reset() {
 #[tokio::test]
 async fn an_answer_may_take_its_time_behind_a_large_request() {
     let upstream = Upstream::start().await;
-    let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: TICK * 10 };
+    let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: TICK * 10, total: None };
     let proxy = Proxy::start_with(&[upstream.address], timeouts).await;
     let mut client = proxy.connect().await;
     client.send(format!("PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {HUGE}\r\n\r\n")).await;
@@ -89,7 +89,7 @@ async fn an_answer_may_take_its_time_behind_a_large_request() {
 #[tokio::test]
 async fn an_endpoint_that_stops_reading_is_not_the_clients_fault() {
     let upstream = Upstream::start().await;
-    let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: TICK * 4 };
+    let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: TICK * 4, total: None };
     let proxy = Proxy::start_with(&[upstream.address], timeouts).await;
     let mut client = proxy.connect().await;
     client.send(format!("PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {HUGE}\r\n\r\n")).await;
@@ -114,11 +114,11 @@ async fn an_answer_that_is_malformed_from_the_start_is_told_as_such() {
 #[tokio::test]
 async fn half_an_interim_response_is_followed_by_nothing() {
     let upstream = Upstream::start().await;
-    let timeouts = Timeouts { connect: PATIENCE, response: TICK * 4, idle: PATIENCE };
+    let timeouts = Timeouts { response: TICK * 4, ..PATIENT };
     // As little room between gateway and client as the system allows.
-    let listener = listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap().remove(0);
+    let listener = free_port();
     SockRef::from(&listener).set_send_buffer_size(4096).unwrap();
-    let proxy = Proxy::start_on(listener, &[upstream.address], timeouts).await;
+    let proxy = Proxy::start_on(listener, service(&[upstream.address], timeouts, Limits::default()), &[]).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut client = Peer::new(socket.connect(proxy.address).await.unwrap());
@@ -150,7 +150,7 @@ async fn http_10_can_tell_an_answer_that_broke_off_from_a_whole_one() {
 #[tokio::test]
 async fn an_endpoint_may_be_kept_for_ever() {
     let upstream = Upstream::start().await;
-    let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: Duration::MAX };
+    let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: Duration::MAX, total: None };
     let proxy = Proxy::start_with(&[upstream.address], timeouts).await;
     let mut client = proxy.connect().await;
     client.send(GET).await;

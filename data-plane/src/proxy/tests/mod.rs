@@ -5,6 +5,8 @@ mod bodies;
 mod connections;
 mod framing;
 mod halfway;
+mod limits;
+mod telemetry;
 
 use std::{
     net::{SocketAddr, TcpListener as StdListener},
@@ -21,42 +23,80 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    table::{Entry, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
-    worker::{fleet::Swap, listener, stats::WorkerStats, thread},
+    table::{Entry, Limits, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
+    telemetry::{Telemetry, access_log::WorkerLog},
+    worker::{
+        admission::Admission,
+        fleet::Swap,
+        limits::tests::limits,
+        listener,
+        stats::WorkerStats,
+        thread::{self, Common},
+    },
 };
 
 /// Longer than anything takes that happens at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A service that is in no hurry.
+pub(super) const PATIENT: Timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: PATIENCE, total: None };
+
 /// A worker that routes `a.test` to the given endpoints.
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
     pub(super) shutdown: CancellationToken,
+    stats: Arc<WorkerStats>,
     // Tables come through here; a worker without it would go on with the one that it has.
-    _swaps: mpsc::Sender<Swap>,
+    swaps: mpsc::Sender<Swap>,
 }
 
 impl Proxy {
     pub(super) async fn start(endpoints: &[SocketAddr]) -> Self {
-        let timeouts = Timeouts { connect: PATIENCE, response: PATIENCE, idle: PATIENCE };
-        Self::start_with(endpoints, timeouts).await
+        Self::start_limited(endpoints, &[]).await
     }
 
     pub(super) async fn start_with(endpoints: &[SocketAddr], timeouts: Timeouts) -> Self {
-        let listener = listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap().remove(0);
-        Self::start_on(listener, endpoints, timeouts).await
+        Self::start_on(free_port(), service(endpoints, timeouts, Limits::default()), &[]).await
     }
 
-    pub(super) async fn start_on(listener: StdListener, endpoints: &[SocketAddr], timeouts: Timeouts) -> Self {
+    /// With the limits that these flags set.
+    pub(super) async fn start_limited(endpoints: &[SocketAddr], flags: &[&str]) -> Self {
+        Self::start_for(endpoints, Limits::default(), flags).await
+    }
+
+    /// With the limits of the service, and those that the flags set.
+    pub(super) async fn start_for(endpoints: &[SocketAddr], limits: Limits, flags: &[&str]) -> Self {
+        Self::start_on(free_port(), service(endpoints, PATIENT, limits), flags).await
+    }
+
+    pub(super) async fn start_on(listener: StdListener, service: Service, flags: &[&str]) -> Self {
+        Self::spawn(listener, table(service), flags, None).await
+    }
+
+    pub(super) async fn start_logged(endpoints: &[SocketAddr], log: WorkerLog) -> Self {
+        Self::spawn(free_port(), table(service(endpoints, PATIENT, Limits::default())), &[], Some(log)).await
+    }
+
+    async fn spawn(listener: StdListener, table: RoutingTable, flags: &[&str], log: Option<WorkerLog>) -> Self {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let (swaps, receiver) = mpsc::channel(1);
         let stats = Arc::new(WorkerStats::default());
-        thread::spawn(0, listener, stats, receiver, shutdown.clone(), PATIENCE).unwrap();
+        let limits = limits(flags);
+        let admission = Arc::new(Admission::new(&limits, 20_000));
+        let common = Common { limits, admission, shutdown: shutdown.clone(), drain_timeout: PATIENCE };
+        let telemetry = Telemetry::new(Arc::clone(&stats), log);
+        thread::spawn(0, listener, telemetry, receiver, common).unwrap();
+        let proxy = Self { address, shutdown, stats, swaps };
+        proxy.swap(table).await;
+        proxy
+    }
+
+    /// Has the worker route by another table.
+    async fn swap(&self, table: RoutingTable) {
         let (held, holds) = oneshot::channel();
-        swaps.send(Swap { table: Arc::new(table(endpoints, timeouts)), held }).await.unwrap();
+        self.swaps.send(Swap { table: Arc::new(table), held }).await.unwrap();
         holds.await.unwrap();
-        Self { address, shutdown, _swaps: swaps }
     }
 
     pub(super) async fn connect(&self) -> Peer {
@@ -77,12 +117,19 @@ impl Drop for Proxy {
     }
 }
 
-fn table(endpoints: &[SocketAddr], timeouts: Timeouts) -> RoutingTable {
+pub(super) fn free_port() -> StdListener {
+    listener::bind("127.0.0.1:0".parse().unwrap(), 1).unwrap().remove(0)
+}
+
+pub(super) fn service(endpoints: &[SocketAddr], timeouts: Timeouts, limits: Limits) -> Service {
     let healthy =
         endpoints.iter().zip(1..).map(|(&address, cumulative_weight)| WeightedEndpoint { address, cumulative_weight });
-    let service = Arc::new(Service { name: "a".into(), healthy: healthy.collect(), timeouts });
+    Service { name: "a".into(), healthy: healthy.collect(), timeouts, limits }
+}
+
+fn table(service: Service) -> RoutingTable {
     let hosts = vec![gateway_proto::host::HostPattern::parse("a.test").unwrap()].into();
-    let entry = Arc::new(Entry { service, hosts, endpoints: Box::default() });
+    let entry = Arc::new(Entry { service: Arc::new(service), hosts, endpoints: Box::default() });
     let stamp = Stamp { cluster_id: "c".into(), version: Version { epoch: 1, sequence: 1 }, revision: 1 };
     RoutingTable::default().amend(stamp, &[("a".into(), Some(entry))].into()).unwrap()
 }

@@ -120,6 +120,8 @@ impl Cluster {
             node_id: id.clone(),
             cache_dir: None,
             drain_timeout: DRAIN,
+            limits: data_plane::Limits::default(),
+            access_log: data_plane::AccessLogArgs::default(),
             log: logging(),
         };
         let choices = [config(8079 + number), config(0)];

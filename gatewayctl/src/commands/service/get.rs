@@ -8,7 +8,7 @@ use crate::{
     exit::Failure,
     output::{
         observed::{Endpoint, endpoint_table, health_by_address},
-        service::{HealthCheck, Service, Statuses, Timeouts},
+        service::{HealthCheck, Limits, Service, Statuses, Timeouts},
         table::{list, pairs},
     },
 };
@@ -41,6 +41,7 @@ fn facts(service: &Service) -> Vec<(&'static str, String)> {
     facts.push(("Load balancing", service.load_balancing.unwrap_or("random").to_owned()));
     facts.extend(service.health_check.as_ref().map(|check| ("Health check", health_line(check))));
     facts.extend(service.timeouts.as_ref().map(|timeouts| ("Timeouts", timeouts_line(timeouts))));
+    facts.extend(service.limits.as_ref().map(|limits| ("Limits", limits_line(limits))));
     facts.push(("Revision", service.revision.unwrap_or_default().to_string()));
     facts.extend(service.created_at.clone().map(|time| ("Created", time)));
     facts.extend(service.updated_at.clone().map(|time| ("Updated", time)));
@@ -80,8 +81,16 @@ fn statuses_text(statuses: &[Statuses]) -> String {
 }
 
 fn timeouts_line(timeouts: &Timeouts) -> String {
-    let Timeouts { connect, response, idle } = timeouts;
-    let parts = [("connect", connect), ("response", response), ("idle", idle)];
-    let part = |(name, limit): (&str, &Option<String>)| limit.as_ref().map(|limit| format!("{name} {limit}"));
-    parts.into_iter().filter_map(part).collect::<Vec<_>>().join(", ")
+    let Timeouts { connect, response, idle, total } = timeouts;
+    line(&[("connect", connect), ("response", response), ("idle", idle), ("total", total)])
+}
+
+fn limits_line(limits: &Limits) -> String {
+    let Limits { request_body } = limits;
+    line(&[("request body", request_body)])
+}
+
+fn line(parts: &[(&str, &Option<String>)]) -> String {
+    let part = |(name, limit): &(&str, &Option<String>)| limit.as_ref().map(|limit| format!("{name} {limit}"));
+    parts.iter().filter_map(part).collect::<Vec<_>>().join(", ")
 }

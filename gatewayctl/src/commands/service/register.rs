@@ -87,6 +87,9 @@ struct Limits {
     /// How long an upstream body may stand still, and a pooled connection idle [default: 60s]
     #[arg(long, env = "GATEWAY_IDLE_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<Duration>,
+    /// From the end of the request's head to the last byte of the answer, tunnels excepted [default: none]
+    #[arg(long, env = "GATEWAY_TOTAL_TIMEOUT", value_name = "DURATION", value_parser = duration)]
+    total_timeout: Option<Duration>,
 }
 
 impl Register {
@@ -177,11 +180,12 @@ impl Health {
 
 impl Limits {
     fn to_wire(&self) -> Option<pb::Timeouts> {
-        let Self { connect_timeout, response_timeout, idle_timeout } = self;
+        let Self { connect_timeout, response_timeout, idle_timeout, total_timeout } = self;
         let timeouts = pb::Timeouts {
             connect: connect_timeout.and_then(wire),
             response: response_timeout.and_then(wire),
             idle: idle_timeout.and_then(wire),
+            total: total_timeout.and_then(wire),
         };
         Some(timeouts).filter(|timeouts| *timeouts != pb::Timeouts::default())
     }

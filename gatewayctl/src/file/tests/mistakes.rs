@@ -17,6 +17,7 @@ fn every_mistake_is_told_with_line_column_and_field() {
     load_balancing: least
     health_check: {http: {path: "", expected_statuses: [200-99, 700]}, tcp: {}, interval: 5, rise: 11}
     timeouts: {connect: 2 parsecs, response: [], idle: }
+    limits: {request_body: 10MB, response_body: 1MiB}
   - hosts: [a.test]
     title: true
   - name: ""
@@ -25,12 +26,15 @@ fn every_mistake_is_told_with_line_column_and_field() {
     health_check: {disabled: true, rise: 1}
   - name: other
     health_check: {disabled: false}
+    limits: {request_body: 1024}
+  - name: third
+    limits: {request_body: {}}
   - just a text
 consumers: [{name: bob}]
 policies: []
 "#;
     let expected = [
-        "f.yaml:3:5: services[0].titel: is no field here; there are: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts",
+        "f.yaml:3:5: services[0].titel: is no field here; there are: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits",
         "f.yaml:4:11: services[0].tags: is a text; write a list",
         "f.yaml:5:24: services[0].hosts[1]: is a number; put it in quotes: \"5\"",
         "f.yaml:5:36: services[0].hosts[3]: is nothing; put it in quotes: \"~\"",
@@ -48,15 +52,19 @@ policies: []
         "f.yaml:12:25: services[0].timeouts.connect: \"2 parsecs\" is no duration; write a number and its unit, such as 250ms, 5s or 10m",
         "f.yaml:12:46: services[0].timeouts.response: is a list; write a duration such as 250ms, 5s or 10m",
         "f.yaml:12:54: services[0].timeouts.idle: has no value; give it one or leave the field away",
-        "f.yaml:13:5: services[1]: has no name",
-        "f.yaml:14:12: services[1].title: is a truth value; put it in quotes: \"true\"",
-        "f.yaml:15:11: services[2].name: is empty",
-        "f.yaml:17:5: services[2].title: stands twice, first on line 16",
-        "f.yaml:18:19: services[2].health_check: is disabled, so its other fields mean nothing; leave them away",
-        "f.yaml:20:30: services[3].health_check.disabled: can only be true; leave it away to have endpoints probed",
-        "f.yaml:21:5: services[4]: is a text; write fields: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts",
-        "f.yaml:22:12: consumers: holds consumers, which this version does not know; leave it empty",
-        "f.yaml:23:1: policies: is no field here; there are: services, consumers",
+        "f.yaml:13:28: services[0].limits.request_body: \"10MB\" is no size; \"MB\" is not a unit; give a whole number and a unit of B, KiB, MiB, GiB or TiB, such as 512B, 64KiB or 10MiB",
+        "f.yaml:13:34: services[0].limits.response_body: is no field here; there are: request_body",
+        "f.yaml:14:5: services[1]: has no name",
+        "f.yaml:15:12: services[1].title: is a truth value; put it in quotes: \"true\"",
+        "f.yaml:16:11: services[2].name: is empty",
+        "f.yaml:18:5: services[2].title: stands twice, first on line 17",
+        "f.yaml:19:19: services[2].health_check: is disabled, so its other fields mean nothing; leave them away",
+        "f.yaml:21:30: services[3].health_check.disabled: can only be true; leave it away to have endpoints probed",
+        "f.yaml:22:28: services[3].limits.request_body: \"1024\" is no size; it has no unit; give a whole number and a unit of B, KiB, MiB, GiB or TiB, such as 512B, 64KiB or 10MiB",
+        "f.yaml:24:28: services[4].limits.request_body: is a block of fields; write a size such as 512B, 64KiB or 10MiB",
+        "f.yaml:25:5: services[5]: is a text; write fields: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits",
+        "f.yaml:26:12: consumers: holds consumers, which this version does not know; leave it empty",
+        "f.yaml:27:1: policies: is no field here; there are: services, consumers",
     ];
     let found = mistakes(text);
     for (found, expected) in found.iter().zip(expected) {

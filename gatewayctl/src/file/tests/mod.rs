@@ -19,7 +19,8 @@ const SAMPLE: &str = r#"services:
       - {address: "mail-2.internal:3001", weight: 2}
     load_balancing: random
     health_check: {http: {path: /healthcheck}, interval: 5s, timeout: 2s, rise: 1, fall: 2}
-    timeouts: {connect: 2s, response: 30s, idle: 60s}
+    timeouts: {connect: 2s, response: 30s, idle: 60s, total: 5m}
+    limits: {request_body: 10MiB}
     # policies, each optional, each a typed block: cache, rate_limits, auth, …
 consumers: []
 "#;
@@ -64,7 +65,13 @@ fn sample() -> pb::Service {
             fall: 2,
             jitter_percent: None,
         }),
-        timeouts: Some(pb::Timeouts { connect: seconds(2), response: seconds(30), idle: seconds(60) }),
+        timeouts: Some(pb::Timeouts {
+            connect: seconds(2),
+            response: seconds(30),
+            idle: seconds(60),
+            total: seconds(300),
+        }),
+        limits: Some(pb::Limits { request_body: Some(10 << 20) }),
         ..pb::Service::default()
     }
 }

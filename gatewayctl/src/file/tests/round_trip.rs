@@ -46,6 +46,8 @@ prop_compose! {
         connect in duration(1..86_400_000),
         response in option::weighted(0.5, duration(1..86_400_000)),
         idle in option::weighted(0.5, duration(1..86_400_000)),
+        total in option::weighted(0.5, duration(1..86_400_000)),
+        request_body in option::of(prop_oneof![0..=1_u64 << 40, (0..=1024_u64).prop_map(|mebibytes| mebibytes << 20)]),
     ) -> pb::Service {
         pb::Service {
             name: String::new(),
@@ -59,7 +61,10 @@ prop_compose! {
                 connect,
                 response: response.unwrap_or(seconds(30)),
                 idle: idle.unwrap_or(seconds(60)),
+                total: total.flatten(),
             }),
+            // Sent where something is limited only.
+            limits: request_body.map(|bytes| pb::Limits { request_body: Some(bytes) }),
             revision: 7,
             created_at: Some(prost_types::Timestamp { seconds: 5, nanos: 0 }),
             updated_at: Some(prost_types::Timestamp { seconds: 9, nanos: 0 }),
@@ -116,6 +121,10 @@ fn only_what_differs_from_the_defaults_is_written() {
   - address: 127.0.0.1:3001
   - address: mail-2.internal:3001
     weight: 2
+  timeouts:
+    total: 5m
+  limits:
+    request_body: 10MiB
 consumers: []
 "#;
     assert_eq!(output::yaml(&document).unwrap(), expected);

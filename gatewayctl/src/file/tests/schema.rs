@@ -20,11 +20,12 @@ fn fields(definition: &str) -> Vec<String> {
 
 #[test]
 fn the_schema_knows_exactly_the_fields_that_are_read() {
-    let known: [(&str, &[&str]); 6] = [
+    let known: [(&str, &[&str]); 7] = [
         ("", &decode::DOCUMENT),
         ("service", &decode::SERVICE),
         ("endpoint", &decode::ENDPOINT),
         ("timeouts", &decode::TIMEOUTS),
+        ("limits", &decode::LIMITS),
         ("health_check", &health::HEALTH_CHECK),
         ("http_probe", &health::HTTP),
     ];

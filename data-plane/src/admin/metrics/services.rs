@@ -1,0 +1,91 @@
+//! The families with a `service` label. Its value `-` stands for requests that came to no service.
+
+use std::fmt;
+
+use prometheus_client::{
+    encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet},
+    metrics::{MetricType, counter::ConstCounter},
+};
+
+use crate::{
+    error::CODES,
+    telemetry::{
+        counter::Counter,
+        histogram::Histogram,
+        services::{ServiceStats, ServiceTotals},
+    },
+};
+
+const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Codes and classes that a service never had are left out: with many services, they would be most
+/// of the text.
+pub(super) fn encode(services: &ServiceTotals, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "Requests by service and class of status; none is without an answer";
+    by_label(services, encoder, ("requests", help), ("class", &CLASSES), |stats| &stats.requests)?;
+    let help = "Failures of the gateway's own by service and error code";
+    by_label(services, encoder, ("errors", help), ("code", &CODES), |stats| &stats.errors)?;
+
+    let help = "From the request's head to the end of its answer";
+    histogram(services, encoder, ("request_duration_seconds", help), |stats| &stats.duration)?;
+    let help = "From the request's head to the head of the endpoint's answer";
+    histogram(services, encoder, ("upstream_response_seconds", help), |stats| &stats.response)?;
+
+    let help = "Bytes of requests taken from clients, heads included";
+    counter(services, encoder, ("client_received_bytes", help), |stats| &stats.received_bytes)?;
+    let help = "Bytes of answers that clients' connections took, heads included";
+    counter(services, encoder, ("client_sent_bytes", help), |stats| &stats.sent_bytes)?;
+    let help = "Times a request was sent again, or another connection was tried for it";
+    counter(services, encoder, ("retries", help), |stats| &stats.retries)?;
+    let help = "Requests whose last attempt was on a pooled connection";
+    counter(services, encoder, ("pool_hits", help), |stats| &stats.pool_hits)?;
+    let help = "Requests whose last attempt needed a new connection";
+    counter(services, encoder, ("pool_misses", help), |stats| &stats.pool_misses)
+}
+
+fn by_label<const N: usize>(
+    services: &ServiceTotals,
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    (label, values): (&str, &[&str; N]),
+    counters: impl Fn(&ServiceStats) -> &[Counter; N],
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (service, stats) in services {
+        for (value, counter) in values.iter().zip(counters(stats)).filter(|(_, counter)| counter.get() > 0) {
+            let labels = [("service", &**service), (label, *value)];
+            ConstCounter::new(counter.get()).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn counter(
+    services: &ServiceTotals,
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    counter: impl Fn(&ServiceStats) -> &Counter,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (service, stats) in services {
+        ConstCounter::new(counter(stats).get()).encode(family.encode_family(&[("service", &**service)])?)?;
+    }
+    Ok(())
+}
+
+fn histogram(
+    services: &ServiceTotals,
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    histogram: impl Fn(&ServiceStats) -> &Histogram,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
+    for (service, stats) in services {
+        let times = histogram(stats);
+        let buckets = times.buckets();
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        let labels = [("service", &**service)];
+        family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(times.sum(), count, &buckets, None)?;
+    }
+    Ok(())
+}
