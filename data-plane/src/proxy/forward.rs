@@ -236,9 +236,6 @@ async fn converse(
         if !sending && poll_gone(cx, client, &buffers.client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
-        if watch.becomes_quiet() {
-            buffers.release();
-        }
         Poll::Pending
     })
     .await
@@ -272,7 +269,6 @@ impl Listener {
             }
             let found = self.scan.find_end(buffer.filled(), &self.limits).map_err(|_| ProxyError::UpstreamProtocol)?;
             let Some(head_len) = found else {
-                buffer.make_room(self.limits.head);
                 match ready!(buffer.poll_read(reader, cx)) {
                     // Nothing at all is a connection that died; half a head is a broken answer.
                     Ok(0) | Err(_) if buffer.is_empty() && self.count == 0 => {

@@ -16,7 +16,7 @@ use crate::{
         framing::Framing,
         head::Fields,
     },
-    worker::buffer::{Buffer, LARGE},
+    worker::buffer::{self, Buffer},
 };
 
 /// More content than this is written from where it was read, less is copied behind the head: one
@@ -99,13 +99,6 @@ impl Relay {
         self.sent == self.out.len() && self.plain(buffer) == 0
     }
 
-    /// Gives back the memory that is not in use.
-    pub(crate) fn release(&mut self) {
-        if self.out.is_empty() {
-            self.out = Vec::new();
-        }
-    }
-
     /// The memory, to be used again.
     pub(crate) fn into_out(mut self) -> Vec<u8> {
         self.out.clear();
@@ -138,14 +131,19 @@ impl Relay {
             if matches!(self.source, Source::Done) {
                 return Poll::Ready(Ok(()));
             }
-            match ready!(buffer.poll_read(reader, cx)) {
+            let Poll::Ready(read) = buffer.poll_read(reader, cx) else {
+                // Who waits holds little, unless the head may have to be sent again.
+                if !self.replayable {
+                    buffer::recycle(&mut self.out);
+                }
+                return Poll::Pending;
+            };
+            match read {
                 Ok(0) | Err(_) if !matches!(self.source, Source::UntilClose) => {
                     return Poll::Ready(Err(RelayError::SourceEnded));
                 }
                 Err(_) => return Poll::Ready(Err(RelayError::SourceEnded)),
                 Ok(0) => self.end(&[])?,
-                // It filled the buffer, so more is coming: fewer, larger steps.
-                Ok(count) if count + 1024 > buffer.capacity() => buffer.reserve(LARGE),
                 Ok(_) => {}
             }
         }

@@ -112,10 +112,6 @@ async fn pass(
         if upload.is_none() && poll_gone(cx, client, &buffers.client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
-        if watch.becomes_quiet() {
-            buffers.release();
-            download.release();
-        }
         Poll::Pending
     })
     .await

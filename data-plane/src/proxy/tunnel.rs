@@ -63,11 +63,6 @@ pub(crate) async fn run(worker: &Worker, answer: Answer, exchange: &mut Exchange
             seen = up.written + down.written;
             watch.arm(idle);
         }
-        if watch.becomes_quiet() {
-            buffers.release();
-            up.release();
-            down.release();
-        }
         Poll::Pending
     })
     .await;

@@ -1,9 +1,15 @@
-//! Memory for bytes on their way, used again and again.
+//! Memory for bytes on their way.
+//!
+//! A worker does one thing at a time, so what is read and written at once can always lie in the same
+//! place, which the processor's cache knows. A buffer therefore has memory only while something is
+//! in it: it takes a block from its worker when it reads, and gives it back when the last byte is
+//! used. Whatever waits, an idle tunnel as much as a request that its endpoint works on, holds none.
 
 use std::{
-    io,
-    mem::MaybeUninit,
+    cell::RefCell,
+    io, mem,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
@@ -11,19 +17,37 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::telemetry::access_log::LoggedHead;
 
-/// What a buffer holds at first: a head, and most bodies behind it.
-pub(crate) const SMALL: usize = 32 * 1024;
-/// What a buffer holds while a large body goes through: more than this costs the processor's cache
-/// more than it saves in system calls.
-pub(crate) const LARGE: usize = 128 * 1024;
+/// The most that is read at once, and the largest head: larger blocks cost the processor's cache more
+/// than they save in system calls.
+pub(crate) const BLOCK: usize = 256 * 1024;
+/// Blocks that a worker keeps; more are in use only when other sides are slow.
+const SPARE_BLOCKS: usize = 16;
+/// What is kept of the memory for rewritten bytes.
+const SPARE_OUT: usize = 16 * 1024;
 
-/// What is read at first into a buffer that has given its memory back.
-const SIP: usize = 2048;
+/// The blocks of one worker that nobody uses; the last one given back is taken first.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks(RefCell<Vec<Vec<u8>>>);
+
+impl Blocks {
+    fn take(&self) -> Vec<u8> {
+        self.0.borrow_mut().pop().unwrap_or_else(|| vec![0; BLOCK])
+    }
+
+    fn give_back(&self, block: Vec<u8>) {
+        let mut spare = self.0.borrow_mut();
+        if spare.len() < SPARE_BLOCKS {
+            spare.push(block);
+        }
+    }
+}
 
 /// Bytes that were read and not yet used.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
-    bytes: Vec<u8>,
+    blocks: Rc<Blocks>,
+    /// Of [`BLOCK`] bytes, or none.
+    block: Vec<u8>,
     start: usize,
     end: usize,
     /// Bytes that were used since it was made.
@@ -31,14 +55,14 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// What is in it.
-    pub(crate) fn filled(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
+    /// An empty one that takes its memory from `blocks`.
+    pub(crate) fn new(blocks: &Rc<Blocks>) -> Self {
+        Self { blocks: Rc::clone(blocks), block: Vec::new(), start: 0, end: 0, used: 0 }
     }
 
-    /// How much it can hold.
-    pub(crate) const fn capacity(&self) -> usize {
-        self.bytes.len()
+    /// What is in it.
+    pub(crate) fn filled(&self) -> &[u8] {
+        &self.block[self.start..self.end]
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -47,16 +71,6 @@ impl Buffer {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.start == self.end
-    }
-
-    /// Holds `bytes` and nothing else.
-    pub(crate) fn restore(&mut self, bytes: &[u8]) {
-        self.clear();
-        if !bytes.is_empty() {
-            self.reserve(SMALL.max(bytes.len()));
-            self.bytes[..bytes.len()].copy_from_slice(bytes);
-            self.end = bytes.len();
-        }
     }
 
     /// The first `count` bytes are used.
@@ -74,37 +88,23 @@ impl Buffer {
         self.used
     }
 
-    pub(crate) const fn clear(&mut self) {
+    /// Forgets what is in it.
+    pub(crate) fn clear(&mut self) {
         self.start = 0;
         self.end = 0;
-    }
-
-    /// Makes it able to hold `size` bytes in all.
-    pub(crate) fn reserve(&mut self, size: usize) {
-        if self.bytes.len() < size {
-            self.bytes.resize(size, 0);
+        if !self.block.is_empty() {
+            self.blocks.give_back(mem::take(&mut self.block));
         }
     }
 
-    /// Makes room behind what is in it, up to `limit` bytes in all.
-    pub(crate) fn make_room(&mut self, limit: usize) {
-        if self.end == self.bytes.len() && self.start == 0 && !self.is_empty() {
-            self.reserve((self.bytes.len() * 2).min(limit.max(self.bytes.len())));
-        }
-    }
-
-    /// Gives the memory back, if nothing is in it, until something comes.
-    fn release(&mut self) {
-        if self.is_empty() {
-            *self = Self { used: self.used, ..Self::default() };
-        }
-    }
-
-    /// Gives back what is more than [`SMALL`].
-    fn shrink(&mut self) {
+    /// Holds `bytes`, at most [`BLOCK`] of them, and nothing else.
+    pub(crate) fn restore(&mut self, bytes: &[u8]) {
         self.clear();
-        self.bytes.truncate(SMALL);
-        self.bytes.shrink_to_fit();
+        if !bytes.is_empty() {
+            self.block = self.blocks.take();
+            self.block[..bytes.len()].copy_from_slice(bytes);
+            self.end = bytes.len();
+        }
     }
 
     /// Reads once; 0 means that the other side has ended. There must be room.
@@ -113,30 +113,29 @@ impl Buffer {
         reader: &mut R,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if self.bytes.is_empty() {
-            return self.poll_sip(reader, cx);
-        }
-        if self.start > 0 && self.end == self.bytes.len() {
-            self.bytes.copy_within(self.start..self.end, 0);
+        if self.block.is_empty() {
+            self.block = self.blocks.take();
+        } else if self.end == self.block.len() {
+            self.block.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
-        let mut room = ReadBuf::new(&mut self.bytes[self.end..]);
+        let mut room = ReadBuf::new(&mut self.block[self.end..]);
         debug_assert!(room.remaining() > 0, "a full buffer cannot be read into");
-        ready!(Pin::new(reader).poll_read(cx, &mut room))?;
+        let read = Pin::new(reader).poll_read(cx, &mut room);
         let count = room.filled().len();
         self.end += count;
+        if self.is_empty() {
+            self.clear();
+        }
+        ready!(read)?;
         Poll::Ready(Ok(count))
     }
+}
 
-    /// Reads without memory, which is taken only once something has come: most of what waits for a
-    /// long time waits for nothing.
-    fn poll_sip<R: AsyncRead + Unpin>(&mut self, reader: &mut R, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut sip = [MaybeUninit::uninit(); SIP];
-        let mut room = ReadBuf::uninit(&mut sip);
-        ready!(Pin::new(reader).poll_read(cx, &mut room))?;
-        self.restore(room.filled());
-        Poll::Ready(Ok(room.filled().len()))
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -154,27 +153,32 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Gives back the memory that is not in use.
-    pub(crate) fn release(&mut self) {
-        self.client.release();
-        self.upstream.release();
+    /// With buffers that take their memory from `blocks`.
+    pub(crate) fn new(blocks: &Rc<Blocks>) -> Self {
+        let (client, upstream) = (Buffer::new(blocks), Buffer::new(blocks));
+        Self { client, upstream, out: Vec::new(), logged: LoggedHead::default() }
     }
 
     /// Fit for the next connection.
     pub(crate) fn recycle(&mut self) {
-        self.client.shrink();
-        self.upstream.shrink();
-        self.out.clear();
+        self.client.clear();
+        self.upstream.clear();
         self.logged.clear();
-        self.out.shrink_to(SMALL);
+        recycle(&mut self.out);
     }
+}
+
+/// Empties `out`, and keeps little of its memory.
+pub(crate) fn recycle(out: &mut Vec<u8>) {
+    out.clear();
+    out.shrink_to(SPARE_OUT);
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, io, task::Poll};
+    use std::{future::poll_fn, io, rc::Rc, task::Poll};
 
-    use super::{Buffer, SIP, SMALL};
+    use super::{BLOCK, Blocks, Buffer};
 
     impl Buffer {
         async fn read(&mut self, source: &mut &[u8]) -> io::Result<usize> {
@@ -192,15 +196,17 @@ mod tests {
         assert_eq!(buffer.read(&mut source).await.unwrap(), 0);
         buffer.consume(99);
         assert!(buffer.is_empty());
+        assert_eq!(buffer.used(), 12);
+        buffer.restore(b"again");
+        assert_eq!(buffer.filled(), b"again");
     }
 
     #[tokio::test]
     async fn room_is_made_by_moving_what_is_left_to_the_front() {
         let mut buffer = Buffer::default();
-        let bytes: Vec<u8> = (0..SMALL + 10).map(|at| (at % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..BLOCK + 10).map(|at| (at % 251) as u8).collect();
         let mut source = &bytes[..];
-        assert_eq!(buffer.read(&mut source).await.unwrap(), SIP, "and has memory from here on");
-        assert_eq!(buffer.read(&mut source).await.unwrap(), SMALL - SIP);
+        assert_eq!(buffer.read(&mut source).await.unwrap(), BLOCK);
         buffer.consume(100);
         assert_eq!(buffer.read(&mut source).await.unwrap(), 10);
         assert_eq!(buffer.filled(), &bytes[100..]);
@@ -208,15 +214,19 @@ mod tests {
 
     #[tokio::test]
     async fn memory_is_held_only_while_something_is_in_it() {
-        let mut buffer = Buffer::default();
-        let (mut silent, _other) = tokio::io::duplex(1);
-        assert!(poll_fn(|cx| Poll::Ready(buffer.poll_read(&mut silent, cx).is_pending())).await);
-        assert_eq!(buffer.capacity(), 0);
-        buffer.read(&mut &b"hello"[..]).await.unwrap();
-        buffer.release();
-        assert_eq!(buffer.filled(), b"hello");
-        buffer.consume(5);
-        buffer.release();
-        assert_eq!((buffer.capacity(), buffer.used()), (0, 5), "what was used stays counted");
+        let blocks = Rc::new(Blocks::default());
+        let spare = || blocks.0.borrow().len();
+        let (mut one, mut other) = (Buffer::new(&blocks), Buffer::new(&blocks));
+        let (mut silent, _other_end) = tokio::io::duplex(1);
+        assert!(poll_fn(|cx| Poll::Ready(one.poll_read(&mut silent, cx).is_pending())).await);
+        assert_eq!(spare(), 1, "nothing came, so it is given back");
+        one.read(&mut &b"hello"[..]).await.unwrap();
+        assert_eq!(spare(), 0);
+        one.consume(5);
+        assert_eq!(spare(), 1);
+        one.read(&mut &b"hello"[..]).await.unwrap();
+        other.read(&mut &b"hello"[..]).await.unwrap();
+        drop((one, other));
+        assert_eq!(spare(), 2, "what was dropped is given back, too");
     }
 }

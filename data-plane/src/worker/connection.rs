@@ -191,7 +191,6 @@ impl Session {
                     Err(err) => return Poll::Ready(Head::Refused(parse::refuse_head(err))),
                     Ok(None) => {}
                 }
-                buffer.make_room(head_limits.head);
                 match buffer.poll_read(&mut reader, cx) {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Head::Gone),
                     Poll::Ready(Ok(_)) => begun = true,

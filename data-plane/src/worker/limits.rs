@@ -5,6 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use clap::Args;
 use gateway_proto::{process::duration, size::size};
 
+use super::buffer::BLOCK;
 use crate::http1::{
     head::MAX_FIELDS,
     scan::{HeadLimits, MIN_HEAD},
@@ -17,10 +18,10 @@ const MAX_STATUS_LINE: usize = 8 * 1024;
 /// The limits of one data plane; a service may narrow some of them.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Limits {
-    /// Longest request line, 512B to 1MiB; longer ones are answered with 414
+    /// Longest request line, 512B to 256KiB; longer ones are answered with 414
     #[arg(long, env = "GATEWAY_MAX_REQUEST_LINE", value_name = "SIZE", value_parser = head_size, default_value = "16KiB")]
     max_request_line: usize,
-    /// Largest request head, 512B to 1MiB; larger ones are answered with 431
+    /// Largest request head, 512B to 256KiB; larger ones are answered with 431
     #[arg(long, env = "GATEWAY_MAX_REQUEST_HEAD", value_name = "SIZE", value_parser = head_size, default_value = "64KiB")]
     max_request_head: usize,
     /// Most fields in a request head, 1 to 256; more are answered with 431
@@ -29,7 +30,7 @@ pub struct Limits {
     /// Largest request body; larger ones are answered with 413 [default: any size]
     #[arg(long, env = "GATEWAY_MAX_REQUEST_BODY", value_name = "SIZE", value_parser = size)]
     pub max_request_body: Option<u64>,
-    /// Largest head of an upstream's answer, 512B to 1MiB; the client gets 502 instead of a larger one
+    /// Largest head of an upstream's answer, 512B to 256KiB; the client gets 502 instead of a larger one
     #[arg(long, env = "GATEWAY_MAX_RESPONSE_HEAD", value_name = "SIZE", value_parser = head_size, default_value = "64KiB")]
     max_response_head: usize,
     /// Longest time from the first byte of a request head to its last; slower ones are answered with 408
@@ -101,7 +102,7 @@ pub(crate) fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
 
 fn head_size(text: &str) -> Result<usize, String> {
     let bytes = usize::try_from(size(text)?).unwrap_or(usize::MAX);
-    if (MIN_HEAD..=1 << 20).contains(&bytes) { Ok(bytes) } else { Err("give a size from 512B to 1MiB".into()) }
+    if (MIN_HEAD..=BLOCK).contains(&bytes) { Ok(bytes) } else { Err("give a size from 512B to 256KiB".into()) }
 }
 
 fn fields(text: &str) -> Result<usize, String> {
@@ -141,9 +142,9 @@ pub(crate) mod tests {
     #[test]
     fn mistakes_name_the_flag_and_the_remedy() {
         for (flag, value, remedy) in [
-            ("--max-request-line", "100B", "512B to 1MiB"),
-            ("--max-request-head", "2MiB", "512B to 1MiB"),
-            ("--max-response-head", "0B", "512B to 1MiB"),
+            ("--max-request-line", "100B", "512B to 256KiB"),
+            ("--max-request-head", "2MiB", "512B to 256KiB"),
+            ("--max-response-head", "0B", "512B to 256KiB"),
             ("--max-request-fields", "0", "1 to 256"),
             ("--max-request-fields", "300", "1 to 256"),
             ("--request-head-timeout", "0s", "1ms to 24h"),

@@ -19,7 +19,13 @@ use std::{
 
 use rand::{make_rng, rngs::SmallRng};
 
-use self::{admission::Admission, buffer::Scratch, limits::Limits, stats::WorkerStats, watchdog::Watchdog};
+use self::{
+    admission::Admission,
+    buffer::{Blocks, Scratch},
+    limits::Limits,
+    stats::WorkerStats,
+    watchdog::Watchdog,
+};
 use crate::{table::RoutingTable, telemetry::Telemetry, upstream::pool::Pool};
 
 /// The share of idle clients that is sent away when there is no room. Looking for them costs a walk
@@ -37,6 +43,7 @@ pub(crate) struct Worker {
     table: RefCell<Rc<Arc<RoutingTable>>>,
     pool: Pool,
     watchdog: Rc<Watchdog>,
+    blocks: Rc<Blocks>,
     /// Buffers that no connection is using.
     buffers: RefCell<Vec<Scratch>>,
     limits: Limits,
@@ -54,6 +61,7 @@ impl Worker {
             table: RefCell::default(),
             pool: Pool::default(),
             watchdog: Rc::default(),
+            blocks: Rc::default(),
             buffers: RefCell::default(),
             limits,
             admission,
@@ -123,7 +131,7 @@ impl Worker {
     }
 
     pub(crate) fn borrow_buffers(&self) -> Scratch {
-        self.buffers.borrow_mut().pop().unwrap_or_default()
+        self.buffers.borrow_mut().pop().unwrap_or_else(|| Scratch::new(&self.blocks))
     }
 
     pub(crate) fn return_buffers(&self, mut scratch: Scratch) {

@@ -18,9 +18,6 @@ use slab::Slab;
 /// How often the worker looks; limits end up to two of these late, and never early.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 
-/// How long nothing has to happen for a connection to count as quiet, in ticks: a second.
-const QUIET_TICKS: u64 = 20;
-
 /// The limits of every connection of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Watchdog {
@@ -35,8 +32,6 @@ struct Slot {
     deadline: u64,
     /// No deadline is later than this.
     bound: u64,
-    /// The tick at which it has been quiet for a while, unless it has been told so already.
-    quiet_at: u64,
     /// Nothing is lost if it ends now.
     idle: bool,
     waker: Option<Waker>,
@@ -56,7 +51,7 @@ pub(crate) struct Expired;
 impl Watchdog {
     /// A watch without a limit.
     pub(crate) fn register(self: &Rc<Self>) -> Watch {
-        let slot = Slot { deadline: u64::MAX, bound: u64::MAX, quiet_at: u64::MAX, idle: false, waker: None };
+        let slot = Slot { deadline: u64::MAX, bound: u64::MAX, idle: false, waker: None };
         let slot = self.slots.borrow_mut().insert(slot);
         Watch { watchdog: Rc::clone(self), slot }
     }
@@ -73,7 +68,7 @@ impl Watchdog {
         let now = self.now.get() + 1;
         self.now.set(now);
         for (_, slot) in &*self.slots.borrow() {
-            if slot.deadline.min(slot.quiet_at) <= now
+            if slot.deadline <= now
                 && let Some(waker) = &slot.waker
             {
                 waker.wake_by_ref();
@@ -118,7 +113,6 @@ impl Watch {
         let deadline = self.watchdog.after(limit);
         let slot = &mut self.watchdog.slots.borrow_mut()[self.slot];
         slot.deadline = deadline.min(slot.bound);
-        slot.quiet_at = self.watchdog.now.get() + QUIET_TICKS;
     }
 
     /// Whatever it is armed with later, the time is up after `limit`; `None` takes the bound away.
@@ -139,19 +133,7 @@ impl Watch {
 
     /// Whether [`Watchdog::end_idle`] may end it.
     pub(crate) fn set_idle(&self, idle: bool) {
-        let slot = &mut self.watchdog.slots.borrow_mut()[self.slot];
-        slot.idle = idle;
-        slot.quiet_at = u64::MAX;
-    }
-
-    /// Whether it was armed a while ago and not since; true once. What is run is woken for it.
-    pub(crate) fn becomes_quiet(&self) -> bool {
-        let slot = &mut self.watchdog.slots.borrow_mut()[self.slot];
-        let is_quiet = slot.quiet_at <= self.watchdog.now.get();
-        if is_quiet {
-            slot.quiet_at = u64::MAX;
-        }
-        is_quiet
+        self.watchdog.slots.borrow_mut()[self.slot].idle = idle;
     }
 
     /// Runs `future` until the time is up, as it is armed now or by the future itself.
@@ -183,28 +165,11 @@ impl Drop for Watch {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        future::pending,
-        rc::Rc,
-        sync::{
-            Arc,
-            atomic::{AtomicBool, Ordering::Relaxed},
-        },
-        task::{Context, Wake, Waker},
-    };
+    use std::{future::pending, rc::Rc};
 
     use futures_util::{FutureExt, future::ready};
 
-    use super::{Expired, QUIET_TICKS, TICK, Watchdog};
-
-    #[derive(Default)]
-    struct Woken(AtomicBool);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Relaxed);
-        }
-    }
+    use super::{Expired, TICK, Watchdog};
 
     #[test]
     fn time_is_up_when_it_is_over_and_not_before() {
@@ -274,26 +239,5 @@ mod tests {
         assert_eq!(ended(), [3, 4], "busy ones are not touched");
         assert_eq!((watchdog.end_idle(9), watchdog.end_idle(9)), (1, 0));
         assert_eq!(ended(), [5, 3, 4]);
-    }
-
-    #[test]
-    fn quiet_is_told_once_and_wakes() {
-        let watchdog = Rc::new(Watchdog::default());
-        let watch = watchdog.register();
-        watch.arm(TICK * 1000);
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
-        let mut run = Box::pin(watch.run(pending::<()>()));
-        assert!(run.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        for _ in 1..QUIET_TICKS {
-            watchdog.tick();
-        }
-        assert!(!woken.0.load(Relaxed) && !watch.becomes_quiet());
-        watchdog.tick();
-        assert!(woken.0.swap(false, Relaxed) && watch.becomes_quiet());
-        for _ in 0..QUIET_TICKS * 3 {
-            watchdog.tick();
-        }
-        assert!(!woken.0.load(Relaxed) && !watch.becomes_quiet());
     }
 }
