@@ -42,7 +42,7 @@ need() {
 # listener LOG NAME: the address that a program said it listens on, once it is ready.
 listener() {
     for _ in $(seq 200); do
-        if grep -q '"ready"' "$1"; then
+        if grep -qs '"ready"' "$1"; then
             sed -n "s/.*\"$2\":\"\([^\"]*\)\".*/\1/p" "$1"
             return
         fi
