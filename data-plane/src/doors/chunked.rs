@@ -7,7 +7,7 @@ use super::{
 };
 use crate::http1::chunked::{ChunkError, Decoder, Piece, encode};
 
-/// The first line of `input` says how the rest of it is cut into pieces, as in [`super::cuts`].
+/// The first line of `input` says how the rest of it is cut into pieces, as in `cuts`.
 ///
 /// # Panics
 /// When the decoder does not read what a slow reader reads, or what it read is not the same once it

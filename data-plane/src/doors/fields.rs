@@ -66,6 +66,23 @@ pub(super) fn of_trailers<'b>(fields: &[Field<'b>]) -> Vec<Field<'b>> {
     fields.iter().filter(|field| !is_forbidden(field)).copied().collect()
 }
 
+/// Whether every quoted string ends (RFC 9110 section 5.6.4): what is appended to one that does not
+/// belongs to it.
+pub(super) fn is_terminated(mut value: &[u8]) -> bool {
+    while let Some(start) = value.iter().position(|byte| *byte == b'"') {
+        let mut rest = &value[start + 1..];
+        value = loop {
+            rest = match rest {
+                [b'\\', _, rest @ ..] => rest,
+                [b'"', rest @ ..] => break rest,
+                [_, rest @ ..] => rest,
+                [] => return false,
+            };
+        };
+    }
+    true
+}
+
 fn is_one_of(field: &Field<'_>, names: &[&str]) -> bool {
     names.iter().any(|name| is(field, name))
 }

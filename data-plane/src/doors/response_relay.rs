@@ -29,7 +29,7 @@ const OWN: [&str; 3] = ["via", "x-request-id", "date"];
 
 /// The first line of `input` says how, for example `GET 1.1 abc z close`: the client's method and
 /// version, the pieces in which the upstream's bytes come, those in which the client takes its own
-/// (both as in [`super::cuts`]), and whether the upstream then closes, resets (`reset`) or stays
+/// (both as in `cuts`), and whether the upstream then closes, resets (`reset`) or stays
 /// silent (`open`). The rest is what the upstream sends.
 ///
 /// # Panics

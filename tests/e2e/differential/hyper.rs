@@ -100,7 +100,7 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
         state.requests.fetch_add(usize::from(record["whole"] == true), Relaxed);
         state.last.lock().unwrap().clone_from(&record);
         seen.lock().unwrap().records.push(record);
-        Ok::<_, Infallible>(Response::builder().status(204).body(Empty::<Bytes>::new()).unwrap())
+        Ok::<_, Infallible>(Response::builder().status(202).body(Empty::<Bytes>::new()).unwrap())
     });
     let stream = Tee { stream, seen: Arc::clone(&seen) };
     // An error is a connection that was cut, and that is for the records to tell.

@@ -50,7 +50,8 @@ class Recorder(http.server.BaseHTTPRequestHandler):
                 "whole": whole,
             }
         )
-        self.send_response(204)
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
         self.end_headers()
 
     def body(self):
