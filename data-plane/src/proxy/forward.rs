@@ -188,7 +188,7 @@ async fn converse(
     upgrade: Option<&[u8]>,
 ) -> Result<Heard, ProxyError> {
     let (mut reader, mut writer) = connection.stream.split();
-    let Exchange { client, buffers, watch, stage, method, is_http10, begun, unread, .. } = exchange;
+    let Exchange { client, buffers, watch, stage, method, is_http10, begun, unread, expects, .. } = exchange;
     buffers.upstream.clear();
     *stage = Stage::Response;
     watch.arm(service.timeouts.idle);
@@ -212,16 +212,7 @@ async fn converse(
                     *stage = Stage::Response;
                     watch.arm(service.timeouts.response);
                 }
-                Poll::Pending => {
-                    let waits = if upload.wants_input(&buffers.client) { Stage::Request } else { Stage::Response };
-                    if upload.written > seen || waits != *stage {
-                        seen = upload.written;
-                        *stage = waits;
-                        let pause = worker.limits().request_body_timeout;
-                        let idle = service.timeouts.idle;
-                        watch.arm(if waits == Stage::Request { idle.min(pause) } else { idle });
-                    }
-                }
+                Poll::Pending => {}
             }
         }
         let polled = listener.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer, method);
@@ -231,7 +222,19 @@ async fn converse(
             let (head, head_len) = heard?;
             return Poll::Ready(accept(head, head_len, &buffers.upstream, method, uploaded, upgrade));
         }
-        if !sending && poll_gone(cx, client).is_ready() {
+        if sending {
+            // RFC 9110 section 10.1.1: who expects 100 may wait for the endpoint's word.
+            let is_held = *expects && listener.count == 0;
+            let wants_input = upload.wants_input(&buffers.client) && !is_held;
+            let waits = if wants_input { Stage::Request } else { Stage::Response };
+            if upload.written > seen || waits != *stage {
+                seen = upload.written;
+                *stage = waits;
+                let pause = worker.limits().request_body_timeout;
+                let idle = service.timeouts.idle;
+                watch.arm(if waits == Stage::Request { idle.min(pause) } else { idle });
+            }
+        } else if poll_gone(cx, client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
         Poll::Pending

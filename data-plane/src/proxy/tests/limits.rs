@@ -143,6 +143,23 @@ async fn a_body_that_stops_is_answered_with_408() {
 }
 
 #[tokio::test]
+async fn who_waits_to_be_told_to_go_on_is_not_slow_until_then() {
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::start_limited(&[upstream.address], &["--request-body-timeout=50ms"]).await;
+    let mut client = proxy.connect().await;
+    client.send("PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").await;
+    let mut server = upstream.accept().await;
+    server.head().await;
+    // The endpoint thinks about it for longer than a client may pause.
+    tokio::time::sleep(TICK * 8).await;
+    server.send("HTTP/1.1 100 Continue\r\n\r\n").await;
+    assert_eq!(client.head().await, "HTTP/1.1 100 Continue\r\n\r\n");
+    // From here on, it is the client's turn.
+    let got = client.rest().await;
+    assert!(got.starts_with("HTTP/1.1 408 ") && got.contains("request_timeout"), "{got}");
+}
+
+#[tokio::test]
 async fn an_exchange_takes_no_longer_than_it_may_in_all() {
     let of_service = Timeouts { total: Some(TICK), ..PATIENT };
     for (timeouts, flags) in [(of_service, &[][..]), (PATIENT, &["--request-timeout=50ms"])] {
