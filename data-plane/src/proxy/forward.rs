@@ -135,9 +135,7 @@ async fn open(
 async fn connect(worker: &Worker, endpoint: SocketAddr, exchange: &Exchange<'_>) -> Result<Connection, ProxyError> {
     let mut connecting = pin!(connect::open(worker, endpoint));
     poll_fn(|cx| match connecting.as_mut().poll(cx) {
-        Poll::Pending => {
-            poll_gone(cx, &exchange.client, &exchange.buffers.client).map(|()| Err(ProxyError::ClientGone))
-        }
+        Poll::Pending => poll_gone(cx, &exchange.client).map(|()| Err(ProxyError::ClientGone)),
         ready => ready,
     })
     .await
@@ -233,7 +231,7 @@ async fn converse(
             let (head, head_len) = heard?;
             return Poll::Ready(accept(head, head_len, &buffers.upstream, method, uploaded, upgrade));
         }
-        if !sending && poll_gone(cx, client, &buffers.client).is_ready() {
+        if !sending && poll_gone(cx, client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
         Poll::Pending
@@ -353,11 +351,9 @@ fn switches_to(protocol: &[u8], head: &ResponseHead, bytes: &[u8]) -> bool {
     is_asked && agreed.next().is_none()
 }
 
-/// Ready once the client has closed its connection. Bytes that it sent ahead are not an end.
-pub(crate) fn poll_gone(cx: &mut Context<'_>, client: &ClientSide<'_>, buffer: &Buffer) -> Poll<()> {
-    if !buffer.is_empty() {
-        return Poll::Pending;
-    }
+/// Ready once the client has closed its connection. Bytes that it sent ahead, and that nobody has
+/// read yet, hide the end behind them.
+pub(crate) fn poll_gone(cx: &mut Context<'_>, client: &ClientSide<'_>) -> Poll<()> {
     let mut byte = [0];
     match client.reader.as_ref().poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
         Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),

@@ -1,6 +1,7 @@
 //! What is ambiguous goes no further, in either direction.
 
 use super::{Proxy, Upstream};
+use crate::http1::head::MAX_FIELDS;
 
 #[tokio::test]
 async fn an_ambiguous_request_reaches_no_endpoint() {
@@ -87,4 +88,16 @@ async fn an_answer_that_breaks_off_is_cut_for_the_client_too() {
         assert!(got.starts_with("HTTP/1.1 200 ") && got.matches("HTTP/1.1 ").count() == 1, "{answer:?}: {got}");
         assert!(!got.ends_with("0\r\n\r\n"), "{answer:?}: {got}");
     }
+}
+
+#[tokio::test]
+async fn who_nominates_more_fields_than_a_head_can_have_is_refused() {
+    // Each name is compared with each field: without a bound, one head of 64 KiB costs milliseconds.
+    let many = format!("Connection: {}x\r\n", "x,".repeat(MAX_FIELDS));
+    let answer = format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 0\r\n\r\n").leak();
+    let proxy = Proxy::start(&[Upstream::start().await.always(answer)]).await;
+    let got = proxy.ask(&format!("GET / HTTP/1.1\r\nHost: a.test\r\n{many}\r\n")).await;
+    assert!(got.starts_with("HTTP/1.1 400 "), "{got}");
+    let got = proxy.ask("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await;
+    assert!(got.starts_with("HTTP/1.1 502 ") && got.contains("upstream_protocol"), "{got}");
 }
