@@ -10,6 +10,7 @@ use crate::harness::{
     eventually,
     eventually::a_moment,
     usage::{allow_many_files, mib},
+    within,
 };
 
 /// How many clients there are of each kind.
@@ -60,9 +61,12 @@ async fn slow_clients_hold_up_nobody() {
     for _ in 0..100 {
         assert_eq!(data_plane.get("shop.test", "/").await.text(), "served");
     }
-    while let Some(told) = writers.join_next().await {
-        told.unwrap();
-    }
+    let all_told = async {
+        while let Some(told) = writers.join_next().await {
+            told.unwrap();
+        }
+    };
+    within("every slow writer is told so", all_told).await;
     drop(readers);
     data_plane.until_clients(0).await;
     let grown = data_plane.process().peak_memory().saturating_sub(before);
