@@ -237,6 +237,7 @@ async fn converse(
         } else if poll_gone(cx, client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
+        buffers.settle();
         Poll::Pending
     })
     .await

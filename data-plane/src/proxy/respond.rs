@@ -112,6 +112,7 @@ async fn pass(
         if upload.is_none() && poll_gone(cx, client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
+        buffers.settle();
         Poll::Pending
     })
     .await

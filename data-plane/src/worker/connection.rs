@@ -196,10 +196,14 @@ impl Session {
                     Poll::Ready(Ok(_)) => begun = true,
                     Poll::Pending if begun && !watch.is_bound() => {
                         watch.bound(Some(limits.request_head_timeout));
+                        buffer.settle();
                         return Poll::Pending;
                     }
                     Poll::Pending if worker.is_draining() && !begun => return Poll::Ready(Head::Later),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        buffer.settle();
+                        return Poll::Pending;
+                    }
                 }
             }
         });

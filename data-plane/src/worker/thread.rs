@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    io,
+    io, iter,
     net::{SocketAddr, TcpListener as StdListener},
     rc::Rc,
     sync::Arc,
@@ -20,7 +20,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::{Worker, admission::Admission, connection::Session, fleet::Swap, limits::Limits, watchdog::TICK};
+use super::{
+    Worker, admission::Admission, connection::Session, fleet::Swap, limits::Limits, listener::BACKLOG, watchdog::TICK,
+};
 use crate::{error::ProxyError, telemetry::Telemetry, upstream::connect};
 
 /// Once a second is enough for what is not urgent.
@@ -147,9 +149,9 @@ async fn accept(
             () = shutdown.cancelled() => break,
         }
     }
-    // Closing a listener resets what waits in its queue, so that is served first.
+    // Closing a listener resets what waits in its queue, so that is served first; it was full at most.
     let Ok(listener) = listener.into_std() else { return };
-    while let Ok((stream, client)) = listener.accept() {
+    for (stream, client) in iter::from_fn(|| listener.accept().ok()).take(BACKLOG.into()) {
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
