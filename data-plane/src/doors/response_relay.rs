@@ -146,7 +146,8 @@ impl<'b> Case<'b> {
         let Some(meant) = &self.meant else { return };
         // The reference knows no limits of size.
         let limits = Limits::default().response_head();
-        let has_many = |head: &Head<'_>| head.fields.len() > limits.fields;
+        let has_many =
+            |head: &Head<'_>| head.fields.len() > limits.fields || head.elements("connection").len() > MAX_FIELDS;
         if self.bytes.len() > limits.line || has_many(&meant.head) || meant.interim.iter().any(has_many) {
             return;
         }

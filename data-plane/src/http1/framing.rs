@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 
 use super::{
     field::{Name, elements},
-    head::{Fields, RequestHead, ResponseHead, Version},
+    head::{Fields, MAX_FIELDS, RequestHead, ResponseHead, Version},
 };
 
 /// How a body ends.
@@ -49,6 +49,7 @@ pub(crate) fn of_response(head: &ResponseHead, method: &Method, bytes: &[u8]) ->
 fn declared(fields: &Fields, version: Version, bytes: &[u8]) -> Result<Option<Framing>, &'static str> {
     let mut length = None;
     let mut chunked = false;
+    let mut options = 0;
     for field in fields.iter() {
         match field.name {
             Name::ContentLength if length.is_some() => return Err("Content-Length is given twice"),
@@ -58,8 +59,13 @@ fn declared(fields: &Fields, version: Version, bytes: &[u8]) -> Result<Option<Fr
                 return Err("Transfer-Encoding is not chunked");
             }
             Name::TransferEncoding => chunked = true,
+            Name::Connection => options += elements(field.value(bytes)).count(),
             _ => {}
         }
+    }
+    // Each of them is looked for among all fields: the product has to be small.
+    if options > MAX_FIELDS {
+        return Err("Connection names more fields than a head can have");
     }
     match (chunked, length) {
         (true, Some(_)) => Err("both Content-Length and Transfer-Encoding are given"),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::ProxyError,
-    http1::{framing::Framing, head::Version},
+    http1::{field::Name, framing::Framing, head::Version},
     table::Service,
     worker::{buffer::Scratch, watchdog::Watch},
 };
@@ -61,6 +61,8 @@ pub(crate) struct Exchange<'c> {
     pub begun: bool,
     /// Whether a part of the request may still be on its way.
     pub unread: bool,
+    /// Whether the client may wait for the endpoint's word before it sends content.
+    pub expects: bool,
     /// Whether there will be a line of it in the access log.
     pub logged: bool,
     /// When its head was whole.
@@ -115,6 +117,7 @@ impl<'c> Exchange<'c> {
             persistent: false,
             begun: false,
             unread: true,
+            expects: false,
             logged: false,
             started: Instant::now(),
             answered: None,
@@ -152,6 +155,8 @@ impl<'c> Exchange<'c> {
             self.buffers.logged.keep(request, &self.buffers.client.filled()[..self.head_len]);
         }
         self.unread = !matches!(request.framing, Framing::None | Framing::Length(0));
+        self.expects =
+            self.unread && !self.is_http10 && request.head.fields.values(self.head(), Name::Expect).next().is_some();
     }
 
     /// Bytes of the request that were taken from the client's connection, its head included; to be

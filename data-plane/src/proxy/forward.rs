@@ -135,9 +135,7 @@ async fn open(
 async fn connect(worker: &Worker, endpoint: SocketAddr, exchange: &Exchange<'_>) -> Result<Connection, ProxyError> {
     let mut connecting = pin!(connect::open(worker, endpoint));
     poll_fn(|cx| match connecting.as_mut().poll(cx) {
-        Poll::Pending => {
-            poll_gone(cx, &exchange.client, &exchange.buffers.client).map(|()| Err(ProxyError::ClientGone))
-        }
+        Poll::Pending => poll_gone(cx, &exchange.client).map(|()| Err(ProxyError::ClientGone)),
         ready => ready,
     })
     .await
@@ -190,7 +188,7 @@ async fn converse(
     upgrade: Option<&[u8]>,
 ) -> Result<Heard, ProxyError> {
     let (mut reader, mut writer) = connection.stream.split();
-    let Exchange { client, buffers, watch, stage, method, is_http10, begun, unread, .. } = exchange;
+    let Exchange { client, buffers, watch, stage, method, is_http10, begun, unread, expects, .. } = exchange;
     buffers.upstream.clear();
     *stage = Stage::Response;
     watch.arm(service.timeouts.idle);
@@ -214,16 +212,7 @@ async fn converse(
                     *stage = Stage::Response;
                     watch.arm(service.timeouts.response);
                 }
-                Poll::Pending => {
-                    let waits = if upload.wants_input(&buffers.client) { Stage::Request } else { Stage::Response };
-                    if upload.written > seen || waits != *stage {
-                        seen = upload.written;
-                        *stage = waits;
-                        let pause = worker.limits().request_body_timeout;
-                        let idle = service.timeouts.idle;
-                        watch.arm(if waits == Stage::Request { idle.min(pause) } else { idle });
-                    }
-                }
+                Poll::Pending => {}
             }
         }
         let polled = listener.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer, method);
@@ -233,9 +222,22 @@ async fn converse(
             let (head, head_len) = heard?;
             return Poll::Ready(accept(head, head_len, &buffers.upstream, method, uploaded, upgrade));
         }
-        if !sending && poll_gone(cx, client, &buffers.client).is_ready() {
+        if sending {
+            // RFC 9110 section 10.1.1: who expects 100 may wait for the endpoint's word.
+            let is_held = *expects && listener.count == 0;
+            let wants_input = upload.wants_input(&buffers.client) && !is_held;
+            let waits = if wants_input { Stage::Request } else { Stage::Response };
+            if upload.written > seen || waits != *stage {
+                seen = upload.written;
+                *stage = waits;
+                let pause = worker.limits().request_body_timeout;
+                let idle = service.timeouts.idle;
+                watch.arm(if waits == Stage::Request { idle.min(pause) } else { idle });
+            }
+        } else if poll_gone(cx, client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
+        buffers.settle();
         Poll::Pending
     })
     .await
@@ -353,11 +355,9 @@ fn switches_to(protocol: &[u8], head: &ResponseHead, bytes: &[u8]) -> bool {
     is_asked && agreed.next().is_none()
 }
 
-/// Ready once the client has closed its connection. Bytes that it sent ahead are not an end.
-pub(crate) fn poll_gone(cx: &mut Context<'_>, client: &ClientSide<'_>, buffer: &Buffer) -> Poll<()> {
-    if !buffer.is_empty() {
-        return Poll::Pending;
-    }
+/// Ready once the client has closed its connection. Bytes that it sent ahead, and that nobody has
+/// read yet, hide the end behind them.
+pub(crate) fn poll_gone(cx: &mut Context<'_>, client: &ClientSide<'_>) -> Poll<()> {
     let mut byte = [0];
     match client.reader.as_ref().poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
         Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),

@@ -70,6 +70,8 @@ pub(crate) fn write_request(
         | Name::XRequestId
         | Name::Lookalike => false,
         Name::MaxForwards => request.max_forwards.is_none(),
+        // RFC 9110 section 10.1.1: in HTTP/1.0 it is ignored, and in HTTP/1.1 it would not be.
+        Name::Expect => request.head.version != Version::Http10,
         name => !name.is_hop_by_hop() && !nominated.names(field, head),
     });
 

@@ -109,9 +109,10 @@ async fn pass(
             *stage = waits;
             watch.arm(service.timeouts.idle);
         }
-        if upload.is_none() && poll_gone(cx, client, &buffers.client).is_ready() {
+        if upload.is_none() && poll_gone(cx, client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
         }
+        buffers.settle();
         Poll::Pending
     })
     .await

@@ -5,7 +5,7 @@ use std::{future::poll_fn, mem, pin::Pin, task::Poll};
 use tokio::io::AsyncWrite;
 
 use super::{
-    exchange::{Exchange, Stage},
+    exchange::Exchange,
     forward::Answer,
     headers,
     relay::{Encode, Relay, RelayError},
@@ -26,15 +26,14 @@ pub(crate) async fn run(worker: &Worker, answer: Answer, exchange: &mut Exchange
     let mut up = Relay::new(Framing::UntilClose, Encode::Plain, Vec::new());
 
     let (mut reader, mut writer) = connection.stream.split();
-    let Exchange { client, buffers, watch, stage, sent, .. } = exchange;
-    *stage = Stage::Response;
+    let Exchange { client, buffers, watch, sent, .. } = exchange;
     // A tunnel lasts as long as it is used: the request's time does not count.
     let idle = worker.limits().tunnel_idle_timeout;
     watch.bound(None);
     watch.arm(idle);
     let (mut up_ended, mut down_ended) = (false, false);
     let mut seen = 0;
-    poll_fn(|cx| {
+    let pass = poll_fn(|cx| {
         if !up_ended {
             match up.poll(cx, &mut buffers.client, &mut client.reader, &mut writer) {
                 // The endpoint hears nothing more; what it said before still has to arrive.
@@ -63,8 +62,10 @@ pub(crate) async fn run(worker: &Worker, answer: Answer, exchange: &mut Exchange
             seen = up.written + down.written;
             watch.arm(idle);
         }
+        buffers.settle();
         Poll::Pending
-    })
-    .await;
+    });
+    // A tunnel that falls silent has come to its end, and nobody is to blame.
+    let _ = watch.run(pass).await;
     Ok(())
 }

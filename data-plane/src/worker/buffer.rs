@@ -20,6 +20,8 @@ use crate::telemetry::access_log::LoggedHead;
 /// The most that is read at once, and the largest head: larger blocks cost the processor's cache more
 /// than they save in system calls.
 pub(crate) const BLOCK: usize = 256 * 1024;
+/// Less than this is moved out of a block, if it has to wait.
+const LITTLE: usize = 8 * 1024;
 /// Blocks that a worker keeps; more are in use only when other sides are slow.
 const SPARE_BLOCKS: usize = 16;
 /// What is kept of the memory for rewritten bytes.
@@ -46,7 +48,7 @@ impl Blocks {
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {
     blocks: Rc<Blocks>,
-    /// Of [`BLOCK`] bytes, or none.
+    /// Of [`BLOCK`] bytes; or as long as what is in it, or none, while it waits.
     block: Vec<u8>,
     start: usize,
     end: usize,
@@ -92,19 +94,31 @@ impl Buffer {
     pub(crate) fn clear(&mut self) {
         self.start = 0;
         self.end = 0;
-        if !self.block.is_empty() {
-            self.blocks.give_back(mem::take(&mut self.block));
+        self.exchange(Vec::new());
+    }
+
+    /// To be called before a wait: what little is in it does not hold a block.
+    pub(crate) fn settle(&mut self) {
+        if self.block.len() == BLOCK && self.len() <= LITTLE {
+            let rest = self.filled().to_vec();
+            self.start = 0;
+            self.end = rest.len();
+            self.exchange(rest);
+        }
+    }
+
+    fn exchange(&mut self, memory: Vec<u8>) {
+        let old = mem::replace(&mut self.block, memory);
+        if old.len() == BLOCK {
+            self.blocks.give_back(old);
         }
     }
 
     /// Holds `bytes`, at most [`BLOCK`] of them, and nothing else.
     pub(crate) fn restore(&mut self, bytes: &[u8]) {
         self.clear();
-        if !bytes.is_empty() {
-            self.block = self.blocks.take();
-            self.block[..bytes.len()].copy_from_slice(bytes);
-            self.end = bytes.len();
-        }
+        self.block = bytes.to_vec();
+        self.end = bytes.len();
     }
 
     /// Reads once; 0 means that the other side has ended. There must be room.
@@ -113,9 +127,13 @@ impl Buffer {
         reader: &mut R,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if self.block.is_empty() {
-            self.block = self.blocks.take();
-        } else if self.end == self.block.len() {
+        if self.block.len() < BLOCK {
+            let mut block = self.blocks.take();
+            block[..self.len()].copy_from_slice(self.filled());
+            self.block = block;
+            self.end = self.len();
+            self.start = 0;
+        } else if self.end == BLOCK {
             self.block.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
@@ -157,6 +175,12 @@ impl Scratch {
     pub(crate) fn new(blocks: &Rc<Blocks>) -> Self {
         let (client, upstream) = (Buffer::new(blocks), Buffer::new(blocks));
         Self { client, upstream, out: Vec::new(), logged: LoggedHead::default() }
+    }
+
+    /// To be called before a wait.
+    pub(crate) fn settle(&mut self) {
+        self.client.settle();
+        self.upstream.settle();
     }
 
     /// Fit for the next connection.
@@ -226,6 +250,12 @@ mod tests {
         assert_eq!(spare(), 1);
         one.read(&mut &b"hello"[..]).await.unwrap();
         other.read(&mut &b"hello"[..]).await.unwrap();
+        assert_eq!(spare(), 0);
+        one.consume(3);
+        one.settle();
+        assert_eq!((spare(), one.filled()), (1, &b"lo"[..]), "what is little waits elsewhere");
+        one.read(&mut &b" again"[..]).await.unwrap();
+        assert_eq!((spare(), one.filled()), (0, &b"lo again"[..]));
         drop((one, other));
         assert_eq!(spare(), 2, "what was dropped is given back, too");
     }

@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Worker, admission::Place, buffer::Scratch, watchdog::Watch};
+use super::{Worker, buffer::Scratch, watchdog::Watch};
 use crate::{
     error::ProxyError,
     http1::scan::Scan,
@@ -20,9 +20,9 @@ use crate::{
     },
 };
 
-/// How long a connection keeps its buffers while nothing comes: the next request, or the rest of
+/// How long a connection stays ready for more while nothing comes: the next request, or the rest of
 /// one, is often close behind.
-const PARK_AFTER: Duration = Duration::from_secs(1);
+const PARK_AFTER: Duration = Duration::from_millis(100);
 /// How long the gateway goes on reading after an answer that it closes on, so that the answer is
 /// not lost to a reset (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
@@ -39,8 +39,8 @@ enum Next {
     Linger,
 }
 
-/// A client's connection, from its first request to its last.
-struct Session {
+/// A client, from its first request to its last.
+pub(crate) struct Session {
     worker: Rc<Worker>,
     watch: Watch,
     client: ClientAddress,
@@ -50,36 +50,36 @@ struct Session {
     requests: u32,
 }
 
-/// Serves the connection until either side ends it. Its place is free when that has happened.
-pub(crate) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, address: SocketAddr, _place: Place) {
-    let mut session = Session::new(worker, &stream, address);
-    loop {
-        if !session.park(&stream).await {
-            if session.partial.is_empty() {
-                return;
-            }
-            return Box::pin(session.turn_away(&mut stream, ProxyError::RequestTimeout)).await;
-        }
-        // In a box, so that a parked connection is small.
-        match Box::pin(session.busy(&mut stream)).await {
-            Next::Park => {}
-            Next::Close => return,
-            Next::Linger => return Box::pin(session.linger(&mut stream)).await,
-        }
-    }
-}
-
-/// Tells a client that there is no place for it.
-pub(crate) async fn turn_away(worker: Rc<Worker>, mut stream: TcpStream, address: SocketAddr) {
-    Session::new(worker, &stream, address).turn_away(&mut stream, ProxyError::Overloaded).await;
-}
-
 impl Session {
-    fn new(worker: Rc<Worker>, stream: &TcpStream, address: SocketAddr) -> Self {
+    pub(crate) fn new(worker: &Rc<Worker>, address: SocketAddr) -> Self {
+        let (worker, watch) = (Rc::clone(worker), worker.watchdog().register());
+        Self { worker, watch, client: ClientAddress::new(address.ip()), partial: Vec::new(), requests: 0 }
+    }
+
+    /// Serves the connection until either side ends it.
+    pub(crate) async fn serve(&mut self, stream: &mut TcpStream) {
         // Small writes must not wait for acknowledgements; a socket that refuses the option still works.
         let _ = stream.set_nodelay(true);
-        let watch = worker.watchdog().register();
-        Self { worker, watch, client: ClientAddress::new(address.ip()), partial: Vec::new(), requests: 0 }
+        loop {
+            if !self.park(stream).await {
+                if self.partial.is_empty() {
+                    return;
+                }
+                return Box::pin(self.turn_away(stream, ProxyError::RequestTimeout)).await;
+            }
+            // In a box, so that a parked connection is small.
+            match Box::pin(self.busy(stream)).await {
+                Next::Park => {}
+                Next::Close => return,
+                Next::Linger => return Box::pin(self.linger(stream)).await,
+            }
+        }
+    }
+
+    /// Answers with `error` whatever is asked, and ends.
+    pub(crate) async fn turn_away(&self, stream: &mut TcpStream, error: ProxyError) {
+        self.refuse(stream, &mut Scratch::default(), error).await;
+        self.linger(stream).await;
     }
 
     /// Waits without buffers for bytes of a request; false if none came in time.
@@ -196,10 +196,14 @@ impl Session {
                     Poll::Ready(Ok(_)) => begun = true,
                     Poll::Pending if begun && !watch.is_bound() => {
                         watch.bound(Some(limits.request_head_timeout));
+                        buffer.settle();
                         return Poll::Pending;
                     }
                     Poll::Pending if worker.is_draining() && !begun => return Poll::Ready(Head::Later),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        buffer.settle();
+                        return Poll::Pending;
+                    }
                 }
             }
         });
@@ -211,11 +215,6 @@ impl Session {
             Err(_) if !watch.is_over() => Head::Later,
             Err(_) => Head::Refused(ProxyError::RequestTimeout),
         }
-    }
-
-    async fn turn_away(&self, stream: &mut TcpStream, error: ProxyError) {
-        self.refuse(stream, &mut Scratch::default(), error).await;
-        self.linger(stream).await;
     }
 
     async fn linger(&self, stream: &mut TcpStream) {

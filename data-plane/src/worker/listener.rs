@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections that may wait to be accepted, per worker; the kernel caps it at net.core.somaxconn.
-const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: u16 = 4096;
 
 /// Binds `count` sockets to one address; with port 0, all to the same free port.
 pub(crate) fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<std::net::TcpListener>> {
@@ -29,7 +29,7 @@ enum Share {
 
 fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = socket(address, Share::Yes)?;
-    socket.listen(BACKLOG)?;
+    socket.listen(BACKLOG.into())?;
     Ok(socket.into())
 }
 

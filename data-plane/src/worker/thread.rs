@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    io,
+    io, iter,
     net::{SocketAddr, TcpListener as StdListener},
     rc::Rc,
     sync::Arc,
@@ -20,8 +20,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::{Worker, admission::Admission, connection, fleet::Swap, limits::Limits, watchdog::TICK};
-use crate::{telemetry::Telemetry, upstream::connect};
+use super::{
+    Worker, admission::Admission, connection::Session, fleet::Swap, limits::Limits, listener::BACKLOG, watchdog::TICK,
+};
+use crate::{error::ProxyError, telemetry::Telemetry, upstream::connect};
 
 /// Once a second is enough for what is not urgent.
 const TICKS_PER_SECOND: u32 = 20;
@@ -147,9 +149,9 @@ async fn accept(
             () = shutdown.cancelled() => break,
         }
     }
-    // Closing a listener resets what waits in its queue, so that is served first.
+    // Closing a listener resets what waits in its queue, so that is served first; it was full at most.
     let Ok(listener) = listener.into_std() else { return };
-    while let Ok((stream, client)) = listener.accept() {
+    for (stream, client) in iter::from_fn(|| listener.accept().ok()).take(BACKLOG.into()) {
         if stream.set_nonblocking(true).is_ok()
             && let Ok(stream) = TcpStream::from_std(stream)
         {
@@ -167,27 +169,30 @@ struct Connections {
 }
 
 impl Connections {
-    fn start(&self, worker: &Rc<Worker>, stream: TcpStream, client: SocketAddr) {
+    fn start(&self, worker: &Rc<Worker>, mut stream: TcpStream, client: SocketAddr) {
         let Ok(place) = worker.admission().admit(client.ip(), || worker.end_idle_clients()) else {
             return self.turn_away(worker, stream, client);
         };
         let worker = Rc::clone(worker);
+        let mut session = Session::new(&worker, client);
+        // By reference: what is moved into a future takes up memory twice.
         self.tasks.spawn_local(async move {
             worker.stats().client_opened();
-            connection::serve(Rc::clone(&worker), stream, client, place).await;
+            session.serve(&mut stream).await;
             worker.stats().client_closed();
+            drop((stream, place));
         });
     }
 
-    fn turn_away(&self, worker: &Rc<Worker>, stream: TcpStream, client: SocketAddr) {
+    fn turn_away(&self, worker: &Rc<Worker>, mut stream: TcpStream, client: SocketAddr) {
         let turned_away = Rc::clone(&self.turned_away);
         if turned_away.get() == TURNED_AWAY_AT_ONCE {
             return;
         }
         turned_away.set(turned_away.get() + 1);
-        let worker = Rc::clone(worker);
+        let session = Session::new(worker, client);
         self.tasks.spawn_local(async move {
-            connection::turn_away(worker, stream, client).await;
+            session.turn_away(&mut stream, ProxyError::Overloaded).await;
             turned_away.set(turned_away.get() - 1);
         });
     }

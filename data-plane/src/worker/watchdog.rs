@@ -115,10 +115,12 @@ impl Watch {
         slot.deadline = deadline.min(slot.bound);
     }
 
-    /// Whatever it is armed with later, the time is up after `limit`; `None` takes the bound away.
+    /// Whatever it is or will be armed with, the time is up after `limit`; `None` takes the bound away.
     pub(crate) fn bound(&self, limit: Option<Duration>) {
         let bound = limit.map_or(u64::MAX, |limit| self.watchdog.after(limit));
-        self.watchdog.slots.borrow_mut()[self.slot].bound = bound;
+        let slot = &mut self.watchdog.slots.borrow_mut()[self.slot];
+        slot.bound = bound;
+        slot.deadline = slot.deadline.min(bound);
     }
 
     /// Whether there is a bound.
@@ -221,6 +223,19 @@ mod tests {
         watch.bound(None);
         watch.arm(TICK * 100);
         assert_eq!(run(), None);
+    }
+
+    #[test]
+    fn a_bound_holds_for_what_was_armed_before_it() {
+        let watchdog = Rc::new(Watchdog::default());
+        let watch = watchdog.register();
+        watch.arm(TICK * 100);
+        watch.bound(Some(TICK));
+        let run = || watch.run(pending::<()>()).now_or_never();
+        watchdog.tick();
+        assert_eq!(run(), None);
+        watchdog.tick();
+        assert_eq!(run(), Some(Err(Expired)));
     }
 
     #[test]

@@ -100,6 +100,21 @@ async fn expect_100_continue_is_between_client_and_endpoint() {
 }
 
 #[tokio::test]
+async fn http_10_expects_nothing() {
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::start(&[upstream.address]).await;
+    let mut client = proxy.connect().await;
+    client.send("PUT / HTTP/1.0\r\nHost: a.test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\nhello").await;
+    let mut server = upstream.accept().await;
+    let head = server.head().await;
+    assert!(!head.contains("Expect"), "{head}");
+    server.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!(server.exactly(5).await, b"hello");
+    let got = client.rest().await;
+    assert!(got.starts_with("HTTP/1.1 201 "), "and hears of nothing but the answer: {got}");
+}
+
+#[tokio::test]
 async fn an_early_answer_arrives_and_ends_the_connection() {
     let upstream = Upstream::start().await;
     let proxy = Proxy::start(&[upstream.address]).await;

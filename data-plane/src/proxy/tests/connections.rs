@@ -221,6 +221,19 @@ async fn a_client_that_goes_away_stops_the_upstream_request() {
 }
 
 #[tokio::test]
+async fn a_client_that_goes_away_behind_another_request_stops_the_upstream_request_too() {
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::start(&[upstream.address]).await;
+    let mut client = proxy.connect().await;
+    // The second one is read together with the first.
+    client.send(GET.repeat(2)).await;
+    let mut server = upstream.accept().await;
+    server.head().await;
+    drop(client);
+    assert_eq!(server.rest().await, "");
+}
+
+#[tokio::test]
 async fn an_endpoint_that_takes_too_long_is_given_up() {
     let upstream = Upstream::start().await;
     let timeouts = Timeouts { connect: PATIENCE, response: TICK, idle: PATIENCE, total: None };

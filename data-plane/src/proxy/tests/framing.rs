@@ -1,6 +1,7 @@
 //! What is ambiguous goes no further, in either direction.
 
 use super::{Proxy, Upstream};
+use crate::http1::head::MAX_FIELDS;
 
 #[tokio::test]
 async fn an_ambiguous_request_reaches_no_endpoint() {
@@ -76,6 +77,43 @@ async fn an_ambiguous_answer_is_not_passed_on() {
 }
 
 #[tokio::test]
+async fn an_answer_to_head_has_no_body() {
+    for behind in ["hello", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"] {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{behind}").leak();
+        let proxy = Proxy::start(&[Upstream::start().await.always(answer)]).await;
+        let got = proxy.ask("HEAD / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await;
+        assert!(got.starts_with("HTTP/1.1 502 ") && got.ends_with("\r\n\r\n"), "{behind:?}: {got}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_answers_wrongly_is_not_asked_again_on_the_same_connection() {
+    for (answer, status) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "502"),
+        ("HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\nok", "502"),
+        ("garbage\r\n\r\n", "502"),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok", "502"),
+        ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "502"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "502"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok!", "200"),
+        ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", "200"),
+        ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "200"),
+    ] {
+        let upstream = Upstream::start().await;
+        let proxy = Proxy::start(&[upstream.address]).await;
+        let mut client = proxy.connect().await;
+        client.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        let mut server = upstream.accept().await;
+        server.head().await;
+        // The endpoint itself would keep the connection.
+        server.send(answer).await;
+        let head = client.head().await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer:?}: {head}");
+        assert_eq!(server.rest().await, "", "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_is_cut_for_the_client_too() {
     for answer in [
         "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello",
@@ -87,4 +125,16 @@ async fn an_answer_that_breaks_off_is_cut_for_the_client_too() {
         assert!(got.starts_with("HTTP/1.1 200 ") && got.matches("HTTP/1.1 ").count() == 1, "{answer:?}: {got}");
         assert!(!got.ends_with("0\r\n\r\n"), "{answer:?}: {got}");
     }
+}
+
+#[tokio::test]
+async fn who_nominates_more_fields_than_a_head_can_have_is_refused() {
+    // Each name is compared with each field: without a bound, one head of 64 KiB costs milliseconds.
+    let many = format!("Connection: {}x\r\n", "x,".repeat(MAX_FIELDS));
+    let answer = format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 0\r\n\r\n").leak();
+    let proxy = Proxy::start(&[Upstream::start().await.always(answer)]).await;
+    let got = proxy.ask(&format!("GET / HTTP/1.1\r\nHost: a.test\r\n{many}\r\n")).await;
+    assert!(got.starts_with("HTTP/1.1 400 "), "{got}");
+    let got = proxy.ask("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await;
+    assert!(got.starts_with("HTTP/1.1 502 ") && got.contains("upstream_protocol"), "{got}");
 }

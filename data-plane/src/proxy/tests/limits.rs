@@ -36,6 +36,19 @@ async fn a_head_that_is_too_large_is_refused_by_what_is_too_large() {
 }
 
 #[tokio::test]
+async fn an_answer_whose_head_is_too_large_is_refused() {
+    let field = |length| format!("X: {}\r\n", "x".repeat(length));
+    let many = "X: 1\r\n".repeat(300);
+    for (fields, status) in [(field(2000), "204 "), (field(4096), "502 "), (many, "502 ")] {
+        let answer = format!("HTTP/1.1 204 No Content\r\n{fields}\r\n").leak();
+        let upstream = Upstream::start().await.always(answer);
+        let proxy = Proxy::start_limited(&[upstream], &["--max-response-head=4KiB"]).await;
+        let got = proxy.ask("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await;
+        assert!(got.starts_with(&format!("HTTP/1.1 {status}")), "{got}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_too_large_is_refused_before_a_byte_goes_upstream() {
     let upstream = Upstream::start().await;
     let proxy = Proxy::start_limited(&[upstream.address], &["--max-request-body=4B"]).await;
@@ -125,6 +138,23 @@ async fn a_body_that_stops_is_answered_with_408() {
     let proxy = Proxy::start_limited(&[upstream.address], &["--request-body-timeout=50ms"]).await;
     let mut client = proxy.connect().await;
     client.send("PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\n\r\nhel").await;
+    let got = client.rest().await;
+    assert!(got.starts_with("HTTP/1.1 408 ") && got.contains("request_timeout"), "{got}");
+}
+
+#[tokio::test]
+async fn who_waits_to_be_told_to_go_on_is_not_slow_until_then() {
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::start_limited(&[upstream.address], &["--request-body-timeout=50ms"]).await;
+    let mut client = proxy.connect().await;
+    client.send("PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").await;
+    let mut server = upstream.accept().await;
+    server.head().await;
+    // The endpoint thinks about it for longer than a client may pause.
+    tokio::time::sleep(TICK * 8).await;
+    server.send("HTTP/1.1 100 Continue\r\n\r\n").await;
+    assert_eq!(client.head().await, "HTTP/1.1 100 Continue\r\n\r\n");
+    // From here on, it is the client's turn.
     let got = client.rest().await;
     assert!(got.starts_with("HTTP/1.1 408 ") && got.contains("request_timeout"), "{got}");
 }

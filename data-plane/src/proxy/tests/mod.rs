@@ -3,10 +3,12 @@
 mod basics;
 mod bodies;
 mod connections;
+mod duties;
 mod framing;
 mod halfway;
 mod limits;
 mod telemetry;
+mod tunnels;
 
 use std::{
     net::{SocketAddr, TcpListener as StdListener},
@@ -70,21 +72,34 @@ impl Proxy {
     }
 
     pub(super) async fn start_on(listener: StdListener, service: Service, flags: &[&str]) -> Self {
-        Self::spawn(listener, table(service), flags, None).await
+        Self::spawn(listener, table(service), flags, None, PATIENCE).await
+    }
+
+    /// With so much time for a drain.
+    pub(super) async fn start_draining(endpoints: &[SocketAddr], drain_timeout: Duration) -> Self {
+        let table = table(service(endpoints, PATIENT, Limits::default()));
+        Self::spawn(free_port(), table, &[], None, drain_timeout).await
     }
 
     pub(super) async fn start_logged(endpoints: &[SocketAddr], log: WorkerLog) -> Self {
-        Self::spawn(free_port(), table(service(endpoints, PATIENT, Limits::default())), &[], Some(log)).await
+        let table = table(service(endpoints, PATIENT, Limits::default()));
+        Self::spawn(free_port(), table, &[], Some(log), PATIENCE).await
     }
 
-    async fn spawn(listener: StdListener, table: RoutingTable, flags: &[&str], log: Option<WorkerLog>) -> Self {
+    async fn spawn(
+        listener: StdListener,
+        table: RoutingTable,
+        flags: &[&str],
+        log: Option<WorkerLog>,
+        drain_timeout: Duration,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let (swaps, receiver) = mpsc::channel(1);
         let stats = Arc::new(WorkerStats::default());
         let limits = limits(flags);
         let admission = Arc::new(Admission::new(&limits, 20_000));
-        let common = Common { limits, admission, shutdown: shutdown.clone(), drain_timeout: PATIENCE };
+        let common = Common { limits, admission, shutdown: shutdown.clone(), drain_timeout };
         let telemetry = Telemetry::new(Arc::clone(&stats), log);
         thread::spawn(0, listener, telemetry, receiver, common).unwrap();
         let proxy = Self { address, shutdown, stats, swaps };
@@ -186,6 +201,11 @@ impl Peer {
 
     pub(super) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Says that nothing more will be sent.
+    pub(super) async fn end(&mut self) {
+        self.stream.shutdown().await.unwrap();
     }
 
     /// Reads a head, with its empty line.
