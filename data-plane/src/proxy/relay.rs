@@ -16,12 +16,16 @@ use crate::{
         framing::Framing,
         head::Fields,
     },
-    worker::buffer::{self, Buffer},
+    worker::buffer::{self, BLOCK, Buffer},
 };
 
 /// More content than this is written from where it was read, less is copied behind the head: one
 /// system call either way.
 const COPY: usize = 2048;
+
+/// Bytes that are moved before others have their turn: two sides that are both fast would keep the
+/// worker to themselves.
+const TURN: u64 = 2 * BLOCK as u64;
 
 /// How the receiving side is told where the body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +117,12 @@ impl Relay {
         reader: &mut R,
         writer: &mut W,
     ) -> Poll<Result<(), RelayError>> {
+        let began = self.written;
         loop {
+            if self.written - began >= TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             self.fill(buffer)?;
             let plain = self.plain(buffer);
             let pending = self.out.len() - self.sent;
@@ -254,4 +263,26 @@ fn write<W: AsyncWrite + Unpin>(
         Ok(0) | Err(_) => Err(RelayError::Sink),
         Ok(count) => Ok(count),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::{Buffer, Encode, Framing, Relay, TURN};
+
+    #[test]
+    fn two_fast_sides_leave_others_a_turn() {
+        for (framing, encode) in [(Framing::Length(u64::MAX), Encode::Plain), (Framing::UntilClose, Encode::Chunked)] {
+            let mut relay = Relay::new(framing, encode, Vec::new());
+            let (mut endless, mut bottomless) = (tokio::io::repeat(b'x'), tokio::io::sink());
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut buffer = Buffer::default();
+            for turn in 1..4 {
+                let polled = relay.poll(&mut cx, &mut buffer, &mut endless, &mut bottomless);
+                assert!(matches!(polled, Poll::Pending));
+                assert!((turn * TURN..turn * 2 * TURN).contains(&relay.written), "{}", relay.written);
+            }
+        }
+    }
 }

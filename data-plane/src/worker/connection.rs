@@ -7,7 +7,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Worker, buffer::Scratch, watchdog::Watch};
+use super::{
+    Worker,
+    buffer::Scratch,
+    watchdog::{TICK, Watch},
+};
 use crate::{
     error::ProxyError,
     http1::scan::Scan,
@@ -22,7 +26,7 @@ use crate::{
 
 /// How long a connection stays ready for more while nothing comes: the next request, or the rest of
 /// one, is often close behind.
-const PARK_AFTER: Duration = Duration::from_millis(100);
+const PARK_AFTER: Duration = TICK;
 /// How long the gateway goes on reading after an answer that it closes on, so that the answer is
 /// not lost to a reset (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
