@@ -1,0 +1,100 @@
+//! What it costs to find one of a thousand routes of a host.
+
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
+#![allow(clippy::expect_used, reason = "a benchmark ends where it cannot be set up")]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use gateway_routing::{HostRoutes, Match, Methods, PathMatcher, Request, Route, Test};
+use http::Method;
+
+const ROUTES: usize = 1000;
+
+struct Asked {
+    path: String,
+    headers: Vec<(&'static str, &'static str)>,
+}
+
+impl Request for Asked {
+    fn method(&self) -> &Method {
+        &Method::GET
+    }
+
+    fn path(&self) -> &[u8] {
+        self.path.as_bytes()
+    }
+
+    fn query(&self) -> &[u8] {
+        b""
+    }
+
+    fn headers(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let fields = self.headers.iter().filter(move |(there, _)| there.eq_ignore_ascii_case(name));
+        fields.map(|(_, value)| value.as_bytes())
+    }
+}
+
+/// Of twenty routes: seven exact, six templates, five prefixes, one of them twice for a canary, and a
+/// regular expression.
+fn rule(number: usize) -> Match {
+    let canary = |rule: Match| rule.header("x-canary", Test::Present);
+    let rule = match number % 20 {
+        0..7 => PathMatcher::exact(&format!("/static/{number}/app.js")).map(Match::new),
+        7..13 => PathMatcher::template(&format!("/api/v1/resource-{number}/{{id}}/items/{{item}}")).map(Match::new),
+        13..18 => PathMatcher::prefix(&format!("/shop/section-{number}")).map(Match::new),
+        18 => PathMatcher::prefix(&format!("/shop/section-{}", number - 1)).map(Match::new).and_then(canary),
+        _ => PathMatcher::regex(&format!("^/legacy-{number}/[0-9]+/[a-z]+$")).map(Match::new),
+    };
+    let methods = Methods::parse(["GET", "HEAD"]).expect("two methods");
+    rule.expect("a path").methods(methods)
+}
+
+fn path(number: usize) -> String {
+    match number % 20 {
+        0..7 => format!("/static/{number}/app.js"),
+        7..13 => format!("/api/v1/resource-{number}/8d7f3c/items/42"),
+        13..18 => format!("/shop/section-{number}/shoes/7"),
+        18 => format!("/shop/section-{}/shoes/8", number - 1),
+        _ => format!("/legacy-{number}/2024/report"),
+    }
+}
+
+fn select(criterion: &mut Criterion) {
+    let route = |number| Route { name: format!("{number}").into(), rule: rule(number).into(), value: number };
+    let routes = HostRoutes::build((0..ROUTES).map(route).collect(), None).expect("no conflict");
+    let headers = vec![("user-agent", "bench"), ("accept", "*/*"), ("x-canary", "1"), ("cookie", "a=b")];
+    let mut group = criterion.benchmark_group("select");
+    for (name, kinds, spelling) in [
+        ("mixed", 0..20, ""),
+        ("exact", 0..7, ""),
+        ("template", 7..13, ""),
+        ("prefix", 13..18, ""),
+        ("header", 18..19, ""),
+        ("regex", 19..20, ""),
+        ("mixed, to be normalised", 0..20, "/x/%2e."),
+        ("miss", 0..20, "/nowhere"),
+    ] {
+        // Far from each other, so that the processor's cache is not all that is measured.
+        let numbers = (0..ROUTES).map(|at| at * 7 % ROUTES).filter(|number| kinds.contains(&(number % 20)));
+        let asked = |number| Asked { path: format!("{spelling}{}", path(number)), headers: headers.clone() };
+        let all: Vec<_> = numbers.clone().map(asked).collect();
+        for (number, asked) in numbers.zip(&all) {
+            let found = routes.select(asked).map(|selected| *selected.value());
+            // A prefix that has a canary is taken by it.
+            let expected = if number % 20 == 17 { number + 1 } else { number };
+            assert_eq!(found, (name != "miss").then_some(expected));
+        }
+        let mut next = all.iter().cycle();
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| next.next().map(|asked| routes.select(black_box(asked)).is_some()));
+        });
+    }
+    let service = HostRoutes::build(Vec::new(), Some(0)).expect("no conflict");
+    let asked = Asked { path: path(0), headers };
+    group.bench_function("service alone", |bencher| bencher.iter(|| service.select(black_box(&asked)).is_some()));
+    group.finish();
+}
+
+criterion_group!(routes, select);
+criterion_main!(routes);

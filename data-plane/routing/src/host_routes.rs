@@ -1,0 +1,168 @@
+//! What one host pattern has: its routes, and the service that gets the rest.
+
+use std::{borrow::Cow, cmp::Reverse, collections::HashMap, fmt, sync::Arc};
+
+use crate::{
+    matcher::{Match, PathKind, bit},
+    path::normalize,
+    precedence,
+    request::Request,
+    trie::{Rank, Trie},
+};
+
+/// A route, and what it leads to. Names are unique among the routes of a host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route<T> {
+    /// The registry's name.
+    pub name: Arc<str>,
+    /// Which requests it is for; shared among its hosts.
+    pub rule: Arc<Match>,
+    /// What it leads to.
+    pub value: T,
+}
+
+/// Two routes of one host that match the same requests at the same priority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The name that comes first, from a to z.
+    pub first: Arc<str>,
+    /// The other one.
+    pub second: Arc<str>,
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { first, second } = self;
+        write!(f, "the routes {first:?} and {second:?} match the same requests; ")?;
+        f.write_str("change what one of them matches, or its priority")
+    }
+}
+
+impl std::error::Error for Conflict {}
+
+/// The routes of a host, compiled, and the catch-all behind them. Immutable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostRoutes<T> {
+    /// By rank.
+    routes: Box<[Route<T>]>,
+    trie: Trie,
+    looks_at_paths: bool,
+    catch_all: Option<T>,
+}
+
+impl<T> HostRoutes<T> {
+    /// Compiles the routes, in whatever order they come.
+    ///
+    /// # Errors
+    /// Every route that conflicts, each with the first that it conflicts with.
+    pub fn build(mut routes: Vec<Route<T>>, catch_all: Option<T>) -> Result<Self, Vec<Conflict>> {
+        routes.sort_by_cached_key(|route| (Reverse(precedence::of_match(&route.rule)), Arc::clone(&route.name)));
+        let conflicts = conflicts(&routes);
+        if !conflicts.is_empty() {
+            return Err(conflicts);
+        }
+        let mut trie = Trie::default();
+        for (rank, route) in routes.iter().enumerate() {
+            trie.push(rank, &route.rule);
+        }
+        let looks_at_paths = routes.iter().any(|route| route.rule.path().kind() != PathKind::Any);
+        Ok(Self { routes: routes.into(), trie, looks_at_paths, catch_all })
+    }
+
+    /// The routes in order of precedence, without the catch-all.
+    #[must_use]
+    pub fn routes(&self) -> &[Route<T>] {
+        &self.routes
+    }
+
+    /// What gets the requests that no route matches.
+    #[must_use]
+    pub fn catch_all(&self) -> Option<&T> {
+        self.catch_all.as_ref()
+    }
+
+    /// The first route in order of precedence that matches, else the catch-all.
+    ///
+    /// Nothing is allocated, but where the path is not in normal form, where a condition wants to see an
+    /// encoded query parameter, and where a regular expression meets a thread for the first time.
+    #[inline]
+    pub fn select<'t, 'r>(&'t self, request: &'r impl Request) -> Option<Selected<'t, 'r, T>> {
+        if self.routes.is_empty() {
+            return self.selected(None, Cow::Borrowed(b""));
+        }
+        let path = self.normal_path(request);
+        self.selected(self.search(request, &path), path)
+    }
+
+    /// The path in normal form, if any route wants to see it.
+    pub(crate) fn normal_path<'r>(&self, request: &'r impl Request) -> Cow<'r, [u8]> {
+        if self.looks_at_paths { normalize(request.path()) } else { Cow::Borrowed(b"") }
+    }
+
+    pub(crate) fn search(&self, request: &impl Request, path: &[u8]) -> Option<Rank> {
+        let method = bit(request.method());
+        let mut best = self.routes.len();
+        self.trie.visit(path, |ranks| {
+            let better = ranks.iter().take_while(|rank| **rank < best);
+            best = better.copied().find(|rank| self.routes[*rank].rule.holds(request, method, path)).unwrap_or(best);
+        });
+        (best < self.routes.len()).then_some(best)
+    }
+
+    pub(crate) fn selected<'r>(&self, rank: Option<Rank>, path: Cow<'r, [u8]>) -> Option<Selected<'_, 'r, T>> {
+        let route = rank.map(|rank| &self.routes[rank]);
+        let value = route.map(|route| &route.value).or(self.catch_all.as_ref())?;
+        Some(Selected { route, value, path })
+    }
+}
+
+/// Equal matches are not neighbours: those that only weigh the same may stand between them.
+#[allow(clippy::mutable_key_type, reason = "what a regex remembers has no part in its hash")]
+fn conflicts<T>(sorted: &[Route<T>]) -> Vec<Conflict> {
+    let mut owners = HashMap::with_capacity(sorted.len());
+    let conflict = |route: &Route<T>, first: &Arc<str>| Conflict { first: first.clone(), second: route.name.clone() };
+    let mut conflicts = Vec::new();
+    for route in sorted {
+        if let Some(first) = owners.get(&route.rule) {
+            conflicts.push(conflict(route, first));
+        } else {
+            owners.insert(&route.rule, Arc::clone(&route.name));
+        }
+    }
+    conflicts
+}
+
+/// What a request is led to. `'t` is the table's life, `'r` the request's.
+#[derive(Debug)]
+pub struct Selected<'t, 'r, T> {
+    route: Option<&'t Route<T>>,
+    value: &'t T,
+    path: Cow<'r, [u8]>,
+}
+
+impl<'t, T> Selected<'t, '_, T> {
+    /// The route; `None` if it is the catch-all.
+    #[must_use]
+    pub fn route(&self) -> Option<&'t Route<T>> {
+        self.route
+    }
+
+    /// What it leads to.
+    #[must_use]
+    pub fn value(&self) -> &'t T {
+        self.value
+    }
+
+    /// The path in normal form, if the route looks at paths.
+    #[must_use]
+    pub fn path(&self) -> Option<&[u8]> {
+        self.route.filter(|route| route.rule.path().kind() != PathKind::Any).map(|_| &*self.path)
+    }
+
+    /// The segment that a parameter of the route's template stands for, in normal form: what is
+    /// percent-encoded there is reserved.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&[u8]> {
+        self.route?.rule.path().parameter(name, &self.path)
+    }
+}
