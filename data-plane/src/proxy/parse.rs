@@ -183,6 +183,11 @@ fn refuse_host(err: HostError) -> ProxyError {
     })
 }
 
+/// Whether a request can begin with these bytes: with a method, or an empty line in front of it.
+pub(crate) fn may_become_request(bytes: &[u8]) -> bool {
+    bytes.first().is_none_or(|byte| byte.is_ascii_graphic() || *byte == b'\r')
+}
+
 /// What the client is told of a head that is refused.
 pub(crate) fn refuse_head(err: HeadError) -> ProxyError {
     match err {

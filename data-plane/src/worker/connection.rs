@@ -198,6 +198,12 @@ impl Session {
                 match buffer.poll_read(&mut reader, cx) {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Head::Gone),
                     Poll::Ready(Ok(_)) => begun = true,
+                    // It is not waited for what cannot become a request, such as TLS.
+                    Poll::Pending if !parse::may_become_request(buffer.filled()) => {
+                        return Poll::Ready(Head::Refused(ProxyError::BadRequest(
+                            "this is no HTTP/1.1; TLS is not spoken here",
+                        )));
+                    }
                     Poll::Pending if begun && !watch.is_bound() => {
                         watch.bound(Some(limits.request_head_timeout));
                         buffer.settle();

@@ -49,13 +49,13 @@ pub struct Limits {
     #[arg(long, env = "GATEWAY_TUNNEL_IDLE_TIMEOUT", value_name = "DURATION", value_parser = limit, default_value = "1h")]
     pub tunnel_idle_timeout: Duration,
     /// Most client connections at once; beyond it, idle ones are closed, and without any the client gets 503 [default: half of the open files that the system allows]
-    #[arg(long, env = "GATEWAY_MAX_CONNECTIONS", value_name = "N")]
+    #[arg(long, env = "GATEWAY_MAX_CONNECTIONS", value_name = "N", value_parser = count)]
     pub max_connections: Option<NonZeroU32>,
     /// Most connections at once of one client address, which is an IPv6 /64 or an IPv4 address; more get 503 [default: any number]
-    #[arg(long, env = "GATEWAY_MAX_CONNECTIONS_PER_CLIENT", value_name = "N")]
+    #[arg(long, env = "GATEWAY_MAX_CONNECTIONS_PER_CLIENT", value_name = "N", value_parser = count)]
     pub max_connections_per_client: Option<NonZeroU32>,
     /// Requests on one client connection before it is closed [default: any number]
-    #[arg(long, env = "GATEWAY_MAX_REQUESTS_PER_CONNECTION", value_name = "N")]
+    #[arg(long, env = "GATEWAY_MAX_REQUESTS_PER_CONNECTION", value_name = "N", value_parser = count)]
     pub max_requests_per_connection: Option<NonZeroU32>,
 }
 
@@ -105,6 +105,10 @@ fn head_size(text: &str) -> Result<usize, String> {
     if (MIN_HEAD..=BLOCK).contains(&bytes) { Ok(bytes) } else { Err("give a size from 512B to 256KiB".into()) }
 }
 
+fn count(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| format!("give a number from 1 to {}", u32::MAX))
+}
+
 fn fields(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| (1..=MAX_FIELDS).contains(count));
     count.ok_or_else(|| format!("give a number from 1 to {MAX_FIELDS}"))
@@ -149,8 +153,9 @@ pub(crate) mod tests {
             ("--max-request-fields", "300", "1 to 256"),
             ("--request-head-timeout", "0s", "1ms to 24h"),
             ("--request-timeout", "25h", "1ms to 24h"),
-            ("--max-connections", "0", "--max-connections"),
-            ("--max-requests-per-connection", "-1", "--max-requests-per-connection"),
+            ("--max-connections", "0", "1 to 4294967295"),
+            ("--max-connections-per-client", "many", "1 to 4294967295"),
+            ("--max-requests-per-connection", "-1", "1 to 4294967295"),
         ] {
             let told = Program::try_parse_from(["data-plane", &format!("{flag}={value}")]).err().unwrap().to_string();
             assert!(told.contains(flag) && told.contains(remedy), "{told}");

@@ -138,3 +138,12 @@ async fn who_nominates_more_fields_than_a_head_can_have_is_refused() {
     let got = proxy.ask("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await;
     assert!(got.starts_with("HTTP/1.1 502 ") && got.contains("upstream_protocol"), "{got}");
 }
+
+#[tokio::test]
+async fn who_speaks_tls_is_told_at_once() {
+    let proxy = Proxy::start(&[]).await;
+    let mut client = proxy.connect().await;
+    client.send("\u{16}\u{3}\u{1}\u{1}").await;
+    let got = client.rest().await;
+    assert!(got.starts_with("HTTP/1.1 400 ") && got.contains("TLS"), "{got}");
+}
