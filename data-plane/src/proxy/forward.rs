@@ -89,8 +89,10 @@ pub(crate) async fn send(
         // RFC 9110 section 9.2.2: again only if nothing can have come of the first time, or twice
         // is as good as once.
         let is_harmless = (upload.written == 0 || repeatable) && !exchange.begun;
-        let has_another = !is_fresh || next_endpoint(worker, service, &mut failed, exchange);
-        if error != ProxyError::UpstreamReset || !is_harmless || !has_another {
+        if error != ProxyError::UpstreamReset || !is_harmless {
+            return Err(error);
+        }
+        if is_fresh && !next_endpoint(worker, service, &mut failed, exchange) {
             return Err(error);
         }
         upload.rewind();

@@ -251,6 +251,24 @@ async fn a_retry_is_told() {
 }
 
 #[tokio::test]
+async fn a_failure_is_told_of_the_endpoint_that_failed() {
+    let (one, other, log) = (Upstream::start().await, Upstream::start().await, Log::start(Form::Json, 1));
+    let proxy = Proxy::start_logged(&[one.address, other.address], log.log.for_worker()).await;
+    let mut client = proxy.connect().await;
+    client.send(GET).await;
+    let (mut server, address) = tokio::select! {
+        server = one.accept() => (server, one.address),
+        server = other.accept() => (server, other.address),
+    };
+    server.head().await;
+    server.send("this is no HTTP\r\n\r\n").await;
+    assert!(client.head().await.starts_with("HTTP/1.1 502 "));
+    let lines = log.lines(1).await;
+    let expected = ("upstream_protocol".into(), address.to_string().into());
+    assert_eq!((&lines[0]["error"], &lines[0]["endpoint"]), (&expected.0, &expected.1), "{}", lines[0]);
+}
+
+#[tokio::test]
 async fn a_sampled_log_is_whole_when_the_worker_has_ended() {
     let log = Log::start(Form::Common, 3);
     let proxy = log.proxy(&Upstream::start().await).await;
