@@ -90,7 +90,8 @@ impl Session {
     async fn park(&self, stream: &TcpStream) -> bool {
         let Self { worker, watch, partial, .. } = self;
         let mut is_hurried = false;
-        watch.arm(worker.limits().connection_idle_timeout);
+        let limits = worker.limits();
+        watch.arm(if partial.is_empty() { limits.connection_idle_timeout } else { limits.request_head_timeout });
         let readable = poll_fn(|cx| {
             // A request that has begun is as good as in flight.
             if worker.is_draining() && partial.is_empty() && !mem::replace(&mut is_hurried, true) {

@@ -2,7 +2,7 @@
 
 use tokio::io::AsyncReadExt;
 
-use super::{PATIENCE, PATIENT, Proxy, Upstream, free_port, service};
+use super::{PATIENCE, PATIENT, Proxy, Upstream, eventually, free_port, service};
 use crate::{
     table::{Limits, Timeouts},
     worker::watchdog::TICK,
@@ -173,13 +173,8 @@ async fn a_client_that_leaves_while_its_request_has_no_endpoint_yet_is_not_waite
     let mut client = proxy.connect().await;
     client.send(GET).await;
     drop(client);
-    let place_is_free = async {
-        let request = "GET / HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n";
-        while proxy.ask(request).await.starts_with("HTTP/1.1 503 ") {
-            tokio::time::sleep(TICK).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, place_is_free).await.expect("the gateway notices");
+    let request = "GET / HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n";
+    eventually(async || !proxy.ask(request).await.starts_with("HTTP/1.1 503 ")).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PATIENT, Peer, Proxy, Upstream, free_port, service};
+use super::{PATIENT, Peer, Proxy, Upstream, eventually, free_port, service};
 use crate::{
     table::{Limits, Timeouts},
     worker::watchdog::TICK,
@@ -123,11 +123,11 @@ async fn a_head_that_comes_slowly_is_answered_with_408_even_while_it_comes() {
 #[tokio::test]
 async fn a_head_that_pauses_is_still_one_head() {
     let upstream = Upstream::start().await.always(EMPTY);
-    let proxy = Proxy::start(&[upstream]).await;
+    let proxy = Proxy::start_limited(&[upstream], &["--connection-idle-timeout=400ms"]).await;
     let mut client = proxy.connect().await;
     client.send("GET /a HTTP/1.1\r\nHost: a.").await;
-    // Longer than buffers are kept.
-    tokio::time::sleep(Duration::from_millis(1300)).await;
+    // By the gateway's own clock, it pauses for longer than buffers are kept, and than an idle client may.
+    assert_eq!(proxy.connect().await.rest().await, "");
     client.send("test\r\n\r\n").await;
     assert!(client.head().await.starts_with("HTTP/1.1 204 "));
 }
@@ -150,8 +150,10 @@ async fn who_waits_to_be_told_to_go_on_is_not_slow_until_then() {
     client.send("PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n").await;
     let mut server = upstream.accept().await;
     server.head().await;
-    // The endpoint thinks about it for longer than a client may pause.
-    tokio::time::sleep(TICK * 8).await;
+    // The endpoint thinks about it for longer than a client may pause: another one is told that it did.
+    let mut slow = proxy.connect().await;
+    slow.send("PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\n\r\nhel").await;
+    assert!(slow.rest().await.starts_with("HTTP/1.1 408 "));
     server.send("HTTP/1.1 100 Continue\r\n\r\n").await;
     assert_eq!(client.head().await, "HTTP/1.1 100 Continue\r\n\r\n");
     // From here on, it is the client's turn.
@@ -206,19 +208,23 @@ async fn beyond_the_limit_idle_clients_make_room_for_new_ones() {
     let mut first = proxy.connect().await;
     assert!(served(&mut first).await);
     // It counts as idle before long.
-    let mut second = loop {
-        let mut second = proxy.connect().await;
-        second.send(GET).await;
-        let head = second.head().await;
-        if head.starts_with("HTTP/1.1 204 ") {
-            break second;
+    let mut second = None;
+    eventually(async || {
+        let mut client = proxy.connect().await;
+        client.send(GET).await;
+        let head = client.head().await;
+        let has_place = head.starts_with("HTTP/1.1 204 ");
+        if has_place {
+            second = Some(client);
+        } else {
+            assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+            assert!(client.rest().await.contains("overloaded"));
         }
-        assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
-        assert!(second.rest().await.contains("overloaded"));
-        tokio::time::sleep(TICK).await;
-    };
+        has_place
+    })
+    .await;
     assert_eq!(first.rest().await, "");
-    assert!(served(&mut second).await);
+    assert!(served(&mut second.unwrap()).await);
 }
 
 #[tokio::test]
@@ -244,7 +250,5 @@ async fn one_client_has_no_more_connections_than_it_may() {
     assert!(proxy.ask(GET).await.starts_with("HTTP/1.1 503 "));
     drop(first);
     // The place is free as soon as the gateway has seen the end.
-    while !served(&mut proxy.connect().await).await {
-        tokio::time::sleep(TICK).await;
-    }
+    eventually(async || served(&mut proxy.connect().await).await).await;
 }

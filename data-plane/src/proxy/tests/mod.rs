@@ -34,6 +34,7 @@ use crate::{
         listener,
         stats::WorkerStats,
         thread::{self, Common},
+        watchdog::TICK,
     },
 };
 
@@ -130,6 +131,16 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
+}
+
+/// Asks again and again until it is so, and fails if it never is.
+pub(super) async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !is_so().await {
+            tokio::time::sleep(TICK).await;
+        }
+    };
+    timeout(PATIENCE, wait).await.expect("it becomes so");
 }
 
 pub(super) fn free_port() -> StdListener {
