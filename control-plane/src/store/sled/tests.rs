@@ -197,7 +197,7 @@ fn a_full_disk_stops_writing_and_loses_nothing() {
 
 /// The other process of the test above.
 #[tokio::test]
-#[ignore = "needs a limit on the size of files"]
+#[ignore = "the test above runs it, under a limit on the size of files"]
 async fn fill_a_small_disk() {
     let path = PathBuf::from(std::env::var("STORE_DIRECTORY").unwrap());
     let store = open(&path).unwrap();
