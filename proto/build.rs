@@ -7,9 +7,7 @@ use prost::Message;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let protos =
         ["gateway/registry/v1/registry.proto", "gateway/discovery/v1/discovery.proto", "gateway/admin/v1/admin.proto"];
-    for proto in protos {
-        println!("cargo:rerun-if-changed={proto}");
-    }
+    println!("cargo:rerun-if-changed=gateway");
     let descriptors = protox::compile(protos, ["."])?;
     // gRPC reflection serves these.
     let out = PathBuf::from(env::var("OUT_DIR")?);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub use gateway_proto::violation::Violation;
 use gateway_proto::{code::Reason, host::HostPattern};
 
 use crate::{
@@ -51,15 +52,6 @@ pub enum RegistryError {
     StoreUnavailable(StoreError),
     /// The control plane is stopping.
     ShuttingDown,
-}
-
-/// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// Where, such as `service.hosts[0]`.
-    pub field: String,
-    /// What is wrong and what would be right.
-    pub message: String,
 }
 
 /// A host that another service owns.
@@ -127,13 +119,6 @@ impl fmt::Display for RegistryError {
 }
 
 impl std::error::Error for RegistryError {}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, message } = self;
-        write!(f, "{field}: {message}")
-    }
-}
 
 impl fmt::Display for TakenHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,6 +7,7 @@ pub mod code;
 pub mod host;
 pub mod process;
 pub mod size;
+pub mod violation;
 
 /// The desired state.
 pub mod registry {

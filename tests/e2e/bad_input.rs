@@ -117,7 +117,7 @@ async fn a_host_belongs_to_one_service() {
     let status = registry.create_service(create(twice)).await.unwrap_err();
     assert!(!fields(&status).is_empty());
     let services = vec![service("one", "same.test"), service("two", "same.test")];
-    let status = registry.apply(ApplyRequest { services, dry_run: false }).await.unwrap_err();
+    let status = registry.apply(ApplyRequest { services, ..ApplyRequest::default() }).await.unwrap_err();
     assert!(matches!(status.code(), Code::InvalidArgument | Code::AlreadyExists), "{status}");
     let listed = registry.list_services(ListServicesRequest::default()).await.unwrap().into_inner();
     assert_eq!(listed.services.len(), 1);

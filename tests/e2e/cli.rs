@@ -254,7 +254,7 @@ async fn a_thousand_services_are_listed_whole() {
     let name = |number: usize| format!("service-{number:04}");
     let service = |number| Service { name: name(number), hosts: vec![format!("{number}.test")], ..Service::default() };
     let services = (0..1_500).map(service).collect();
-    gateway.control_plane.registry().await.apply(ApplyRequest { services, dry_run: false }).await.unwrap();
+    gateway.control_plane.registry().await.apply(ApplyRequest { services, ..ApplyRequest::default() }).await.unwrap();
     gateway.ctl(&["node", "wait"]).await.ok();
     let list = gateway.ctl(&["-o", "json", "service", "list"]).await.ok().json();
     let names: Vec<_> =

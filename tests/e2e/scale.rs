@@ -54,7 +54,7 @@ async fn measure(size: Size) -> Duration {
     let services: Vec<_> = (0..size.services).map(service).collect();
     let names: Vec<_> = services.iter().map(|service| service.name.clone()).collect();
     let began = Instant::now();
-    let applied = registry.apply(ApplyRequest { services, dry_run: false }).await.unwrap().into_inner();
+    let applied = registry.apply(ApplyRequest { services, ..ApplyRequest::default() }).await.unwrap().into_inner();
     let wait = WaitForRevisionRequest { revision: applied.revision, services: names, timeout: seconds(60) };
     let waited = admin.wait_for_revision(wait).await.unwrap().into_inner();
     assert!(waited.done, "{:?}", waited.nodes_behind);

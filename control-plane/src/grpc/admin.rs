@@ -104,6 +104,10 @@ impl Admin {
 
 #[tonic::async_trait]
 impl AdminService for Admin {
+    async fn explain(&self, _: Request<pb::ExplainRequest>) -> Result<Response<pb::ExplainResponse>, Status> {
+        Err(Status::unimplemented("routes are not explained yet"))
+    }
+
     async fn get_status(
         &self,
         request: Request<pb::GetStatusRequest>,
@@ -140,6 +144,7 @@ impl AdminService for Admin {
             nodes_connected: count(nodes_connected),
             nodes_in_sync: count(nodes_in_sync),
             store_bytes,
+            routes: 0,
         }))
     }
 

@@ -55,6 +55,7 @@ pub fn service(service: &Service) -> pb::Service {
         health_check: Some(wire_health_check(health_check)),
         timeouts: Some(wire_timeouts(*timeouts)),
         limits: wire_limits(*limits),
+        policies: None,
         revision: revision.0,
         created_at: Some(timestamp(*created_at)),
         updated_at: Some(timestamp(*updated_at)),

@@ -50,6 +50,15 @@ impl Discovery {
 
 #[tonic::async_trait]
 impl DiscoveryService for Discovery {
+    type AnswerQueriesStream = ReceiverStream<Result<pb::Query, Status>>;
+
+    async fn answer_queries(
+        &self,
+        _: Request<Streaming<pb::QueryReply>>,
+    ) -> Result<Response<Self::AnswerQueriesStream>, Status> {
+        Err(Status::unimplemented("there are no queries yet"))
+    }
+
     type StreamSnapshotsStream = ReceiverStream<Result<pb::DiscoveryResponse, Status>>;
 
     async fn stream_snapshots(

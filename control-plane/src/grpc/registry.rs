@@ -51,6 +51,35 @@ impl RegistryRpc {
 
 #[tonic::async_trait]
 impl RegistryService for RegistryRpc {
+    async fn create_route(
+        &self,
+        _: Request<pb::CreateRouteRequest>,
+    ) -> Result<Response<pb::CreateRouteResponse>, Status> {
+        Err(Status::unimplemented("there are no routes yet"))
+    }
+
+    async fn get_route(&self, _: Request<pb::GetRouteRequest>) -> Result<Response<pb::GetRouteResponse>, Status> {
+        Err(Status::unimplemented("there are no routes yet"))
+    }
+
+    async fn list_routes(&self, _: Request<pb::ListRoutesRequest>) -> Result<Response<pb::ListRoutesResponse>, Status> {
+        Err(Status::unimplemented("there are no routes yet"))
+    }
+
+    async fn update_route(
+        &self,
+        _: Request<pb::UpdateRouteRequest>,
+    ) -> Result<Response<pb::UpdateRouteResponse>, Status> {
+        Err(Status::unimplemented("there are no routes yet"))
+    }
+
+    async fn delete_route(
+        &self,
+        _: Request<pb::DeleteRouteRequest>,
+    ) -> Result<Response<pb::DeleteRouteResponse>, Status> {
+        Err(Status::unimplemented("there are no routes yet"))
+    }
+
     async fn create_service(
         &self,
         request: Request<pb::CreateServiceRequest>,
@@ -136,12 +165,15 @@ impl RegistryService for RegistryRpc {
     }
 
     async fn apply(&self, request: Request<pb::ApplyRequest>) -> Result<Response<pb::ApplyResponse>, Status> {
-        let pb::ApplyRequest { services, dry_run } = request.into_inner();
+        let pb::ApplyRequest { services, dry_run, routes } = request.into_inner();
+        if !routes.is_empty() {
+            return Err(Status::unimplemented("there are no routes yet"));
+        }
         let drafts = validate::services(services).map_err(|err| status(&err))?;
         let applied = if dry_run { self.registry.preview(drafts) } else { self.registry.apply(drafts).await };
         let applied = applied.map_err(|err| status(&err))?;
         let changes = applied.outcomes.iter().map(service_change).collect();
-        Ok(Response::new(pb::ApplyResponse { changes, revision: applied.revision.0 }))
+        Ok(Response::new(pb::ApplyResponse { changes, revision: applied.revision.0, route_changes: Vec::new() }))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;

@@ -108,6 +108,7 @@ pub fn of_service(service: &Service, health: &HealthView) -> (Resource, u32) {
         endpoints: endpoints.collect(),
         timeouts: Some(wire_timeouts(*timeouts)),
         limits: wire_limits(*limits),
+        policies: None,
     });
     (Resource::new(ResourceName::of_service(name), body), pending)
 }

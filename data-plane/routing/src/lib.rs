@@ -53,6 +53,7 @@ mod path;
 mod precedence;
 mod query;
 mod request;
+pub mod route;
 #[cfg(test)]
 mod tests;
 mod trie;

@@ -69,7 +69,9 @@ impl Reader<'_> {
     fn entry(&mut self, expected: &str, resource: &pb::Resource) -> Option<Entry> {
         let before = self.violations.len();
         let pb::Resource { name: _, digest: _, body } = resource;
-        let Some(pb::resource::Body::Service(pb::Service { name, hosts, endpoints, timeouts, limits })) = body else {
+        let Some(pb::resource::Body::Service(pb::Service { name, hosts, endpoints, timeouts, limits, policies: _ })) =
+            body
+        else {
             self.violation("holds nothing that this data plane knows; update the data plane");
             return None;
         };

@@ -81,6 +81,7 @@ impl Status {
             nodes_connected,
             nodes_in_sync,
             store_bytes,
+            routes: _,
         } = answer;
         Self {
             control_plane: ControlPlane {

@@ -116,6 +116,8 @@ impl Happened {
                 happened.endpoint = Some(observed::Endpoint::from(&status));
             }
             Event::Synced(pb::Synced {}) => {}
+            // Told with the command that makes them.
+            Event::RouteUpserted(_) | Event::RouteDeleted(_) => return None,
         }
         Some(happened)
     }

@@ -59,6 +59,7 @@ fn service(at: &mut At<'_>) -> pb::Service {
         health_check: at.field("health_check", health::health_check),
         timeouts: at.field("timeouts", timeouts),
         limits: at.field("limits", limits),
+        policies: None,
         revision: 0,
         created_at: None,
         updated_at: None,

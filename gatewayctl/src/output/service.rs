@@ -159,6 +159,7 @@ impl Service {
             limits,
             revision,
             created_at,
+            policies: _,
             updated_at,
         } = wire;
         let endpoint = |endpoint: &pb::Endpoint| Endpoint {

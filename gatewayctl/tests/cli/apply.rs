@@ -25,7 +25,7 @@ const SHOP: &str = "services:\n  - name: shop\n    hosts:\n      - shop.test\n  
 fn applied(changes: &[(&str, pb::ChangeKind)]) -> pb::ApplyResponse {
     let change =
         |(name, kind): &(&str, pb::ChangeKind)| pb::ServiceChange { name: (*name).into(), change: (*kind).into() };
-    pb::ApplyResponse { changes: changes.iter().map(change).collect(), revision: 9 }
+    pb::ApplyResponse { changes: changes.iter().map(change).collect(), revision: 9, route_changes: Vec::new() }
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn server() -> Server {
         nodes_connected: 1,
         nodes_in_sync: 1,
         store_bytes: 524_288,
+        routes: 0,
     };
     server.answer("get_status", status);
     server

@@ -103,6 +103,11 @@ impl pb::registry_service_server::RegistryService for Script {
         register_service: pb::RegisterServiceRequest => pb::RegisterServiceResponse;
         add_endpoints: pb::AddEndpointsRequest => pb::AddEndpointsResponse;
         remove_endpoints: pb::RemoveEndpointsRequest => pb::RemoveEndpointsResponse;
+        create_route: pb::CreateRouteRequest => pb::CreateRouteResponse;
+        get_route: pb::GetRouteRequest => pb::GetRouteResponse;
+        list_routes: pb::ListRoutesRequest => pb::ListRoutesResponse;
+        update_route: pb::UpdateRouteRequest => pb::UpdateRouteResponse;
+        delete_route: pb::DeleteRouteRequest => pb::DeleteRouteResponse;
         apply: pb::ApplyRequest => pb::ApplyResponse;
     }
 
@@ -129,6 +134,7 @@ impl admin::admin_service_server::AdminService for Script {
         list_nodes: admin::ListNodesRequest => admin::ListNodesResponse;
         get_node: admin::GetNodeRequest => admin::GetNodeResponse;
         list_endpoints: admin::ListEndpointsRequest => admin::ListEndpointsResponse;
+        explain: admin::ExplainRequest => admin::ExplainResponse;
         wait_for_revision: admin::WaitForRevisionRequest => admin::WaitForRevisionResponse;
     }
 }
@@ -168,6 +174,7 @@ pub(crate) fn service(name: &str) -> pb::Service {
         }),
         timeouts: Some(pb::Timeouts { connect: seconds(2), response: seconds(30), idle: seconds(60), total: None }),
         limits: None,
+        policies: None,
         revision: 7,
         created_at: time(0),
         updated_at: time(60),

@@ -5,8 +5,8 @@ use std::{ops::RangeInclusive, time::Duration};
 use gateway_proto::{host::Authority, registry::v1 as pb, size::format_size};
 use http::uri::PathAndQuery;
 
-use super::violations::{Path, Shown, Violations};
 use crate::registry::model::{HealthCheck, Limits, Probe, ProbePolicy, Timeouts};
+use gateway_proto::violation::{Path, Shown, Violations};
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const PROBE_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);

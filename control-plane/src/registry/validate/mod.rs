@@ -1,17 +1,16 @@
 //! Requests as they came, read into what cannot be wrong, or refused with everything that is wrong.
 
 mod health;
-mod violations;
 
 use std::{collections::HashMap, hash::Hash};
 
 use gateway_proto::{
     host::{Authority, HostPattern},
     registry::v1 as pb,
+    violation::{Path, Shown, Violations},
 };
 use prost::Message;
 
-use self::violations::{Path, Shown, Violations};
 use super::{
     draft::{Draft, DraftEndpoint, MAX_ENDPOINTS, MAX_HOSTS, MAX_TAGS},
     list::{MAX_PAGE, PageToken, Query},
@@ -36,7 +35,7 @@ pub fn service(wire: Option<pb::Service>) -> Result<Draft, RegistryError> {
     let Some(wire) = wire else { return Err(RegistryError::invalid("service", "is missing; give a service")) };
     let mut violations = Violations::default();
     let draft = read_service(wire, &Path::Root("service"), &mut violations);
-    violations.finish(draft)
+    violations.finish(draft).map_err(RegistryError::Invalid)
 }
 
 /// Reads the services of one change, whose names and hosts must be distinct.
@@ -52,12 +51,12 @@ pub fn services(wire: Vec<pb::Service>) -> Result<Vec<Draft>, RegistryError> {
         let message =
             format!("are {services} in {bytes} bytes; one change may hold {MAX_SERVICES} in {limit} MiB, so split it");
         violations.add(&root, message);
-        return violations.finish(None);
+        return violations.finish(None).map_err(RegistryError::Invalid);
     }
     let read = |(at, wire)| read_service(wire, &root.item(at), &mut violations);
     let drafts: Vec<Option<Draft>> = wire.into_iter().enumerate().map(read).collect();
     check_distinct(&drafts, &root, &mut violations);
-    violations.finish(drafts.into_iter().collect())
+    violations.finish(drafts.into_iter().collect()).map_err(RegistryError::Invalid)
 }
 
 fn check_distinct(drafts: &[Option<Draft>], root: &Path<'_>, violations: &mut Violations) {
@@ -90,7 +89,7 @@ fn check_distinct(drafts: &[Option<Draft>], root: &Path<'_>, violations: &mut Vi
 pub fn name(wire: &str) -> Result<ServiceName, RegistryError> {
     let mut violations = Violations::default();
     let name = read_name(wire, &Path::Root("name"), &mut violations);
-    violations.finish(name)
+    violations.finish(name).map_err(RegistryError::Invalid)
 }
 
 /// Reads a service's name and endpoints to add.
@@ -108,7 +107,7 @@ pub fn added_endpoints(
         violations.add(&path, "is empty; give at least one endpoint");
     }
     let endpoints = read_endpoints(wire, &path, &mut violations);
-    violations.finish(name.map(|name| (name, endpoints)))
+    violations.finish(name.map(|name| (name, endpoints))).map_err(RegistryError::Invalid)
 }
 
 /// Reads a service's name and addresses to take away.
@@ -125,7 +124,7 @@ pub fn removed_endpoints(service: &str, wire: &[String]) -> Result<(ServiceName,
     let addresses = distinct(wire.iter(), MAX_ENDPOINTS, &path, &mut violations, |text, path, violations| {
         read_address(text, path, violations)
     });
-    violations.finish(name.map(|name| (name, addresses)))
+    violations.finish(name.map(|name| (name, addresses))).map_err(RegistryError::Invalid)
 }
 
 /// Reads what to list.
@@ -156,7 +155,7 @@ pub fn query(wire: pb::ListServicesRequest) -> Result<Query, RegistryError> {
         after
     });
     let tag = Some(tag).filter(|tag| !tag.is_empty());
-    violations.finish(Some(Query { name_prefix, tag, host, page_size, after }))
+    violations.finish(Some(Query { name_prefix, tag, host, page_size, after })).map_err(RegistryError::Invalid)
 }
 
 fn read_service(wire: pb::Service, path: &Path<'_>, violations: &mut Violations) -> Option<Draft> {
@@ -170,6 +169,7 @@ fn read_service(wire: pb::Service, path: &Path<'_>, violations: &mut Violations)
         health_check,
         timeouts,
         limits,
+        policies: _,
         revision: _,
         created_at: _,
         updated_at: _,

@@ -37,6 +37,14 @@ struct Service {
 #[tonic::async_trait]
 impl DiscoveryService for Service {
     type StreamSnapshotsStream = ReceiverStream<Result<pb::DiscoveryResponse, Status>>;
+    type AnswerQueriesStream = ReceiverStream<Result<pb::Query, Status>>;
+
+    async fn answer_queries(
+        &self,
+        _: tonic::Request<Streaming<pb::QueryReply>>,
+    ) -> Result<Response<Self::AnswerQueriesStream>, Status> {
+        Err(Status::unimplemented("there are no queries yet"))
+    }
 
     async fn stream_snapshots(
         &self,

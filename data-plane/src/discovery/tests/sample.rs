@@ -20,6 +20,7 @@ pub(crate) fn resource(name: &str, hosts: &[&str], port: u16) -> pb::Resource {
         endpoints: vec![pb::Endpoint { address: format!("127.0.0.1:{port}"), weight: 1, healthy: true }],
         timeouts: Some(pb::Timeouts { connect: duration(2), response: duration(30), idle: duration(60), total: None }),
         limits: None,
+        policies: None,
     };
     digested(pb::Resource {
         name: format!("services/{name}"),

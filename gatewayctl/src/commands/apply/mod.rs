@@ -80,7 +80,7 @@ impl Apply {
                 });
             }
         };
-        let pb::ApplyResponse { changes, revision } = answer;
+        let pb::ApplyResponse { changes, revision, route_changes: _ } = answer;
         let changed = changes.iter().filter(|change| change.change() != pb::ChangeKind::Unchanged);
         let changed = changed.map(|change| change.name.clone()).collect();
         let waited = wait_for_change(client, wait, revision, changed).await;
@@ -103,7 +103,7 @@ async fn send(
     dry_run: bool,
 ) -> Result<Result<pb::ApplyResponse, Status>, Failure> {
     let services = services.iter().map(|declared| declared.service.clone()).collect();
-    let request = pb::ApplyRequest { services, dry_run };
+    let request = pb::ApplyRequest { services, dry_run, routes: Vec::new() };
     client.call_within(client.limit(), async |channel| registry(channel).apply(request.clone()).await).await
 }
 
