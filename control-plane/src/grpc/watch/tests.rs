@@ -62,6 +62,8 @@ fn shown(watcher: Watcher) -> BoxStream<'static, String> {
             WireEvent::EndpointStatus(status) => {
                 format!("{revision} {} {}", status.service, status.health().as_str_name())
             }
+            WireEvent::RouteUpserted(route) => format!("{revision} put route {} of {}", route.name, route.revision),
+            WireEvent::RouteDeleted(name) => format!("{revision} delete route {name}"),
             WireEvent::Synced(_) => format!("{revision} synced"),
         },
     };

@@ -65,6 +65,7 @@ prop_compose! {
             }),
             // Sent where something is limited only.
             limits: request_body.map(|bytes| pb::Limits { request_body: Some(bytes) }),
+            policies: None,
             revision: 7,
             created_at: Some(prost_types::Timestamp { seconds: 5, nanos: 0 }),
             updated_at: Some(prost_types::Timestamp { seconds: 9, nanos: 0 }),
