@@ -8,7 +8,7 @@ pub(crate) mod identity;
 pub(crate) mod parse;
 pub(crate) mod relay;
 pub(crate) mod respond;
-mod route;
+pub(crate) mod route;
 #[cfg(test)]
 mod tests;
 mod tunnel;
