@@ -146,6 +146,16 @@ impl PathMatcher {
         path.split(|byte| *byte == b'/').skip(1).nth(at)
     }
 
+    /// What of a path that it matches is behind what it is matched by; the whole path where that has no
+    /// end.
+    pub(crate) fn rest<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        match self.kind {
+            PathKind::Exact => b"",
+            PathKind::Prefix => path.strip_prefix(self.text.as_bytes()).unwrap_or(path),
+            PathKind::Any | PathKind::Regex | PathKind::Template => path,
+        }
+    }
+
     /// The segments of an exact path, a prefix or a template.
     pub(crate) fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
         segments(&self.text).map(|segment| match parameter(segment) {
