@@ -9,6 +9,7 @@ pub(crate) mod parse;
 pub(crate) mod relay;
 pub(crate) mod respond;
 mod route;
+pub(crate) mod split;
 #[cfg(test)]
 mod tests;
 mod tunnel;
