@@ -7,7 +7,7 @@ use std::{hint::black_box, iter, net::SocketAddr, time::Duration};
 use criterion::{Criterion, criterion_group, criterion_main};
 use data_plane::{
     doors::bench,
-    table::{Limits, Service, Timeouts, WeightedEndpoint},
+    table::{Limits, Policies, Service, Timeouts, WeightedEndpoint},
 };
 use rand::{SeedableRng, rngs::SmallRng};
 
@@ -63,10 +63,10 @@ fn route(criterion: &mut Criterion) {
         ("miss", |number| format!("nobody-{number}.example.com"), false),
     ] {
         let hosts: Vec<_> = spread.iter().map(|number| host(*number)).collect();
-        assert!(hosts.iter().all(|host| table.service_for(host).is_some() == is_hit), "{name}");
+        assert!(hosts.iter().all(|host| table.bound(host).is_some() == is_hit), "{name}");
         let mut next = hosts.iter().cycle();
         group.bench_function(name, |bencher| {
-            bencher.iter(|| next.next().map(|host| table.service_for(black_box(host)).is_some()));
+            bencher.iter(|| next.next().map(|host| table.bound(black_box(host)).is_some()));
         });
     }
     group.finish();
@@ -81,7 +81,13 @@ fn balance(criterion: &mut Criterion) {
             WeightedEndpoint { address, cumulative_weight }
         });
         let timeouts = Timeouts { connect: second, response: second, idle: second, total: None };
-        let service = Service { name: "bench".into(), healthy: healthy.collect(), timeouts, limits: Limits::default() };
+        let service = Service {
+            name: "bench".into(),
+            healthy: healthy.collect(),
+            timeouts,
+            limits: Limits::default(),
+            policies: Policies::default(),
+        };
         let mut rng = SmallRng::seed_from_u64(1);
         group.bench_function(count.to_string(), |bencher| {
             bencher.iter(|| bench::pick(black_box(&service), &mut rng));

@@ -17,7 +17,7 @@ use crate::{
         identity::{ClientAddress, RequestId},
         parse::ParsedRequest,
     },
-    table::{Entry, RoutingTable, Service, Stamp, Timeouts, Version},
+    table::{Changes, Entry, RoutingTable, Service, Stamp, Timeouts, Version},
     worker::limits::Limits,
 };
 
@@ -111,10 +111,17 @@ pub fn table(hosts: impl Iterator<Item = String>) -> RoutingTable {
     let timeouts = Timeouts { connect: second, response: second, idle: second, total: None };
     let entry = |host: &str| {
         let Ok(pattern) = HostPattern::parse(host) else { panic!("{host:?} is no host") };
-        let service = Service { name: host.into(), healthy: Box::default(), timeouts, limits: Default::default() };
+        let service = Service {
+            name: host.into(),
+            healthy: Box::default(),
+            timeouts,
+            limits: Default::default(),
+            policies: Default::default(),
+        };
         Entry { service: Arc::new(service), hosts: [pattern].into(), endpoints: Box::default() }
     };
-    let changes = hosts.map(|host| (Arc::from(&*host), Some(Arc::new(entry(&host))))).collect();
+    let services = hosts.map(|host| (Arc::from(&*host), Some(Arc::new(entry(&host))))).collect();
+    let changes = Changes { services, ..Changes::default() };
     let stamp = Stamp { cluster_id: "bench".into(), version: Version { epoch: 1, sequence: 1 }, revision: 1 };
     let Ok(table) = RoutingTable::default().amend(stamp, &changes) else { panic!("a host is given twice") };
     table

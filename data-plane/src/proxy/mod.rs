@@ -14,7 +14,7 @@ pub(crate) mod split;
 mod tests;
 mod tunnel;
 
-use self::{exchange::Exchange, parse::ParsedRequest};
+use self::{exchange::Exchange, parse::ParsedRequest, route::Asked};
 use crate::{
     error::ProxyError,
     table::RoutingTable,
@@ -34,7 +34,9 @@ pub(crate) async fn serve<'t>(
     if request.max_forwards == Some(0) {
         return respond::finally(worker, exchange).await;
     }
-    let service = route::select(table, request.host(exchange.head()))?;
+    let routed = route::select(table, &Asked::new(request, exchange.head()))?;
+    exchange.route = routed.route;
+    let service = route::destination(table, &routed)?;
     exchange.service = Some(service);
     exchange.watch.bound(narrower(service.timeouts.total, worker.limits().request_timeout));
     let answer = forward::send(worker, service, request, exchange).await?;

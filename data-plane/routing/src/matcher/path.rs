@@ -137,8 +137,9 @@ impl PathMatcher {
         fits && rest.next().is_none() && path.starts_with(b"/")
     }
 
-    /// What a template's parameter stands for in a path that it matches.
-    pub(crate) fn parameter<'p>(&self, name: &str, path: &'p [u8]) -> Option<&'p [u8]> {
+    /// The segment that a template's parameter stands for in a path in normal form that it matches.
+    #[must_use]
+    pub fn parameter<'p>(&self, name: &str, path: &'p [u8]) -> Option<&'p [u8]> {
         if self.kind != PathKind::Template {
             return None;
         }

@@ -25,7 +25,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    table::{Entry, Limits, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
+    table::{Changes, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
     telemetry::{Telemetry, access_log::WorkerLog},
     worker::{
         admission::Admission,
@@ -150,14 +150,15 @@ pub(super) fn free_port() -> StdListener {
 pub(super) fn service(endpoints: &[SocketAddr], timeouts: Timeouts, limits: Limits) -> Service {
     let healthy =
         endpoints.iter().zip(1..).map(|(&address, cumulative_weight)| WeightedEndpoint { address, cumulative_weight });
-    Service { name: "a".into(), healthy: healthy.collect(), timeouts, limits }
+    Service { name: "a".into(), healthy: healthy.collect(), timeouts, limits, policies: Policies::default() }
 }
 
 fn table(service: Service) -> RoutingTable {
     let hosts = vec![gateway_proto::host::HostPattern::parse("a.test").unwrap()].into();
     let entry = Arc::new(Entry { service: Arc::new(service), hosts, endpoints: Box::default() });
     let stamp = Stamp { cluster_id: "c".into(), version: Version { epoch: 1, sequence: 1 }, revision: 1 };
-    RoutingTable::default().amend(stamp, &[("a".into(), Some(entry))].into()).unwrap()
+    let changes = Changes { services: [("a".into(), Some(entry))].into(), ..Changes::default() };
+    RoutingTable::default().amend(stamp, &changes).unwrap()
 }
 
 /// An upstream whose every byte the test decides.

@@ -21,7 +21,7 @@ use super::{PATIENCE, Proxy, Upstream};
 use crate::{
     admin::metrics,
     discovery::Status,
-    table::{RoutingTable, Stamp, Version},
+    table::{Changes, RoutingTable, Stamp, Version},
     telemetry::access_log::{AccessLog, AccessLogArgs, Form},
     worker::{stats::Totals, watchdog::TICK},
 };
@@ -146,7 +146,7 @@ async fn a_service_that_left_the_table_leaves_the_metrics() {
     proxy.ask("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await;
     proxy.until_told(&["gateway_requests_total{service=\"a\",class=\"2xx\"} 1"]).await;
     let stamp = Stamp { cluster_id: "c".into(), version: Version { epoch: 1, sequence: 2 }, revision: 2 };
-    proxy.swap(RoutingTable::default().amend(stamp, &[].into()).unwrap()).await;
+    proxy.swap(RoutingTable::default().amend(stamp, &Changes::default()).unwrap()).await;
     until(|| !proxy.metrics().contains("service=\"a\""), || proxy.metrics()).await;
     proxy.until_told(&["gateway_responses_total{class=\"2xx\"} 1"]).await;
 }
