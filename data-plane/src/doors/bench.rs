@@ -13,7 +13,8 @@ use crate::{
     http1::{head::ResponseHead, scan::Scan},
     proxy::{
         balance,
-        headers::{self, ClientFraming, Persistence},
+        edits::{FieldEdits, RequestEdits},
+        headers::{self, ClientFraming, Onward, Persistence},
         identity::{ClientAddress, RequestId},
         parse::ParsedRequest,
     },
@@ -61,7 +62,14 @@ impl Request {
     /// Writes the head as the upstream gets it; its length in bytes.
     pub fn write(&mut self) -> usize {
         self.out.clear();
-        headers::write_request(&mut self.out, &self.bytes, &self.parsed, &self.client, &self.id);
+        headers::write_request(
+            &mut self.out,
+            &self.bytes,
+            &self.parsed,
+            &self.client,
+            &self.id,
+            &RequestEdits::default(),
+        );
         self.out.len()
     }
 }
@@ -95,8 +103,14 @@ impl Response {
     /// Writes the head as the client gets it; its length in bytes.
     pub fn write(&mut self) -> usize {
         self.out.clear();
-        let (framing, persistence) = (ClientFraming::AsDeclared, Persistence::Stays);
-        headers::write_response(&mut self.out, &self.bytes, &self.parsed, framing, persistence, &self.id, DATE);
+        let onward = Onward {
+            framing: ClientFraming::AsDeclared,
+            persistence: Persistence::Stays,
+            id: &self.id,
+            date: DATE,
+            fields: FieldEdits::default(),
+        };
+        headers::write_response(&mut self.out, &self.bytes, &self.parsed, onward);
         self.out.len()
     }
 }
