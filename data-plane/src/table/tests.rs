@@ -8,7 +8,7 @@ use super::{
     WeightedEndpoint,
 };
 
-mod routes;
+pub(crate) mod routes;
 
 /// A service without endpoints.
 pub(crate) fn service(name: &str) -> Service {
@@ -27,12 +27,12 @@ pub(crate) fn service(name: &str) -> Service {
     }
 }
 
-fn entry(name: &str, hosts: &[&str]) -> Option<Arc<Entry>> {
+pub(crate) fn entry(name: &str, hosts: &[&str]) -> Option<Arc<Entry>> {
     let hosts = hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect();
     Some(Arc::new(Entry { service: Arc::new(service(name)), hosts, endpoints: Box::default() }))
 }
 
-fn stamp(sequence: u64) -> Stamp {
+pub(crate) fn stamp(sequence: u64) -> Stamp {
     Stamp { cluster_id: "c1".into(), version: Version { epoch: 0xabc, sequence }, revision: 7 }
 }
 

@@ -7,6 +7,7 @@ mod duties;
 mod framing;
 mod halfway;
 mod limits;
+mod routes;
 mod telemetry;
 mod tunnels;
 
@@ -85,6 +86,11 @@ impl Proxy {
     pub(super) async fn start_logged(endpoints: &[SocketAddr], log: WorkerLog) -> Self {
         let table = table(service(endpoints, PATIENT, Limits::default()));
         Self::spawn(free_port(), table, &[], Some(log), PATIENCE).await
+    }
+
+    /// That routes by this table.
+    async fn start_table(table: RoutingTable, log: Option<WorkerLog>) -> Self {
+        Self::spawn(free_port(), table, &[], log, PATIENCE).await
     }
 
     async fn spawn(
