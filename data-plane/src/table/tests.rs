@@ -1,9 +1,14 @@
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use gateway_proto::host::HostPattern;
 use serde_json::json;
 
-use super::{Endpoint, Entry, Limits, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint};
+use super::{
+    Changes, Conflict, Endpoint, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version,
+    WeightedEndpoint,
+};
+
+pub(crate) mod routes;
 
 /// A service without endpoints.
 pub(crate) fn service(name: &str) -> Service {
@@ -13,24 +18,31 @@ pub(crate) fn service(name: &str) -> Service {
         idle: Duration::from_secs(90),
         total: None,
     };
-    Service { name: name.into(), healthy: Box::default(), timeouts, limits: Limits::default() }
+    Service {
+        name: name.into(),
+        healthy: Box::default(),
+        timeouts,
+        limits: Limits::default(),
+        policies: Policies::default(),
+    }
 }
 
-fn entry(name: &str, hosts: &[&str]) -> Option<Arc<Entry>> {
+pub(crate) fn entry(name: &str, hosts: &[&str]) -> Option<Arc<Entry>> {
     let hosts = hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect();
     Some(Arc::new(Entry { service: Arc::new(service(name)), hosts, endpoints: Box::default() }))
 }
 
-fn stamp(sequence: u64) -> Stamp {
+pub(crate) fn stamp(sequence: u64) -> Stamp {
     Stamp { cluster_id: "c1".into(), version: Version { epoch: 0xabc, sequence }, revision: 7 }
 }
 
-fn changes<const N: usize>(changes: [(&str, Option<Arc<Entry>>); N]) -> BTreeMap<Arc<str>, Option<Arc<Entry>>> {
-    changes.into_iter().map(|(name, entry)| (Arc::from(name), entry)).collect()
+fn changes<const N: usize>(services: [(&str, Option<Arc<Entry>>); N]) -> Changes {
+    let services = services.into_iter().map(|(name, entry)| (Arc::from(name), entry)).collect();
+    Changes { services, ..Changes::default() }
 }
 
 fn owner<'t>(table: &'t RoutingTable, host: &str) -> Option<&'t str> {
-    table.service_for(host).map(|service| &*service.name)
+    table.bound(host).and_then(|bound| bound.owner.as_ref()).map(|service| &*service.name)
 }
 
 #[test]
@@ -65,11 +77,11 @@ fn a_host_of_two_services_is_refused_with_every_claimant() {
         ("d", entry("d", &["y.test", "y.test"])),
     ]);
     let conflicts = table.amend(stamp(2), &claims).unwrap_err();
-    let told: Vec<_> = conflicts
-        .iter()
-        .map(|conflict| (conflict.host.to_string(), conflict.services.iter().map(|name| &**name).collect::<Vec<_>>()))
-        .collect();
-    assert_eq!(told, [("x.test".into(), vec!["a", "b", "c"]), ("*.y.test".into(), vec!["a", "b"])]);
+    let conflict = |host: &str, services: &[&str]| Conflict::Owners {
+        host: HostPattern::parse(host).unwrap(),
+        services: services.iter().map(|name| Arc::from(*name)).collect(),
+    };
+    assert_eq!(conflicts, [conflict("x.test", &["a", "b", "c"]), conflict("*.y.test", &["a", "b"])]);
 }
 
 #[test]

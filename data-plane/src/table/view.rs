@@ -1,18 +1,18 @@
 //! The table as `/config` shows it, its fields named as in the declarative file.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gateway_proto::size::format_size;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use super::{Endpoint, Entry, Limits, RoutingTable, Service, Stamp, Timeouts};
+use super::{Endpoint, Entry, Limits, Map, RoutingTable, Service, Stamp, Timeouts};
 
-/// Borrows everything: a table of any size costs the writer's buffer and no copy.
+/// Borrows everything: a table of any size costs the writer's buffer and a list of references.
 pub(super) struct Table<'t>(pub(super) &'t RoutingTable);
 
 impl Serialize for Table<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let RoutingTable { stamp, index: _, services } = self.0;
+        let RoutingTable { stamp, index: _, services, routes: _, references: _ } = self.0;
         let stamp = stamp.as_ref().map(|Stamp { cluster_id, version, revision }| (&**cluster_id, version, revision));
         let mut table = serializer.serialize_struct("RoutingTable", 4)?;
         table.serialize_field("cluster_id", &stamp.map(|(cluster_id, ..)| cluster_id))?;
@@ -23,11 +23,13 @@ impl Serialize for Table<'_> {
     }
 }
 
-struct Services<'t>(&'t imbl::OrdMap<std::sync::Arc<str>, std::sync::Arc<Entry>>);
+struct Services<'t>(&'t Map<Arc<Entry>>);
 
 impl Serialize for Services<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.values().map(|entry| ServiceView::from(&**entry)))
+        let mut entries: Vec<_> = self.0.iter().collect();
+        entries.sort_unstable_by_key(|(name, _)| *name);
+        serializer.collect_seq(entries.into_iter().map(|(_, entry)| ServiceView::from(&**entry)))
     }
 }
 
@@ -64,7 +66,7 @@ struct LimitsView {
 
 impl<'t> From<&'t Entry> for ServiceView<'t> {
     fn from(Entry { service, hosts, endpoints }: &'t Entry) -> Self {
-        let Service { name, healthy: _, timeouts, limits } = &**service;
+        let Service { name, healthy: _, timeouts, limits, policies: _ } = &**service;
         let endpoint = |&Endpoint { address, weight, healthy }: &Endpoint| EndpointView {
             address: address.to_string(),
             weight,

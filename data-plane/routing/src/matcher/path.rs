@@ -137,13 +137,24 @@ impl PathMatcher {
         fits && rest.next().is_none() && path.starts_with(b"/")
     }
 
-    /// What a template's parameter stands for in a path that it matches.
-    pub(crate) fn parameter<'p>(&self, name: &str, path: &'p [u8]) -> Option<&'p [u8]> {
+    /// The segment that a template's parameter stands for in a path in normal form that it matches.
+    #[must_use]
+    pub fn parameter<'p>(&self, name: &str, path: &'p [u8]) -> Option<&'p [u8]> {
         if self.kind != PathKind::Template {
             return None;
         }
         let at = segments(&self.text).position(|segment| parameter(segment) == Some(name))?;
         path.split(|byte| *byte == b'/').skip(1).nth(at)
+    }
+
+    /// What of a path that it matches is behind what it is matched by; the whole path where that has no
+    /// end.
+    pub(crate) fn rest<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        match self.kind {
+            PathKind::Exact => b"",
+            PathKind::Prefix => path.strip_prefix(self.text.as_bytes()).unwrap_or(path),
+            PathKind::Any | PathKind::Regex | PathKind::Template => path,
+        }
     }
 
     /// The segments of an exact path, a prefix or a template.

@@ -9,7 +9,7 @@ use crate::{
         apply::{Changes, State},
         tests::{full, resource},
     },
-    table::{RoutingTable, Stamp, Version},
+    table::{RoutingTable, Service, Stamp, Version},
 };
 
 fn stamp(sequence: u64) -> Stamp {
@@ -18,6 +18,10 @@ fn stamp(sequence: u64) -> Stamp {
 
 fn changes(resources: impl IntoIterator<Item = pb::Resource>) -> Changes {
     resources.into_iter().map(|resource| (Arc::from(&*resource.name), Some(Arc::new(resource)))).collect()
+}
+
+fn owner<'t>(table: &'t RoutingTable, host: &str) -> &'t Service {
+    table.bound(host).unwrap().owner.as_deref().unwrap()
 }
 
 /// The violations of a service called "a" that was good before this edit.
@@ -40,7 +44,7 @@ fn only_healthy_endpoints_get_traffic_each_by_its_weight() {
             vec![endpoint("127.0.0.1:1", 3, true), endpoint("127.0.0.1:2", 9, false), endpoint("[::1]:3", 1, true)];
     }
     let table = compile(&RoutingTable::default(), stamp(1), &changes([resource])).unwrap();
-    let service = table.service_for("a.test").unwrap();
+    let service = owner(&table, "a.test");
     let healthy: Vec<_> =
         service.healthy.iter().map(|endpoint| (endpoint.address.to_string(), endpoint.cumulative_weight)).collect();
     assert_eq!(healthy, [("127.0.0.1:1".into(), 3), ("[::1]:3".into(), 4)]);
@@ -59,7 +63,7 @@ fn limits_that_are_not_given_are_none() {
     let all = changes([limited, resource("free", &["free.test"], 1)]);
     let table = compile(&RoutingTable::default(), stamp(1), &all).unwrap();
     let limits = |host: &str| {
-        let service = table.service_for(host).unwrap();
+        let service = owner(&table, host);
         (service.timeouts.total, service.limits.request_body)
     };
     assert_eq!(limits("limited.test"), (Some(Duration::from_secs(90)), Some(0)), "0 is a limit");
@@ -74,7 +78,7 @@ fn the_largest_service_fits() {
         service.endpoints = many(1000);
     }
     let table = compile(&RoutingTable::default(), stamp(1), &changes([largest])).unwrap();
-    assert_eq!(table.service_for("a.test").unwrap().healthy[999].cumulative_weight, 1_000_000);
+    assert_eq!(owner(&table, "a.test").healthy[999].cumulative_weight, 1_000_000);
     let told = violations(|service| service.endpoints = many(u32::MAX / 2));
     assert_eq!(told, ["services/a: the weights of its endpoints add up to more than 4294967295"]);
 }
