@@ -53,6 +53,7 @@ mod path;
 mod precedence;
 mod query;
 mod request;
+mod rewrite;
 pub mod route;
 #[cfg(test)]
 mod tests;

@@ -17,10 +17,11 @@ use crate::{
     http1::{head::ResponseHead, scan::Scan},
     proxy::{
         balance,
-        headers::{self, ClientFraming, Persistence},
+        edits::{FieldEdits, RequestEdits},
+        headers::{self, ClientFraming, Onward, Persistence},
         identity::{ClientAddress, RequestId},
         parse::ParsedRequest,
-        route::{self, Asked},
+        route::{self, Asked, Routed},
     },
     table::{Changes, Entry, RoutingTable, Service, Stamp, Timeouts, Version},
     worker::limits::Limits,
@@ -66,16 +67,18 @@ impl Request {
     /// What decides about it: the name of its route, else of the service that owns its host.
     #[must_use]
     pub fn route<'t>(&self, table: &'t RoutingTable) -> Option<&'t str> {
-        let routed = route::select(table, &Asked::new(&self.parsed, &self.bytes)).ok()?;
-        let route = routed.route.map(|route| &*route.name);
-        route.or_else(|| routed.owner.map(|service| &*service.name))
+        Some(match route::select(table, &Asked::new(&self.parsed, &self.bytes)).ok()? {
+            Routed::Route(route) => &route.name,
+            Routed::Owner(service) => &service.name,
+        })
     }
 
     /// Writes the head as the upstream gets it; its length in bytes.
     pub fn write(&mut self) -> usize {
-        self.out.clear();
-        headers::write_request(&mut self.out, &self.bytes, &self.parsed, &self.client, &self.id);
-        self.out.len()
+        let Self { bytes, parsed, client, id, out } = self;
+        out.clear();
+        headers::write_request(out, bytes, parsed, client, id, &RequestEdits::default());
+        out.len()
     }
 }
 
@@ -108,8 +111,14 @@ impl Response {
     /// Writes the head as the client gets it; its length in bytes.
     pub fn write(&mut self) -> usize {
         self.out.clear();
-        let (framing, persistence) = (ClientFraming::AsDeclared, Persistence::Stays);
-        headers::write_response(&mut self.out, &self.bytes, &self.parsed, framing, persistence, &self.id, DATE);
+        let onward = Onward {
+            framing: ClientFraming::AsDeclared,
+            persistence: Persistence::Stays,
+            id: &self.id,
+            date: DATE,
+            fields: FieldEdits::default(),
+        };
+        headers::write_response(&mut self.out, &self.bytes, &self.parsed, onward);
         self.out.len()
     }
 }

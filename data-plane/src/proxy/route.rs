@@ -1,11 +1,8 @@
 //! What decides about a request: a route of its host, else the service that owns the host.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
-use gateway_routing::{
-    Request,
-    route::{Action, Route},
-};
+use gateway_routing::{Request, route::Route};
 use http::Method;
 
 use super::parse::{ParsedRequest, Target};
@@ -64,60 +61,24 @@ impl Request for Asked<'_> {
     }
 }
 
-/// What decides about a request. Borrows nothing of it, so that the exchange can go on.
-#[derive(Debug)]
-pub(crate) struct Routed<'t> {
-    /// The route that it takes; `None` where no route of the host matches, and then there is an owner.
-    pub route: Option<&'t Route>,
-    /// The service that owns the host.
-    pub owner: Option<&'t Service>,
-    /// Where it is not as it was sent, and the route has looked at it.
-    #[allow(dead_code, reason = "for what rewrites paths")]
-    normal_path: Option<Box<[u8]>>,
+/// What decides about a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Routed<'t> {
+    /// A route of its host.
+    Route(&'t Route),
+    /// The service that owns its host.
+    Owner(&'t Service),
 }
 
-#[allow(dead_code, reason = "for what rewrites paths")]
-impl Routed<'_> {
-    /// The path in normal form, as the route was found by it. A route that does not look at paths has
-    /// it as it was sent.
-    pub(crate) fn path<'a>(&'a self, asked: &'a Asked<'_>) -> &'a [u8] {
-        self.normal_path.as_deref().unwrap_or_else(|| asked.path())
-    }
-
-    /// The segment that a parameter of the route's template stands for, in normal form.
-    pub(crate) fn parameter<'a>(&'a self, name: &str, asked: &'a Asked<'_>) -> Option<&'a [u8]> {
-        self.route?.rule.path().parameter(name, self.path(asked))
-    }
-}
-
-/// The route that a request takes, and the service that owns its host. A host without routes is
-/// answered without a look at the request.
+/// What decides about a request. A host without routes is answered without a look at the request.
 pub(crate) fn select<'t>(table: &'t RoutingTable, asked: &Asked<'_>) -> Result<Routed<'t>, ProxyError> {
     let Some(bound) = table.bound(asked.request.host(asked.head)) else {
         return Err(if table.is_ready() { ProxyError::NoRoute } else { ProxyError::NotReady });
     };
-    let owner = bound.owner.as_deref();
-    let selected = bound.routes.as_ref().and_then(|routes| routes.select(asked));
-    let Some(selected) = selected else {
-        owner.ok_or(ProxyError::NoRoute)?;
-        return Ok(Routed { route: None, owner, normal_path: None });
-    };
-    let route = &**selected.value();
-    let normal_path = match selected.into_path() {
-        Some(Cow::Owned(path)) => Some(path.into()),
-        Some(Cow::Borrowed(_)) | None => None,
-    };
-    Ok(Routed { route: Some(route), owner, normal_path })
-}
-
-/// The service that gets the request.
-pub(crate) fn destination<'t>(table: &'t RoutingTable, routed: &Routed<'t>) -> Result<&'t Service, ProxyError> {
-    let Some(route) = routed.route else { return routed.owner.ok_or(ProxyError::NoRoute) };
-    let weighted = match &route.action {
-        Action::Forward(forward) => forward.services.iter().find(|service| service.weight > 0),
-        Action::Redirect(_) | Action::Respond(_) => None,
-    };
-    weighted.and_then(|service| table.service(&service.name)).ok_or(ProxyError::NoRoute)
+    if let Some(selected) = bound.routes.as_ref().and_then(|routes| routes.select(asked)) {
+        return Ok(Routed::Route(selected.value()));
+    }
+    bound.owner.as_deref().map(Routed::Owner).ok_or(ProxyError::NoRoute)
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ pub use condition::{Condition, Test};
 pub use error::MatchError;
 pub use methods::Methods;
 pub(crate) use methods::bit;
-pub(crate) use path::Segment;
 pub use path::{PathKind, PathMatcher};
+pub(crate) use path::{Segment, check_path};
 pub use pattern::Pattern;
 
 use crate::{explain::Why, query, request::Request};

@@ -9,6 +9,7 @@ mod explain;
 mod model;
 mod paths;
 mod precedence;
+mod rewrite;
 mod select;
 
 /// A request as it came.

@@ -2,8 +2,7 @@
 
 use gateway_proto::size::format_size;
 use gateway_routing::route::{
-    AllowOrigin, Allowed, AmbiguousPaths, Compression, CompressionAlgorithm, Cors, HeaderField, HeaderRules,
-    MediaRange, Policies, Policy,
+    Allowed, AmbiguousPaths, Compression, CompressionAlgorithm, Cors, HeaderField, HeaderRules, Policies, Policy,
 };
 use serde::Serialize;
 
@@ -87,13 +86,8 @@ fn switch<'t, T, V: From<&'t T>>(policy: &'t Policy<T>) -> Option<Switch<V>> {
 impl From<&Cors> for CorsView {
     fn from(cors: &Cors) -> Self {
         let Cors { allow_origins, allow_methods, allow_headers, expose_headers, allow_credentials, max_age } = cors;
-        let origin = |origin: &AllowOrigin| match origin {
-            AllowOrigin::Any => "*".to_owned(),
-            AllowOrigin::Exact(origin) => origin.to_string(),
-            AllowOrigin::Below { scheme, suffix } => format!("{scheme}*{suffix}"),
-        };
         Self {
-            allow_origins: allow_origins.iter().map(origin).collect(),
+            allow_origins: allow_origins.iter().map(ToString::to_string).collect(),
             allow_methods: allowed(allow_methods),
             allow_headers: allowed(allow_headers),
             expose_headers: allowed(expose_headers),
@@ -117,13 +111,10 @@ impl From<&Compression> for CompressionView {
             CompressionAlgorithm::Brotli => "br",
             CompressionAlgorithm::Zstd => "zstd",
         };
-        let range = |MediaRange { kind, subtype }: &MediaRange| {
-            format!("{}/{}", kind.as_deref().unwrap_or("*"), subtype.as_deref().unwrap_or("*"))
-        };
         Self {
             algorithms: algorithms.iter().map(algorithm).collect(),
             min_size: format_size(*min_size),
-            content_types: content_types.iter().map(range).collect(),
+            content_types: content_types.iter().map(ToString::to_string).collect(),
         }
     }
 }
