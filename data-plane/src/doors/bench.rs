@@ -17,6 +17,7 @@ use crate::{
         headers::{self, ClientFraming, Onward, Persistence},
         identity::{ClientAddress, RequestId},
         parse::ParsedRequest,
+        variant::Variant,
     },
     table::{Changes, Entry, RoutingTable, Service, Stamp, Timeouts, Version},
     worker::limits::Limits,
@@ -109,6 +110,7 @@ impl Response {
             id: &self.id,
             date: DATE,
             fields: FieldEdits::default(),
+            variant: Variant::default(),
         };
         headers::write_response(&mut self.out, &self.bytes, &self.parsed, onward);
         self.out.len()
