@@ -62,7 +62,7 @@ fn path(number: usize) -> String {
 
 fn select(criterion: &mut Criterion) {
     let route = |number| Route { name: format!("{number}").into(), rule: rule(number).into(), value: number };
-    let routes = HostRoutes::build((0..ROUTES).map(route).collect(), None).expect("no conflict");
+    let routes = HostRoutes::build((0..ROUTES).map(route).collect()).expect("no conflict");
     let headers = vec![("user-agent", "bench"), ("accept", "*/*"), ("x-canary", "1"), ("cookie", "a=b")];
     let mut group = criterion.benchmark_group("select");
     for (name, kinds, spelling) in [
@@ -90,9 +90,6 @@ fn select(criterion: &mut Criterion) {
             bencher.iter(|| next.next().map(|asked| routes.select(black_box(asked)).is_some()));
         });
     }
-    let service = HostRoutes::build(Vec::new(), Some(0)).expect("no conflict");
-    let asked = Asked { path: path(0), headers };
-    group.bench_function("service alone", |bencher| bencher.iter(|| service.select(black_box(&asked)).is_some()));
     group.finish();
 }
 

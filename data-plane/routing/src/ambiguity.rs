@@ -29,9 +29,11 @@ pub enum Ambiguity {
     NotUtf8,
 }
 
-impl fmt::Display for Ambiguity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Ambiguity {
+    /// What is wrong, as a sentence.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
             Self::EncodedSlash => "the path holds an encoded slash",
             Self::EncodedBackslash => "the path holds an encoded backslash",
             Self::Backslash => "the path holds a backslash",
@@ -42,7 +44,13 @@ impl fmt::Display for Ambiguity {
             Self::EncodedControl => "the path holds an encoded control character",
             Self::InvalidEncoding => "the path holds a '%' that is not followed by two hexadecimal digits",
             Self::NotUtf8 => "the path is not UTF-8 once it is decoded",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Ambiguity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What one host pattern has: its routes, and the service that gets the rest.
+//! What one host pattern has: its routes.
 
 use std::{borrow::Cow, cmp::Reverse, collections::HashMap, fmt, sync::Arc};
 
@@ -40,14 +40,13 @@ impl fmt::Display for Conflict {
 
 impl std::error::Error for Conflict {}
 
-/// The routes of a host, compiled, and the catch-all behind them. Immutable.
+/// The routes of a host, compiled. Immutable.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostRoutes<T> {
     /// By rank.
     routes: Box<[Route<T>]>,
     trie: Trie,
     looks_at_paths: bool,
-    catch_all: Option<T>,
 }
 
 impl<T> HostRoutes<T> {
@@ -55,7 +54,7 @@ impl<T> HostRoutes<T> {
     ///
     /// # Errors
     /// Every route that conflicts, each with the first that it conflicts with.
-    pub fn build(mut routes: Vec<Route<T>>, catch_all: Option<T>) -> Result<Self, Vec<Conflict>> {
+    pub fn build(mut routes: Vec<Route<T>>) -> Result<Self, Vec<Conflict>> {
         routes.sort_by_cached_key(|route| (Reverse(precedence::of_match(&route.rule)), Arc::clone(&route.name)));
         let conflicts = conflicts(&routes);
         if !conflicts.is_empty() {
@@ -66,30 +65,21 @@ impl<T> HostRoutes<T> {
             trie.push(rank, &route.rule);
         }
         let looks_at_paths = routes.iter().any(|route| route.rule.path().kind() != PathKind::Any);
-        Ok(Self { routes: routes.into(), trie, looks_at_paths, catch_all })
+        Ok(Self { routes: routes.into(), trie, looks_at_paths })
     }
 
-    /// The routes in order of precedence, without the catch-all.
+    /// The routes in order of precedence.
     #[must_use]
     pub fn routes(&self) -> &[Route<T>] {
         &self.routes
     }
 
-    /// What gets the requests that no route matches.
-    #[must_use]
-    pub fn catch_all(&self) -> Option<&T> {
-        self.catch_all.as_ref()
-    }
-
-    /// The first route in order of precedence that matches, else the catch-all.
+    /// The first route in order of precedence that matches.
     ///
     /// Nothing is allocated, but where the path is not in normal form, where a condition wants to see an
     /// encoded query parameter, and where a regular expression meets a thread for the first time.
     #[inline]
     pub fn select<'t, 'r>(&'t self, request: &'r impl Request) -> Option<Selected<'t, 'r, T>> {
-        if self.routes.is_empty() {
-            return self.selected(None, Cow::Borrowed(b""));
-        }
         let path = self.normal_path(request);
         self.selected(self.search(request, &path), path)
     }
@@ -110,9 +100,7 @@ impl<T> HostRoutes<T> {
     }
 
     pub(crate) fn selected<'r>(&self, rank: Option<Rank>, path: Cow<'r, [u8]>) -> Option<Selected<'_, 'r, T>> {
-        let route = rank.map(|rank| &self.routes[rank]);
-        let value = route.map(|route| &route.value).or(self.catch_all.as_ref())?;
-        Some(Selected { route, value, path })
+        rank.map(|rank| Selected { route: &self.routes[rank], path })
     }
 }
 
@@ -132,37 +120,42 @@ fn conflicts<T>(sorted: &[Route<T>]) -> Vec<Conflict> {
     conflicts
 }
 
-/// What a request is led to. `'t` is the table's life, `'r` the request's.
+/// The route that a request takes. `'t` is the table's life, `'r` the request's.
 #[derive(Debug)]
 pub struct Selected<'t, 'r, T> {
-    route: Option<&'t Route<T>>,
-    value: &'t T,
+    route: &'t Route<T>,
     path: Cow<'r, [u8]>,
 }
 
-impl<'t, T> Selected<'t, '_, T> {
-    /// The route; `None` if it is the catch-all.
+impl<'t, 'r, T> Selected<'t, 'r, T> {
+    /// The route.
     #[must_use]
-    pub fn route(&self) -> Option<&'t Route<T>> {
+    pub fn route(&self) -> &'t Route<T> {
         self.route
     }
 
     /// What it leads to.
     #[must_use]
     pub fn value(&self) -> &'t T {
-        self.value
+        &self.route.value
     }
 
     /// The path in normal form, if the route looks at paths.
     #[must_use]
     pub fn path(&self) -> Option<&[u8]> {
-        self.route.filter(|route| route.rule.path().kind() != PathKind::Any).map(|_| &*self.path)
+        (self.route.rule.path().kind() != PathKind::Any).then_some(&*self.path)
+    }
+
+    /// The same, to keep.
+    #[must_use]
+    pub fn into_path(self) -> Option<Cow<'r, [u8]>> {
+        (self.route.rule.path().kind() != PathKind::Any).then_some(self.path)
     }
 
     /// The segment that a parameter of the route's template stands for, in normal form: what is
     /// percent-encoded there is reserved.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&[u8]> {
-        self.route?.rule.path().parameter(name, &self.path)
+        self.route.rule.path().parameter(name, &self.path)
     }
 }

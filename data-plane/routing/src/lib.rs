@@ -31,7 +31,7 @@
 //! 9. more bytes in the values of the conditions;
 //! 10. the name, from a to z.
 //!
-//! The service that owns the host comes behind all routes. The order of creation never matters. Two
+//! The service that owns the host gets what no route matches. The order of creation never matters. Two
 //! routes of one host that match the very same requests at the same priority are a [`Conflict`].
 //!
 //! # Bounds
@@ -42,8 +42,8 @@
 //! # What it costs
 //! Exact paths, prefixes and templates are looked up segment by segment in a trie. Regular
 //! expressions that begin with `^` and whole literal segments hang there too; others are tried one
-//! after the other, and so are routes that differ in conditions alone. A host with nothing but its
-//! service is answered without a look at the request.
+//! after the other, and so are routes that differ in conditions alone. What no route of the host asks
+//! about is not looked at.
 
 mod ambiguity;
 mod explain;
@@ -53,6 +53,7 @@ mod path;
 mod precedence;
 mod query;
 mod request;
+mod rewrite;
 pub mod route;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{discovery::Status, worker::stats::Totals};
+use crate::{discovery::Status, proxy::mirror::FATES, worker::stats::Totals};
 
 mod services;
 
@@ -37,6 +37,7 @@ impl Collector for Scrape {
             services,
             log_dropped,
             log_write_errors,
+            mirrored,
             client_connections,
             client_connections_open,
             upstream_connections,
@@ -56,6 +57,12 @@ impl Collector for Scrape {
         let help = "Lines of the access log that were lost, to a log that takes them too slowly or not at all";
         counter(&mut encoder, "access_log_dropped", help, *log_dropped)?;
         counter(&mut encoder, "access_log_write_errors", "Writes of the access log that failed", *log_write_errors)?;
+
+        let help = "Copies of requests for shadow services: answered, failed, or given up";
+        let mut family = encoder.encode_descriptor("mirror_requests", help, None, MetricType::Counter)?;
+        for (result, count) in FATES.iter().zip(mirrored) {
+            ConstCounter::new(*count).encode(family.encode_family(&[("result", *result)])?)?;
+        }
 
         counter(&mut encoder, "client_connections", "Connections that clients opened", *client_connections)?;
         gauge(
@@ -77,6 +84,7 @@ impl Collector for Scrape {
         let stamp = table.stamp();
         gauge(&mut encoder, "ready", "1 if every worker holds a table", u64::from(stamp.is_some()))?;
         gauge(&mut encoder, "services", "Services in the table", table.services() as u64)?;
+        gauge(&mut encoder, "routes", "Routes in the table", table.routes() as u64)?;
         gauge(
             &mut encoder,
             "revision",

@@ -1,14 +1,21 @@
 //! From resources to the table that workers route by, or every reason why not.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
-use gateway_proto::{discovery::v1 as pb, host::HostPattern};
+use gateway_proto::{
+    discovery::v1 as pb,
+    violation::{Path, Violation, Violations},
+};
+use gateway_routing::route::{self, Route};
 
 use super::apply::Changes;
-use crate::table::{Conflict, Endpoint, Entry, Limits, RoutingTable, Service, Stamp, Timeouts, WeightedEndpoint};
+use crate::table::{self, Conflict, RoutingTable, Stamp};
 
-/// The kind of resource that describes a service, as it begins the resource's name.
+mod service;
+
+/// The kinds of resources, as they begin a resource's name.
 const SERVICES: &str = "services/";
+const ROUTES: &str = "routes/";
 /// More violations than these are counted only: a Nack is one small message, for people.
 const MAX_VIOLATIONS: usize = 30;
 /// The longest violation in characters.
@@ -20,20 +27,24 @@ const MAX_VIOLATION: usize = 1_000;
 /// Every violation, one sentence each, naming its resource.
 pub(crate) fn compile(previous: &RoutingTable, stamp: Stamp, changes: &Changes) -> Result<RoutingTable, Vec<String>> {
     let mut violations = Vec::new();
-    let mut entries = BTreeMap::new();
+    let mut read = table::Changes::default();
     for (name, resource) in changes {
-        let Some(service) = name.strip_prefix(SERVICES) else {
-            violations.push(format!("{name}: is of a kind that this data plane does not know; update the data plane"));
-            continue;
-        };
-        let mut read = Reader { resource: name, violations: &mut violations };
-        let entry = resource.as_ref().and_then(|resource| read.entry(service, resource));
-        entries.insert(Arc::from(service), entry.map(Arc::new));
+        let mut reader = Reader { resource: name, violations: &mut violations };
+        let resource = resource.as_deref();
+        if let Some(name) = name.strip_prefix(SERVICES) {
+            let entry = resource.and_then(|resource| reader.service(name, resource));
+            read.services.insert(name.into(), entry.map(Arc::new));
+        } else if let Some(name) = name.strip_prefix(ROUTES) {
+            let route = resource.and_then(|resource| reader.route(name, resource));
+            read.routes.insert(name.into(), route.map(Arc::new));
+        } else {
+            reader.violation("is of a kind that this data plane does not know; update the data plane");
+        }
     }
-    match previous.amend(stamp, &entries) {
+    match previous.amend(stamp, &read) {
         Ok(table) if violations.is_empty() => return Ok(table),
         Ok(_) => {}
-        Err(conflicts) => violations.extend(conflicts.iter().map(conflict)),
+        Err(conflicts) => violations.extend(conflicts.iter().filter(|conflict| !follows(conflict, changes)).map(told)),
     }
     for violation in &mut violations {
         if let Some((end, _)) = violation.char_indices().nth(MAX_VIOLATION) {
@@ -48,9 +59,36 @@ pub(crate) fn compile(previous: &RoutingTable, stamp: Stamp, changes: &Changes) 
     Err(violations)
 }
 
-fn conflict(Conflict { host, services }: &Conflict) -> String {
-    let names: Vec<_> = services.iter().map(|name| format!("{SERVICES}{name}")).collect();
-    format!("the host {host} is claimed by {}; a host belongs to one service", names.join(", "))
+/// Whether there is the conflict only because a service could not be read, which is told already.
+fn follows(conflict: &Conflict, changes: &Changes) -> bool {
+    match conflict {
+        Conflict::Owners { .. } | Conflict::Routes { .. } => false,
+        Conflict::NoService { service, routes: _ } => {
+            changes.get(&*format!("{SERVICES}{service}")).is_some_and(Option::is_some)
+        }
+    }
+}
+
+fn told(conflict: &Conflict) -> String {
+    let names = |kind, names: &BTreeSet<Arc<str>>| {
+        names.iter().map(|name| format!("{kind}{name}")).collect::<Vec<_>>().join(", ")
+    };
+    match conflict {
+        Conflict::Owners { host, services } => {
+            format!("the host {host} is claimed by {}; a host belongs to one service", names(SERVICES, services))
+        }
+        Conflict::Routes { hosts, first, second } => {
+            let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
+            format!(
+                "{ROUTES}{first} and {ROUTES}{second} match the same requests of {}; change what one of them matches, \
+                 or its priority",
+                hosts.join(", ")
+            )
+        }
+        Conflict::NoService { service, routes } => {
+            format!("{SERVICES}{service} is not there, but {} would lead to it", names(ROUTES, routes))
+        }
+    }
 }
 
 /// Reads one resource and notes everything that is wrong with it.
@@ -65,93 +103,27 @@ impl Reader<'_> {
         self.violations.push(format!("{resource}: {what}"));
     }
 
-    /// The entry; `None` with at least one violation noted.
-    fn entry(&mut self, expected: &str, resource: &pb::Resource) -> Option<Entry> {
-        let before = self.violations.len();
+    /// The route; `None` with at least one violation noted.
+    fn route(&mut self, expected: &str, resource: &pb::Resource) -> Option<Route> {
         let pb::Resource { name: _, digest: _, body } = resource;
-        let Some(pb::resource::Body::Service(pb::Service { name, hosts, endpoints, timeouts, limits, policies: _ })) =
-            body
-        else {
+        let Some(pb::resource::Body::Route(wire)) = body else {
             self.violation("holds nothing that this data plane knows; update the data plane");
             return None;
         };
-        if name.is_empty() || name != expected {
-            self.violation(&format!("holds a service named {name:?}"));
+        let route = self.all(|violations| route::route(wire, &Path::Root("route"), violations))?;
+        if *route.name == *expected {
+            return Some(route);
         }
-        let hosts = self.hosts(hosts);
-        let endpoints = self.endpoints(endpoints);
-        let healthy = self.healthy(&endpoints);
-        let timeouts = self.timeouts(timeouts.as_ref())?;
-        if self.violations.len() > before {
-            return None;
-        }
-        let pb::Limits { request_body } = limits.unwrap_or_default();
-        let service = Arc::new(Service { name: expected.into(), healthy, timeouts, limits: Limits { request_body } });
-        Some(Entry { service, hosts, endpoints })
+        self.violation(&format!("holds a route named {:?}", route.name));
+        None
     }
 
-    fn hosts(&mut self, texts: &[String]) -> Box<[HostPattern]> {
-        let mut hosts = Vec::with_capacity(texts.len());
-        for (at, text) in texts.iter().enumerate() {
-            match HostPattern::parse(text) {
-                Ok(host) => hosts.push(host),
-                Err(err) => self.violation(&format!("hosts[{at}] {text:?} {err}")),
-            }
-        }
-        hosts.into()
-    }
-
-    fn endpoints(&mut self, wire: &[pb::Endpoint]) -> Box<[Endpoint]> {
-        let mut endpoints = Vec::with_capacity(wire.len());
-        for (at, pb::Endpoint { address: text, weight, healthy }) in wire.iter().enumerate() {
-            let address = text.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
-            if address.is_none() {
-                self.violation(&format!("endpoints[{at}].address {text:?} is not IP:PORT"));
-            }
-            if *weight == 0 {
-                self.violation(&format!("endpoints[{at}].weight is 0; it must be at least 1"));
-            }
-            endpoints.extend(address.map(|address| Endpoint { address, weight: *weight, healthy: *healthy }));
-        }
-        endpoints.into()
-    }
-
-    fn healthy(&mut self, endpoints: &[Endpoint]) -> Box<[WeightedEndpoint]> {
-        let mut sum = 0_u32;
-        let mut healthy = Vec::new();
-        for endpoint in endpoints.iter().filter(|endpoint| endpoint.healthy) {
-            let Some(cumulative_weight) = sum.checked_add(endpoint.weight) else {
-                self.violation(&format!("the weights of its endpoints add up to more than {}", u32::MAX));
-                break;
-            };
-            sum = cumulative_weight;
-            healthy.push(WeightedEndpoint { address: endpoint.address, cumulative_weight });
-        }
-        healthy.into()
-    }
-
-    fn timeouts(&mut self, wire: Option<&pb::Timeouts>) -> Option<Timeouts> {
-        let Some(pb::Timeouts { connect, response, idle, total }) = wire else {
-            self.violation("has no timeouts");
-            return None;
-        };
-        let connect = self.timeout("connect", *connect);
-        let response = self.timeout("response", *response);
-        let idle = self.timeout("idle", *idle);
-        // One that is wrong is noted, and then its entry is refused.
-        let total = total.and_then(|total| self.timeout("total", Some(total)));
-        Some(Timeouts { connect: connect?, response: response?, idle: idle?, total })
-    }
-
-    fn timeout(&mut self, field: &str, wire: Option<prost_types::Duration>) -> Option<Duration> {
-        let duration = wire.and_then(|prost_types::Duration { seconds, nanos }| {
-            let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
-            Some(Duration::new(u64::try_from(seconds).ok()?, nanos)).filter(|duration| !duration.is_zero())
-        });
-        if duration.is_none() {
-            self.violation(&format!("timeouts.{field} is not a time longer than 0"));
-        }
-        duration
+    /// What the planes read with the same code.
+    fn all<T>(&mut self, read: impl FnOnce(&mut Violations) -> Option<T>) -> Option<T> {
+        let mut violations = Violations::default();
+        let value = read(&mut violations);
+        let note = |violation: Violation| self.violation(&violation.to_string());
+        violations.finish(value).map_err(|all| all.into_iter().for_each(note)).ok()
     }
 }
 

@@ -15,8 +15,9 @@ use super::{
 use crate::{
     http1::head::MAX_FIELDS,
     proxy::{
+        edits::FieldEdits,
         forward::{self, Listener},
-        headers::{self, ClientFraming, Persistence},
+        headers::{self, ClientFraming, Onward, Persistence},
         identity::RequestId,
         relay::Relay,
         respond,
@@ -193,7 +194,8 @@ fn write(bytes: &[u8], head: &crate::http1::head::ResponseHead, framing: ClientF
     };
     let id = RequestId::random(&mut SmallRng::seed_from_u64(1));
     let mut out = Vec::new();
-    headers::write_response(&mut out, bytes, head, framing, persistence, &id, "Thu, 01 Jan 1970 00:00:00 GMT");
+    let (date, fields) = ("Thu, 01 Jan 1970 00:00:00 GMT", FieldEdits::default());
+    headers::write_response(&mut out, bytes, head, Onward { framing, persistence, id: &id, date, fields });
     out
 }
 

@@ -60,7 +60,7 @@ impl Name {
         };
         match candidates.iter().find(|(name, _)| text.eq_ignore_ascii_case(name)) {
             Some((_, name)) => *name,
-            None if candidates.iter().any(|(name, _)| looks_like(text, name)) => Self::Lookalike,
+            None if candidates.iter().any(|(name, _)| is_mistaken_for(text, name)) => Self::Lookalike,
             None => Self::Other,
         }
     }
@@ -116,10 +116,10 @@ impl Name {
 }
 
 /// Whether they are the same but for case and for `_` in place of `-`.
-fn looks_like(text: &[u8], name: &[u8]) -> bool {
-    text.iter()
-        .zip(name)
-        .all(|(byte, of_name)| byte.eq_ignore_ascii_case(of_name) || (*byte == b'_' && *of_name == b'-'))
+pub(crate) fn is_mistaken_for(text: &[u8], name: &[u8]) -> bool {
+    let is_like =
+        |(byte, of_name): (&u8, &u8)| byte.eq_ignore_ascii_case(of_name) || (*byte == b'_' && *of_name == b'-');
+    text.len() == name.len() && text.iter().zip(name).all(is_like)
 }
 
 /// The elements of a list (RFC 9110 section 5.6.1), empty ones passed over.

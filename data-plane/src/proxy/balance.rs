@@ -32,7 +32,7 @@ mod tests {
     use super::pick;
     use crate::{
         error::ProxyError,
-        table::{Limits, Service, Timeouts, WeightedEndpoint},
+        table::{Limits, Policies, Service, Timeouts, WeightedEndpoint},
     };
 
     fn service(weights: &[u32]) -> Service {
@@ -47,6 +47,7 @@ mod tests {
             healthy: healthy.collect(),
             timeouts: Timeouts { connect: second, response: second, idle: second, total: None },
             limits: Limits::default(),
+            policies: Policies::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, time::Instant};
 
+use gateway_routing::route::Route;
 use http::{Method, StatusCode};
 use rand::Rng;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -71,6 +72,8 @@ pub(crate) struct Exchange<'c> {
     pub answered: Option<Instant>,
     /// When it was over, where that is known.
     pub ended: Option<Instant>,
+    /// What it was routed by, where a route matched.
+    pub route: Option<&'c Route>,
     /// Whom it was for.
     pub service: Option<&'c Service>,
     /// Where it was sent to.
@@ -122,6 +125,7 @@ impl<'c> Exchange<'c> {
             started: Instant::now(),
             answered: None,
             ended: None,
+            route: None,
             service: None,
             endpoint: None,
             attempts: 0,

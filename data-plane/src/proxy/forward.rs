@@ -5,6 +5,7 @@ use std::{
     mem,
     net::SocketAddr,
     pin::{Pin, pin},
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
@@ -13,8 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     balance,
+    destination::Destination,
     exchange::{ClientSide, Exchange, Stage},
     headers,
+    mirror::Mirrored,
     parse::ParsedRequest,
     relay::{Encode, Relay, RelayError},
 };
@@ -57,19 +60,19 @@ pub(crate) struct Answer {
 /// been processed costs the client nothing: a dead pooled connection is replaced by a fresh one, an
 /// endpoint that takes no connection by another.
 pub(crate) async fn send(
-    worker: &Worker,
-    service: &Service,
+    worker: &Rc<Worker>,
+    to: &Destination<'_>,
     request: &ParsedRequest,
     exchange: &mut Exchange<'_>,
 ) -> Result<Answer, ProxyError> {
-    let max_body = narrower(service.limits.request_body, worker.limits().max_request_body);
+    let max_body = narrower(to.max_body, worker.limits().max_request_body);
     if matches!(request.framing, Framing::Length(length) if max_body.is_some_and(|max| length > max)) {
         return Err(ProxyError::BodyTooLarge);
     }
-    let endpoint = balance::pick(service, &[], &mut *worker.rng())?;
+    let endpoint = balance::pick(to.service, &[], &mut *worker.rng())?;
     exchange.endpoint = Some(endpoint);
     let upgrade = request.upgrade.clone().map(|protocol| exchange.head()[protocol].to_vec());
-    let mut upload = upload(request, exchange).at_most(max_body);
+    let mut upload = upload(worker, to, request, exchange).at_most(max_body);
     let has_body = !matches!(request.framing, Framing::None | Framing::Length(0));
     let repeatable = !has_body && is_idempotent(&exchange.method);
     let mut pooled = worker.pool().take(endpoint, if repeatable { Check::Seen } else { Check::Asked });
@@ -80,9 +83,9 @@ pub(crate) async fn send(
         let is_fresh = pooled.is_none();
         let mut connection = match pooled.take() {
             Some(connection) => connection,
-            None => open(worker, service, &mut failed, exchange).await?,
+            None => open(worker, to, &mut failed, exchange).await?,
         };
-        let error = match converse(worker, service, exchange, &mut connection, &mut upload, upgrade.as_deref()).await {
+        let error = match converse(worker, to, exchange, &mut connection, &mut upload, upgrade.as_deref()).await {
             Ok(heard) => return Ok(heard.answer(connection, upload, exchange)),
             Err(error) => error,
         };
@@ -92,7 +95,7 @@ pub(crate) async fn send(
         if error != ProxyError::UpstreamReset || !is_harmless {
             return Err(error);
         }
-        if is_fresh && !next_endpoint(worker, service, &mut failed, exchange) {
+        if is_fresh && !next_endpoint(worker, to.service, &mut failed, exchange) {
             return Err(error);
         }
         upload.rewind();
@@ -100,18 +103,19 @@ pub(crate) async fn send(
 }
 
 /// The request on its way: its head, rewritten, and the body that still comes.
-fn upload(request: &ParsedRequest, exchange: &mut Exchange<'_>) -> Relay {
+fn upload(worker: &Rc<Worker>, to: &Destination<'_>, request: &ParsedRequest, exchange: &mut Exchange<'_>) -> Relay {
     let mut out = mem::take(&mut exchange.buffers.out);
-    headers::write_request(&mut out, exchange.head(), request, exchange.client.address, &exchange.id);
+    headers::write_request(&mut out, exchange.head(), request, exchange.client.address, &exchange.id, &to.edits);
     exchange.consume_head();
+    let copy = to.shadow.and_then(|shadow| Mirrored::begin(worker, shadow, request, out.len()));
     let encode = if request.framing == Framing::Chunked { Encode::Chunked } else { Encode::Plain };
-    Relay::new(request.framing, encode, out)
+    Relay::new(request.framing, encode, out).copied(copy)
 }
 
 /// A new connection, to another endpoint if this one takes none in time.
 async fn open(
     worker: &Worker,
-    service: &Service,
+    to: &Destination<'_>,
     failed: &mut Vec<SocketAddr>,
     exchange: &mut Exchange<'_>,
 ) -> Result<Connection, ProxyError> {
@@ -119,14 +123,14 @@ async fn open(
     exchange.pooled = false;
     while let Some(endpoint) = exchange.endpoint {
         exchange.attempts += 1;
-        exchange.watch.arm(service.timeouts.connect);
+        exchange.watch.arm(to.timeouts.connect);
         let error = match exchange.watch.run(connect(worker, endpoint, exchange)).await {
             Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(error)) => error,
             Err(Expired) => ProxyError::UpstreamConnectTimeout,
         };
         let is_its_fault = matches!(error, ProxyError::UpstreamConnect | ProxyError::UpstreamConnectTimeout);
-        if !is_its_fault || exchange.watch.is_over() || !next_endpoint(worker, service, failed, exchange) {
+        if !is_its_fault || exchange.watch.is_over() || !next_endpoint(worker, to.service, failed, exchange) {
             return Err(error);
         }
     }
@@ -161,10 +165,12 @@ fn next_endpoint(
 /// The head of an answer that was read into the upstream's buffer.
 pub(crate) struct Heard {
     pub head: ResponseHead,
-    head_len: usize,
+    pub head_len: usize,
     pub framing: Framing,
-    persistent: bool,
-    uploaded: bool,
+    /// Whether the endpoint means to keep the connection.
+    pub persistent: bool,
+    /// Whether all of the request was sent.
+    pub uploaded: bool,
 }
 
 impl Heard {
@@ -183,7 +189,7 @@ impl Heard {
 /// Sends what there is of the request while listening for the answer, which may come early.
 async fn converse(
     worker: &Worker,
-    service: &Service,
+    to: &Destination<'_>,
     exchange: &mut Exchange<'_>,
     connection: &mut Connection,
     upload: &mut Relay,
@@ -193,7 +199,7 @@ async fn converse(
     let Exchange { client, buffers, watch, stage, method, is_http10, begun, unread, expects, .. } = exchange;
     buffers.upstream.clear();
     *stage = Stage::Response;
-    watch.arm(service.timeouts.idle);
+    watch.arm(to.timeouts.idle);
     let mut listener = Listener::new(worker.limits().response_head(), *is_http10);
     // An endpoint that stops listening ends the sending as well, but then the request is not over:
     // what is left of it must never be taken for another one.
@@ -212,7 +218,7 @@ async fn converse(
                 // The endpoint may have answered before it stopped listening.
                 Poll::Ready(Err(RelayError::Sink) | Ok(())) => {
                     *stage = Stage::Response;
-                    watch.arm(service.timeouts.response);
+                    watch.arm(to.timeouts.response);
                 }
                 Poll::Pending => {}
             }
@@ -233,7 +239,7 @@ async fn converse(
                 seen = upload.written;
                 *stage = waits;
                 let pause = worker.limits().request_body_timeout;
-                let idle = service.timeouts.idle;
+                let idle = to.timeouts.idle;
                 watch.arm(if waits == Stage::Request { idle.min(pause) } else { idle });
             }
         } else if poll_gone(cx, client).is_ready() {

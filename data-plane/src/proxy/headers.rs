@@ -4,8 +4,9 @@
 use http::StatusCode;
 
 use super::{
+    edits::{FieldEdits, RequestEdits},
     identity::{ClientAddress, RequestId},
-    parse::{ParsedRequest, Target},
+    parse::ParsedRequest,
 };
 use crate::http1::{
     field::{Name, elements},
@@ -35,6 +36,17 @@ pub(crate) enum Persistence {
     Closes,
 }
 
+/// How a response is passed on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Onward<'a> {
+    pub framing: ClientFraming,
+    pub persistence: Persistence,
+    pub id: &'a RequestId,
+    /// For a response that has none.
+    pub date: &'a str,
+    pub fields: FieldEdits<'a>,
+}
+
 /// Writes the request's head as the upstream gets it.
 pub(crate) fn write_request(
     out: &mut Vec<u8>,
@@ -42,23 +54,18 @@ pub(crate) fn write_request(
     request: &ParsedRequest,
     client: &ClientAddress,
     id: &RequestId,
+    edits: &RequestEdits<'_>,
 ) {
     let fields = &request.head.fields;
     out.extend_from_slice(request.head.method.as_str().as_bytes());
     out.push(b' ');
-    match &request.target {
-        Target::Origin(at) => out.extend_from_slice(&head[at.clone()]),
-        Target::Root(query) => {
-            out.push(b'/');
-            out.extend_from_slice(&head[query.clone()]);
-        }
-        Target::Asterisk => out.push(b'*'),
-    }
+    edits.write_target(out, request, head);
     out.extend_from_slice(b" HTTP/1.1\r\n");
 
-    // The Host field stands first, and says what was routed by (RFC 9112 section 3.2).
+    // The Host field stands first, and says what was routed by (RFC 9112 section 3.2), unless the route
+    // says otherwise.
     let authority = &head[request.authority.clone()];
-    write_field(out, "Host", authority);
+    write_field(out, "Host", edits.host.map_or(authority, str::as_bytes));
     let nominated = Nominated::of(fields, head, request.options.nominates);
     copy_fields(out, head, fields, |field| match field.name {
         Name::Host
@@ -72,8 +79,9 @@ pub(crate) fn write_request(
         Name::MaxForwards => request.max_forwards.is_none(),
         // RFC 9110 section 10.1.1: in HTTP/1.0 it is ignored, and in HTTP/1.1 it would not be.
         Name::Expect => request.head.version != Version::Http10,
-        name => !name.is_hop_by_hop() && !nominated.names(field, head),
+        name => !name.is_hop_by_hop() && !nominated.names(field, head) && !edits.fields.drop(field.name_bytes(head)),
     });
+    edits.fields.write(out);
 
     write_list(out, "Via", fields.values(head, Name::Via));
     out.extend_from_slice(via(request.head.version));
@@ -109,18 +117,12 @@ pub(crate) fn write_request(
 }
 
 /// Writes a response's head as the client gets it.
-pub(crate) fn write_response(
-    out: &mut Vec<u8>,
-    head: &[u8],
-    response: &ResponseHead,
-    framing: ClientFraming,
-    persistence: Persistence,
-    id: &RequestId,
-    date: &str,
-) {
+pub(crate) fn write_response(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead, onward: Onward<'_>) {
+    let Onward { framing, persistence, id, date, fields: edits } = onward;
     write_status(out, head, response);
     let fields = &response.fields;
-    let has_date = copy_response_fields(out, head, response);
+    let has_date = copy_response_fields(out, head, response, edits);
+    edits.write(out);
     if !has_date {
         // RFC 9110 section 6.6.1: who passes a response on without one adds it.
         write_field(out, "Date", date.as_bytes());
@@ -138,14 +140,21 @@ pub(crate) fn write_response(
 /// Writes an interim response (RFC 9110 section 15.2) as the client gets it.
 pub(crate) fn write_interim(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead) {
     write_status(out, head, response);
-    copy_response_fields(out, head, response);
+    copy_response_fields(out, head, response, FieldEdits::default());
     out.extend_from_slice(b"\r\n");
 }
 
 /// Writes the answer that turns the connection into a tunnel, with the protocol it agrees on.
-pub(crate) fn write_switch(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead, id: &RequestId) {
+pub(crate) fn write_switch(
+    out: &mut Vec<u8>,
+    head: &[u8],
+    response: &ResponseHead,
+    id: &RequestId,
+    edits: FieldEdits<'_>,
+) {
     write_status(out, head, response);
-    copy_response_fields(out, head, response);
+    copy_response_fields(out, head, response, edits);
+    edits.write(out);
     for protocol in response.fields.values(head, Name::Upgrade) {
         write_field(out, "Upgrade", protocol);
     }
@@ -182,7 +191,7 @@ fn write_status(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead) {
 }
 
 /// Copies what is end to end, and tells whether a Date was among it.
-fn copy_response_fields(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead) -> bool {
+fn copy_response_fields(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead, edits: FieldEdits<'_>) -> bool {
     let fields = &response.fields;
     let nominates = fields.iter().any(|field| field.name == Name::Connection);
     let nominated = Nominated::of(fields, head, nominates);
@@ -193,7 +202,7 @@ fn copy_response_fields(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead)
             Name::Via | Name::XRequestId => false,
             // RFC 9110 section 8.6: not even a zero.
             Name::ContentLength => !response.status.is_informational() && response.status != StatusCode::NO_CONTENT,
-            name => !name.is_hop_by_hop() && !nominated.names(field, head),
+            name => !name.is_hop_by_hop() && !nominated.names(field, head) && !edits.drop(field.name_bytes(head)),
         }
     });
     has_date

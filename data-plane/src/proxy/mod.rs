@@ -1,29 +1,43 @@
 //! The way of a request: parse, route, balance, forward, respond.
 
 pub(crate) mod balance;
+mod destination;
+pub(crate) mod edits;
 pub(crate) mod exchange;
 pub(crate) mod forward;
 pub(crate) mod headers;
 pub(crate) mod identity;
+pub(crate) mod mirror;
 pub(crate) mod parse;
 pub(crate) mod relay;
+mod reply;
 pub(crate) mod respond;
-mod route;
+pub(crate) mod route;
+pub(crate) mod split;
 #[cfg(test)]
 mod tests;
 mod tunnel;
 
-use self::{exchange::Exchange, parse::ParsedRequest};
+use std::rc::Rc;
+
+use gateway_routing::{Request, route::Action};
+
+use self::{
+    destination::Destination,
+    exchange::Exchange,
+    parse::ParsedRequest,
+    route::{Asked, Routed},
+};
 use crate::{
     error::ProxyError,
     table::RoutingTable,
     worker::{Worker, limits::narrower},
 };
 
-/// Answers the request whose head is in the client's buffer with the upstream's answer. An error is
-/// still to be told.
+/// Answers the request whose head is in the client's buffer with the upstream's answer, or with what
+/// its route says. An error is still to be told.
 pub(crate) async fn serve<'t>(
-    worker: &Worker,
+    worker: &Rc<Worker>,
     table: &'t RoutingTable,
     exchange: &mut Exchange<'t>,
     request: &mut ParsedRequest,
@@ -33,9 +47,32 @@ pub(crate) async fn serve<'t>(
     if request.max_forwards == Some(0) {
         return respond::finally(worker, exchange).await;
     }
-    let service = route::select(table, request.host(exchange.head()))?;
-    exchange.service = Some(service);
-    exchange.watch.bound(narrower(service.timeouts.total, worker.limits().request_timeout));
-    let answer = forward::send(worker, service, request, exchange).await?;
-    respond::relay(worker, service, answer, exchange).await
+    let routed = route::select(table, &Asked::new(request, exchange.head()))?;
+    let to = match routed {
+        Routed::Owner(service) => Destination::of_service(service),
+        Routed::Route(route) => {
+            exchange.route = Some(route);
+            match &route.action {
+                Action::Redirect(redirect) => return reply::redirect(worker, route, redirect, request, exchange).await,
+                Action::Respond(fixed) => return reply::fixed(worker, route, fixed, request, exchange).await,
+                Action::Forward(forward) => {
+                    Destination::of_route(table, route, forward, request, exchange, &mut *worker.rng())?
+                }
+            }
+        }
+    };
+    forward(worker, &to, request, exchange).await
+}
+
+async fn forward<'t>(
+    worker: &Rc<Worker>,
+    to: &Destination<'t>,
+    request: &ParsedRequest,
+    exchange: &mut Exchange<'t>,
+) -> Result<(), ProxyError> {
+    exchange.service = Some(to.service);
+    to.policies.admit(Asked::new(request, exchange.head()).path())?;
+    exchange.watch.bound(narrower(to.timeouts.total, worker.limits().request_timeout));
+    let answer = forward::send(worker, to, request, exchange).await?;
+    respond::relay(worker, to, answer, exchange).await
 }

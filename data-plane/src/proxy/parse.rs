@@ -60,6 +60,11 @@ impl ParsedRequest {
         }
     }
 
+    /// Host and port as the client sent them, read.
+    pub(crate) fn authority<'b>(&self, head: &'b [u8]) -> Result<Authority<'b>, ProxyError> {
+        Authority::parse(text(&head[self.authority.clone()])?).map_err(refuse_host)
+    }
+
     /// Reads a whole head.
     pub(crate) fn parse(&mut self, head: &[u8], max_fields: usize) -> Result<(), ProxyError> {
         self.head.parse(head, max_fields).map_err(refuse_head)?;

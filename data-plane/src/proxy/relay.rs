@@ -9,7 +9,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::headers;
+use super::{headers, mirror::Mirrored};
 use crate::{
     http1::{
         chunked::{self, Decoder, Piece},
@@ -69,6 +69,8 @@ pub(crate) struct Relay {
     allowance: u64,
     /// There never was a body: the head is kept, and can be sent again.
     replayable: bool,
+    /// What gets a copy of everything that is written.
+    copy: Option<Box<Mirrored>>,
     /// Bytes of any kind that the receiving side took.
     pub written: u64,
 }
@@ -83,7 +85,7 @@ impl Relay {
             Framing::UntilClose => Source::UntilClose,
         };
         let replayable = matches!(source, Source::Done);
-        Self { source, encode, out, sent: 0, allowance: u64::MAX, replayable, written: 0 }
+        Self { source, encode, out, sent: 0, allowance: u64::MAX, replayable, copy: None, written: 0 }
     }
 
     /// With a body of at most so many bytes, for one that does not say its length beforehand.
@@ -91,10 +93,18 @@ impl Relay {
         Self { allowance: allowance.unwrap_or(u64::MAX), ..self }
     }
 
+    /// With a copy, which leaves when all is written.
+    pub(crate) fn copied(self, copy: Option<Box<Mirrored>>) -> Self {
+        Self { copy, ..self }
+    }
+
     /// Begins again, on another connection.
-    pub(crate) const fn rewind(&mut self) {
+    pub(crate) fn rewind(&mut self) {
         self.sent = 0;
         self.written = 0;
+        if let Some(copy) = &mut self.copy {
+            copy.clear();
+        }
     }
 
     /// Whether it waits for the sending side, not for the receiving one. `buffer` is what it was
@@ -129,6 +139,7 @@ impl Relay {
             if pending + plain > 0 {
                 let took = ready!(write(cx, writer, &self.out[self.sent..], &buffer.filled()[..plain]))?;
                 self.written += took as u64;
+                self.copy(took, buffer);
                 self.sent += took.min(pending);
                 if self.sent == self.out.len() && !self.replayable {
                     self.out.clear();
@@ -138,6 +149,9 @@ impl Relay {
                 continue;
             }
             if matches!(self.source, Source::Done) {
+                if let Some(copy) = self.copy.take() {
+                    copy.send();
+                }
                 return Poll::Ready(Ok(()));
             }
             let Poll::Ready(read) = buffer.poll_read(reader, cx) else {
@@ -188,6 +202,16 @@ impl Relay {
             Source::Length(left) => usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len()),
             Source::UntilClose if self.encode == Encode::Plain => buffer.len(),
             Source::UntilClose | Source::Chunked(_) | Source::Done => 0,
+        }
+    }
+
+    /// Copies what was written last: the rest of `out`, and what came behind it from the buffer.
+    fn copy(&mut self, took: usize, buffer: &Buffer) {
+        let Some(copy) = &mut self.copy else { return };
+        let rest = &self.out[self.sent..];
+        let (of_out, of_buffer) = (took.min(rest.len()), took.saturating_sub(rest.len()));
+        if !copy.add(&rest[..of_out], &buffer.filled()[..of_buffer]) {
+            self.copy = None;
         }
     }
 

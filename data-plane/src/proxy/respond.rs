@@ -6,13 +6,14 @@ use http::{Method, StatusCode};
 use tokio::{io::AsyncWriteExt, time::Instant};
 
 use super::{
+    destination::Destination,
     exchange::{Exchange, Stage},
     forward::{Answer, poll_gone},
-    headers::{self, ClientFraming, Persistence},
+    headers::{self, ClientFraming, Onward, Persistence},
     relay::{Encode, Relay, RelayError},
     tunnel,
 };
-use crate::{error::ProxyError, http1::framing::Framing, table::Service, upstream::pool::Connection, worker::Worker};
+use crate::{error::ProxyError, http1::framing::Framing, upstream::pool::Connection, worker::Worker};
 
 /// How long a connection may be kept for another request, whatever the service says: the moment of
 /// its end must exist.
@@ -21,13 +22,13 @@ const MAX_IDLE: Duration = Duration::from_secs(24 * 3600);
 /// Passes the answer on, and the rest of the request in the other direction.
 pub(crate) async fn relay(
     worker: &Worker,
-    service: &Service,
+    to: &Destination<'_>,
     answer: Answer,
     exchange: &mut Exchange<'_>,
 ) -> Result<(), ProxyError> {
     exchange.answered = Some(std::time::Instant::now());
     if answer.head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return tunnel::run(worker, answer, exchange).await;
+        return tunnel::run(worker, to, answer, exchange).await;
     }
     let Answer { mut connection, head, head_len, framing, persistent, mut upload } = answer;
     let (client_framing, encode) = client_framing(framing, exchange.is_http10);
@@ -35,16 +36,26 @@ pub(crate) async fn relay(
     exchange.status = Some(head.status);
     let mut out = mem::take(&mut exchange.buffers.out);
     let bytes = &exchange.buffers.upstream.filled()[..head_len];
-    let persistence = persistence(exchange);
-    headers::write_response(&mut out, bytes, &head, client_framing, persistence, &exchange.id, &worker.date());
+    headers::write_response(
+        &mut out,
+        bytes,
+        &head,
+        Onward {
+            framing: client_framing,
+            persistence: persistence(exchange),
+            id: &exchange.id,
+            date: &worker.date(),
+            fields: to.policies.response_fields,
+        },
+    );
     exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
 
     let mut download = Relay::new(framing, encode, out);
     exchange.stage = Stage::Delivery;
-    exchange.watch.arm(service.timeouts.idle);
+    exchange.watch.arm(to.timeouts.idle);
     exchange.begun = true;
-    let result = pass(exchange, service, &mut connection, &mut upload, &mut download).await;
+    let result = pass(exchange, to.timeouts.idle, &mut connection, &mut upload, &mut download).await;
     // What failed before the first byte left can still be told.
     exchange.begun = download.written > 0;
     exchange.buffers.out = download.into_out();
@@ -56,7 +67,8 @@ pub(crate) async fn relay(
         // One look at the clock serves both.
         let now = Instant::now();
         exchange.ended = Some(now.into_std());
-        worker.pool().put(connection, now + service.timeouts.idle.min(MAX_IDLE));
+        // The connection is the service's, whatever its routes say.
+        worker.pool().put(connection, now + to.service.timeouts.idle.min(MAX_IDLE));
     }
     Ok(())
 }
@@ -72,7 +84,7 @@ pub(crate) const fn client_framing(framing: Framing, is_http10: bool) -> (Client
 
 async fn pass(
     exchange: &mut Exchange<'_>,
-    service: &Service,
+    idle: Duration,
     connection: &mut Connection,
     upload: &mut Option<Relay>,
     download: &mut Relay,
@@ -107,7 +119,7 @@ async fn pass(
         if *sent + uploaded > seen || waits != *stage {
             seen = *sent + uploaded;
             *stage = waits;
-            watch.arm(service.timeouts.idle);
+            watch.arm(idle);
         }
         if upload.is_none() && poll_gone(cx, client).is_ready() {
             return Poll::Ready(Err(ProxyError::ClientGone));
@@ -167,7 +179,7 @@ pub(crate) async fn finally(worker: &Worker, exchange: &mut Exchange<'_>) -> Res
 }
 
 /// The beginning of an answer of the gateway's own.
-fn own_head(worker: &Worker, exchange: &mut Exchange<'_>, status: StatusCode) -> Vec<u8> {
+pub(super) fn own_head(worker: &Worker, exchange: &mut Exchange<'_>, status: StatusCode) -> Vec<u8> {
     exchange.persistent &= !exchange.unread && !worker.is_draining();
     exchange.status = Some(status);
     let mut out = Vec::with_capacity(512);

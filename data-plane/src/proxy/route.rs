@@ -1,15 +1,85 @@
-//! Which service a request is for.
+//! What decides about a request: a route of its host, else the service that owns the host.
 
+use std::ops::Range;
+
+use gateway_routing::{Request, route::Route};
+use http::Method;
+
+use super::parse::{ParsedRequest, Target};
 use crate::{
     error::ProxyError,
     table::{RoutingTable, Service},
 };
 
-/// The service that answers for `host`.
-pub(crate) fn select<'t>(table: &'t RoutingTable, host: &str) -> Result<&'t Service, ProxyError> {
-    match table.service_for(host) {
-        Some(service) => Ok(service),
-        None if table.is_ready() => Err(ProxyError::NoRoute),
-        None => Err(ProxyError::NotReady),
+/// A request as routes see it; the bytes stay where they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'r> {
+    /// The method to route by; of a preflight, that of the request which it asks for.
+    pub method: &'r Method,
+    request: &'r ParsedRequest,
+    head: &'r [u8],
+}
+
+impl<'r> Asked<'r> {
+    /// Of a request and the head that it was read from.
+    pub(crate) const fn new(request: &'r ParsedRequest, head: &'r [u8]) -> Self {
+        Self { method: &request.head.method, request, head }
+    }
+
+    /// The target's path and what is behind it.
+    fn target(&self) -> (&'r [u8], &'r [u8]) {
+        let split = |at: &Range<usize>| {
+            let target = &self.head[at.clone()];
+            let end = memchr::memchr(b'?', target).unwrap_or(target.len());
+            (&target[..end], target.get(end + 1..).unwrap_or_default())
+        };
+        match &self.request.target {
+            Target::Origin(at) => split(at),
+            Target::Root(at) => (b"/", split(at).1),
+            Target::Asterisk => (b"*", b""),
+        }
     }
 }
+
+impl Request for Asked<'_> {
+    fn method(&self) -> &Method {
+        self.method
+    }
+
+    fn path(&self) -> &[u8] {
+        self.target().0
+    }
+
+    fn query(&self) -> &[u8] {
+        self.target().1
+    }
+
+    fn headers(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let fields = self.request.head.fields.iter();
+        let named = fields.filter(move |field| field.name_bytes(self.head).eq_ignore_ascii_case(name.as_bytes()));
+        named.map(|field| field.value(self.head))
+    }
+}
+
+/// What decides about a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Routed<'t> {
+    /// A route of its host.
+    Route(&'t Route),
+    /// The service that owns its host.
+    Owner(&'t Service),
+}
+
+/// What decides about a request. A host without routes is answered without a look at the request.
+pub(crate) fn select<'t>(table: &'t RoutingTable, asked: &Asked<'_>) -> Result<Routed<'t>, ProxyError> {
+    let Some(bound) = table.bound(asked.request.host(asked.head)) else {
+        return Err(if table.is_ready() { ProxyError::NoRoute } else { ProxyError::NotReady });
+    };
+    if let Some(selected) = bound.routes.as_ref().and_then(|routes| routes.select(asked)) {
+        return Ok(Routed::Route(selected.value()));
+    }
+    bound.owner.as_deref().map(Routed::Owner).ok_or(ProxyError::NoRoute)
+}
+
+#[cfg(test)]
+mod tests;

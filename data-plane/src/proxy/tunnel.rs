@@ -5,6 +5,7 @@ use std::{future::poll_fn, mem, pin::Pin, task::Poll};
 use tokio::io::AsyncWrite;
 
 use super::{
+    destination::Destination,
     exchange::Exchange,
     forward::Answer,
     headers,
@@ -13,13 +14,19 @@ use super::{
 use crate::{error::ProxyError, http1::framing::Framing, worker::Worker};
 
 /// Passes the agreement on, then everything.
-pub(crate) async fn run(worker: &Worker, answer: Answer, exchange: &mut Exchange<'_>) -> Result<(), ProxyError> {
+pub(crate) async fn run(
+    worker: &Worker,
+    to: &Destination<'_>,
+    answer: Answer,
+    exchange: &mut Exchange<'_>,
+) -> Result<(), ProxyError> {
     let Answer { mut connection, head, head_len, .. } = answer;
     exchange.persistent = false;
     exchange.status = Some(head.status);
     exchange.begun = true;
     let mut out = mem::take(&mut exchange.buffers.out);
-    headers::write_switch(&mut out, &exchange.buffers.upstream.filled()[..head_len], &head, &exchange.id);
+    let bytes = &exchange.buffers.upstream.filled()[..head_len];
+    headers::write_switch(&mut out, bytes, &head, &exchange.id, to.policies.response_fields);
     exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
     let mut down = Relay::new(Framing::UntilClose, Encode::Plain, out);

@@ -1,21 +1,38 @@
-//! From a request's host to its service: the exact host first, then the longest wildcard.
+//! From a request's host to what decides about it: the exact host first, then the longest wildcard.
 
 use std::sync::Arc;
 
 use gateway_proto::host::HostPattern;
-use imbl::{GenericHashMap, OrdMap, shared_ptr::DefaultSharedPtr};
+use gateway_routing::{HostRoutes, route::Route};
+use imbl::OrdMap;
 
-use super::Service;
+use super::{Map, Service};
 
-/// A hash trie: a change costs O(log n), and what did not change is shared with the table before.
-type Map = GenericHashMap<Arc<str>, Arc<Service>, foldhash::fast::RandomState, DefaultSharedPtr>;
+/// The routes of one host.
+pub type Routes = HostRoutes<Arc<Route>>;
 
-/// Every host of every service.
+/// What decides about the requests of one host, or of all below a wildcard.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Bound {
+    /// The routes that name it; `None` where there are none, so that nothing is looked at.
+    pub routes: Option<Arc<Routes>>,
+    /// The service whose own host it is, and which gets what no route matches.
+    pub owner: Option<Arc<Service>>,
+}
+
+impl Bound {
+    fn is_empty(&self) -> bool {
+        let Self { routes, owner } = self;
+        routes.is_none() && owner.is_none()
+    }
+}
+
+/// Every host of every service and route.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct HostIndex {
-    exact: Map,
+    exact: Map<Bound>,
     /// By suffix, without the `*.`.
-    wildcard: Map,
+    wildcard: Map<Bound>,
     /// How many wildcards have a suffix of so many labels.
     depths: OrdMap<u32, usize>,
     /// Bit n: there is a wildcard whose suffix has n labels. A host of 253 characters has at most
@@ -24,59 +41,50 @@ pub(crate) struct HostIndex {
 }
 
 impl HostIndex {
-    /// The service that owns this very pattern.
-    pub(crate) fn owner(&self, pattern: &HostPattern) -> Option<&Arc<Service>> {
+    /// What is bound to this very pattern.
+    pub(crate) fn get(&self, pattern: &HostPattern) -> Option<&Bound> {
         match pattern {
             HostPattern::Exact(host) => self.exact.get(&**host),
             HostPattern::Wildcard(suffix) => self.wildcard.get(&**suffix),
         }
     }
 
-    /// Gives the pattern to the service.
-    pub(crate) fn insert(&mut self, pattern: &HostPattern, service: &Arc<Service>) {
+    /// Changes what is bound to the pattern. A pattern to which nothing is bound is forgotten.
+    pub(crate) fn update(&mut self, pattern: &HostPattern, change: impl FnOnce(&mut Bound)) {
         match pattern {
             HostPattern::Exact(host) => {
-                self.exact.insert(Arc::from(&**host), Arc::clone(service));
+                update(&mut self.exact, host, change);
             }
-            HostPattern::Wildcard(suffix) => {
-                if self.wildcard.insert(Arc::from(&**suffix), Arc::clone(service)).is_none() {
-                    let depth = labels(suffix);
-                    *self.depths.entry(depth).or_insert(0) += 1;
-                    self.depth_bits |= bit(depth);
-                }
-            }
+            HostPattern::Wildcard(suffix) => match update(&mut self.wildcard, suffix, change) {
+                Effect::Came => self.count(labels(suffix)),
+                Effect::Went => self.discount(labels(suffix)),
+                Effect::None => {}
+            },
         }
     }
 
-    /// Forgets the pattern.
-    pub(crate) fn remove(&mut self, pattern: &HostPattern) {
-        match pattern {
-            HostPattern::Exact(host) => {
-                self.exact.remove(&**host);
-            }
-            HostPattern::Wildcard(suffix) => {
-                if self.wildcard.remove(&**suffix).is_none() {
-                    return;
-                }
-                let depth = labels(suffix);
-                let left = self.depths.get(&depth).copied().unwrap_or(0).saturating_sub(1);
-                if left > 0 {
-                    self.depths.insert(depth, left);
-                } else {
-                    self.depths.remove(&depth);
-                    self.depth_bits &= !bit(depth);
-                }
-            }
+    fn count(&mut self, depth: u32) {
+        *self.depths.entry(depth).or_insert(0) += 1;
+        self.depth_bits |= bit(depth);
+    }
+
+    fn discount(&mut self, depth: u32) {
+        let left = self.depths.get(&depth).copied().unwrap_or(0).saturating_sub(1);
+        if left > 0 {
+            self.depths.insert(depth, left);
+        } else {
+            self.depths.remove(&depth);
+            self.depth_bits &= !bit(depth);
         }
     }
 
-    /// The service for a host in the form of `Authority::host`.
+    /// What decides for a host in the form of `Authority::host`.
     ///
-    /// Costs one look-up, and for a host that no service names exactly one more for each number of
+    /// Costs one look-up, and for a host that nothing names exactly one more for each number of
     /// labels that registered wildcards have: however many labels a client sends.
-    pub(crate) fn find(&self, host: &str) -> Option<&Arc<Service>> {
-        if let Some(service) = self.exact.get(host) {
-            return Some(service);
+    pub(crate) fn find(&self, host: &str) -> Option<&Bound> {
+        if let Some(bound) = self.exact.get(host) {
+            return Some(bound);
         }
         if self.depth_bits == 0 {
             return None;
@@ -86,14 +94,39 @@ impl HostIndex {
         while let Some((_, suffix)) = rest.split_once('.') {
             depth -= 1;
             if self.depth_bits & bit(depth) != 0
-                && let Some(service) = self.wildcard.get(suffix)
+                && let Some(bound) = self.wildcard.get(suffix)
             {
-                return Some(service);
+                return Some(bound);
             }
             rest = suffix;
         }
         None
     }
+}
+
+/// What a change did to the set of keys.
+enum Effect {
+    Came,
+    Went,
+    None,
+}
+
+fn update(map: &mut Map<Bound>, key: &str, change: impl FnOnce(&mut Bound)) -> Effect {
+    if let Some(bound) = map.get_mut(key) {
+        change(bound);
+        if !bound.is_empty() {
+            return Effect::None;
+        }
+        map.remove(key);
+        return Effect::Went;
+    }
+    let mut bound = Bound::default();
+    change(&mut bound);
+    if bound.is_empty() {
+        return Effect::None;
+    }
+    map.insert(Arc::from(key), bound);
+    Effect::Came
 }
 
 fn labels(host: &str) -> u32 {
@@ -105,95 +138,4 @@ fn bit(depth: u32) -> u128 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{collections::BTreeMap, sync::Arc};
-
-    use gateway_proto::host::{Authority, HostPattern};
-    use proptest::prelude::*;
-
-    use super::HostIndex;
-    use crate::table::{Service, tests::service};
-
-    fn index(patterns: &[&str]) -> HostIndex {
-        let mut index = HostIndex::default();
-        for pattern in patterns {
-            index.insert(&HostPattern::parse(pattern).unwrap(), &Arc::new(service(pattern)));
-        }
-        index
-    }
-
-    fn found<'a>(index: &'a HostIndex, host: &str) -> Option<&'a str> {
-        index.find(&Authority::parse(host).unwrap().host).map(|service: &Arc<Service>| &*service.name)
-    }
-
-    #[test]
-    fn the_exact_host_wins_then_the_longest_wildcard() {
-        let index = index(&["a.shop.test", "*.shop.test", "*.eu.shop.test", "*.test"]);
-        assert_eq!(found(&index, "a.shop.test"), Some("a.shop.test"));
-        assert_eq!(found(&index, "b.shop.test"), Some("*.shop.test"));
-        assert_eq!(found(&index, "b.a.shop.test"), Some("*.shop.test"));
-        assert_eq!(found(&index, "b.eu.shop.test"), Some("*.eu.shop.test"));
-        assert_eq!(found(&index, "eu.shop.test"), Some("*.shop.test"));
-        assert_eq!(found(&index, "shop.test"), Some("*.test"));
-        assert_eq!(found(&index, "test"), None);
-        assert_eq!(found(&index, "a.shop.testing"), None);
-        assert_eq!(found(&index, "[2001:db8::1]"), None);
-    }
-
-    #[test]
-    fn names_at_the_limits_of_dns_are_found() {
-        let deepest = format!("{}a", "a.".repeat(125));
-        let pattern = format!("*.{deepest}");
-        let index = index(&[&pattern]);
-        assert_eq!(found(&index, &format!("b.{deepest}")), Some(&*pattern));
-        assert_eq!(found(&index, &deepest), None);
-    }
-
-    #[test]
-    fn a_removed_wildcard_leaves_no_trace() {
-        let mut index = index(&["*.a.test", "*.b.test"]);
-        index.remove(&HostPattern::parse("*.a.test").unwrap());
-        assert_eq!(found(&index, "x.a.test"), None);
-        assert_eq!(found(&index, "x.b.test"), Some("*.b.test"));
-        index.remove(&HostPattern::parse("*.b.test").unwrap());
-        index.remove(&HostPattern::parse("*.b.test").unwrap());
-        assert_eq!(index, HostIndex::default());
-    }
-
-    /// Few labels, so that hosts and patterns meet often.
-    fn host() -> impl Strategy<Value = String> {
-        prop::collection::vec("[ab]", 1..6).prop_map(|labels| labels.join("."))
-    }
-
-    fn pattern() -> impl Strategy<Value = HostPattern> {
-        (any::<bool>(), host())
-            .prop_map(|(wild, host)| HostPattern::parse(&if wild { format!("*.{host}") } else { host }).unwrap())
-    }
-
-    proptest! {
-        #[test]
-        fn finds_what_trying_every_pattern_finds(
-            changes in prop::collection::vec((any::<bool>(), pattern()), 0..40),
-            hosts in prop::collection::vec(host(), 20),
-        ) {
-            let mut index = HostIndex::default();
-            let mut model = BTreeMap::new();
-            for (insert, pattern) in changes {
-                let name = pattern.to_string();
-                if insert {
-                    index.insert(&pattern, &Arc::new(service(&name)));
-                    model.insert(name, pattern);
-                } else {
-                    index.remove(&pattern);
-                    model.remove(&name);
-                }
-            }
-            for host in hosts {
-                let exact = |pattern: &HostPattern| matches!(pattern, HostPattern::Exact(_));
-                let expected = model.values().filter(|pattern| pattern.matches(&host))
-                    .max_by_key(|pattern| (exact(pattern), pattern.to_string().len())).map(ToString::to_string);
-                prop_assert_eq!(index.find(&host).map(|service| service.name.to_string()), expected);
-            }
-        }
-    }
-}
+mod tests;

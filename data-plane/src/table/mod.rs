@@ -1,21 +1,27 @@
 //! What the workers route by: immutable, compiled by the control thread, shared by all workers.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc};
 
-use gateway_proto::host::HostPattern;
-use imbl::OrdMap;
+use gateway_routing::route::Route;
+use imbl::{GenericHashMap, OrdSet, shared_ptr::DefaultSharedPtr};
 use serde::Serialize;
 
+mod amend;
 mod host;
+mod service;
 mod view;
 
-use host::HostIndex;
+pub(crate) use self::amend::{Changes, Conflict};
+use self::host::HostIndex;
+pub(crate) use self::service::{Endpoint, Entry};
+pub use self::{
+    host::{Bound, Routes},
+    service::{Limits, Policies, Service, Timeouts, WeightedEndpoint},
+};
+
+/// By name. A hash trie: a change costs O(log n), and what did not change is shared with the table
+/// before.
+type Map<V> = GenericHashMap<Arc<str>, V, foldhash::fast::RandomState, DefaultSharedPtr>;
 
 /// A compiled snapshot. Compiling a change costs in proportion to the change: what did not change
 /// is shared with the table before.
@@ -25,7 +31,10 @@ use host::HostIndex;
 pub struct RoutingTable {
     stamp: Option<Stamp>,
     index: HostIndex,
-    services: OrdMap<Arc<str>, Arc<Entry>>,
+    services: Map<Arc<Entry>>,
+    routes: Map<Arc<Route>>,
+    /// The names of the routes that lead to a service, by the service's.
+    references: Map<OrdSet<Arc<str>>>,
 }
 
 /// Which snapshot a table was compiled from.
@@ -55,88 +64,19 @@ impl fmt::Display for Version {
     }
 }
 
-/// A service to route to.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Service {
-    /// The registry's name; also the label in logs and metrics.
-    pub name: Arc<str>,
-    /// Its healthy endpoints; each with the sum of the weights up to and with its own, so that a
-    /// pick is one random number and a search.
-    pub healthy: Box<[WeightedEndpoint]>,
-    /// Time limits of its requests.
-    pub timeouts: Timeouts,
-    /// Other limits of its requests.
-    pub limits: Limits,
-}
-
-/// A healthy endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WeightedEndpoint {
-    /// Where it is.
-    pub address: SocketAddr,
-    /// The sum of the weights up to and with its own.
-    pub cumulative_weight: u32,
-}
-
-/// Time limits of a service's requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Until a connection is made.
-    pub connect: Duration,
-    /// From the request sent to the response head received.
-    pub response: Duration,
-    /// How long an upstream body may stand still, and a pooled connection idle.
-    pub idle: Duration,
-    /// From the end of the request's head to the last byte of the answer, tunnels excepted; `None` is
-    /// no limit.
-    pub total: Option<Duration>,
-}
-
-/// Limits of a service's requests that are not of time; without any by default.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// The largest request body in bytes; `None` leaves it to the data plane's own limit. The
-    /// smaller of the two holds.
-    pub request_body: Option<u64>,
-}
-
-/// A service with what requests do not need: its hosts, and its endpoints in any state.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    /// What requests need.
-    pub(crate) service: Arc<Service>,
-    /// What it answers for.
-    pub(crate) hosts: Box<[HostPattern]>,
-    /// Every address of it.
-    pub(crate) endpoints: Box<[Endpoint]>,
-}
-
-/// An endpoint in any state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    /// Where it is.
-    pub(crate) address: SocketAddr,
-    /// Its share relative to the others.
-    pub(crate) weight: u32,
-    /// Whether it gets traffic.
-    pub(crate) healthy: bool,
-}
-
-/// A host that several services claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Conflict {
-    /// The host or wildcard.
-    pub(crate) host: HostPattern,
-    /// The services, in order.
-    pub(crate) services: BTreeSet<Arc<str>>,
-}
-
 impl RoutingTable {
-    /// The service for a host in the form of [`gateway_proto::host::Authority::host`]: the owner of
-    /// that very host, else of the longest wildcard that covers it.
+    /// What decides about requests for a host in the form of
+    /// [`gateway_proto::host::Authority::host`]: what is bound to that very host, else to the longest
+    /// wildcard that covers it.
     #[must_use]
-    pub fn service_for(&self, host: &str) -> Option<&Arc<Service>> {
+    pub fn bound(&self, host: &str) -> Option<&Bound> {
         self.index.find(host)
+    }
+
+    /// The service of this name. Every service that a route of this table leads to is there.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.get(name).map(|entry| &*entry.service)
     }
 
     /// Whether this was compiled from a snapshot, be it an empty one.
@@ -157,53 +97,36 @@ impl RoutingTable {
         self.services.len()
     }
 
+    /// The number of routes.
+    #[must_use]
+    pub fn routes(&self) -> usize {
+        self.routes.len()
+    }
+
     /// Whether there is a service of that name.
     #[must_use]
     pub(crate) fn has_service(&self, name: &str) -> bool {
         self.services.contains_key(name)
     }
 
-    /// All of it in the order of the services' names, for `/config`; serialised as it is walked.
+    /// Whether there is a route of that name.
+    #[must_use]
+    pub(crate) fn has_route(&self, name: &str) -> bool {
+        self.routes.contains_key(name)
+    }
+
+    /// Whether requests of the route may come to the service.
+    #[must_use]
+    pub(crate) fn leads_to(&self, route: &str, service: &str) -> bool {
+        self.references.get(service).is_some_and(|routes| routes.contains(route))
+    }
+
+    /// All of it in the order of names, for `/config`; serialised as it is walked.
     #[must_use]
     pub fn view(&self) -> impl Serialize + '_ {
         view::Table(self)
     }
-
-    /// The table after these changes, each a service's name with what it is now.
-    ///
-    /// # Errors
-    /// Every host that more than one service would own.
-    pub(crate) fn amend(
-        &self,
-        stamp: Stamp,
-        changes: &BTreeMap<Arc<str>, Option<Arc<Entry>>>,
-    ) -> Result<Self, Vec<Conflict>> {
-        let Self { stamp: _, mut index, mut services } = self.clone();
-        // Every old host goes before the first new one comes: hosts may move between services.
-        for name in changes.keys() {
-            if let Some(old) = services.remove(name) {
-                old.hosts.iter().for_each(|host| index.remove(host));
-            }
-        }
-        let mut conflicts = BTreeMap::<_, BTreeSet<_>>::new();
-        for (name, entry) in changes {
-            let Some(entry) = entry else { continue };
-            for host in &entry.hosts {
-                match index.owner(host) {
-                    Some(owner) if owner.name != *name => {
-                        conflicts.entry(host).or_default().extend([Arc::clone(&owner.name), Arc::clone(name)]);
-                    }
-                    Some(_) | None => index.insert(host, &entry.service),
-                }
-            }
-            services.insert(Arc::clone(name), Arc::clone(entry));
-        }
-        if conflicts.is_empty() {
-            return Ok(Self { stamp: Some(stamp), index, services });
-        }
-        Err(conflicts.into_iter().map(|(host, services)| Conflict { host: host.clone(), services }).collect())
-    }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,15 +11,20 @@ use crate::{error::ProxyError, worker::Worker};
 
 /// Connects; the caller limits the time.
 pub(crate) async fn open(worker: &Worker, endpoint: SocketAddr) -> Result<Connection, ProxyError> {
-    let mut connected = TcpStream::connect(endpoint).await;
+    let mut connected = attempt(worker, endpoint).await;
     if connected.as_ref().is_err_and(lacks_descriptors) {
         worker.free_descriptors();
-        connected = TcpStream::connect(endpoint).await;
+        connected = attempt(worker, endpoint).await;
     }
-    let stream = connected.map_err(|err| {
+    connected.map_err(|err| {
         debug!(%endpoint, error = %err, "cannot connect");
         if lacks_descriptors(&err) { ProxyError::Overloaded } else { ProxyError::UpstreamConnect }
-    })?;
+    })
+}
+
+/// The same, at nobody's cost: where there is no descriptor, it fails.
+pub(crate) async fn attempt(worker: &Worker, endpoint: SocketAddr) -> io::Result<Connection> {
+    let stream = TcpStream::connect(endpoint).await?;
     // Small writes must not wait for acknowledgements; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
     Ok(Connection::new(stream, endpoint, worker.stats_handle()))

@@ -26,7 +26,7 @@ use self::{
     stats::WorkerStats,
     watchdog::Watchdog,
 };
-use crate::{table::RoutingTable, telemetry::Telemetry, upstream::pool::Pool};
+use crate::{proxy::mirror::Mirrors, table::RoutingTable, telemetry::Telemetry, upstream::pool::Pool};
 
 /// The share of idle clients that is sent away when there is no room. Looking for them costs a walk
 /// through all clients of the worker, so there has to be something in it for the next ones too.
@@ -42,6 +42,7 @@ pub(crate) struct Worker {
     #[expect(clippy::redundant_allocation, reason = "the second count is the point")]
     table: RefCell<Rc<Arc<RoutingTable>>>,
     pool: Pool,
+    mirrors: Mirrors,
     watchdog: Rc<Watchdog>,
     blocks: Rc<Blocks>,
     /// Buffers that no connection is using.
@@ -60,6 +61,7 @@ impl Worker {
         Self {
             table: RefCell::default(),
             pool: Pool::default(),
+            mirrors: Mirrors::default(),
             watchdog: Rc::default(),
             blocks: Rc::default(),
             buffers: RefCell::default(),
@@ -84,6 +86,10 @@ impl Worker {
 
     pub(crate) const fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    pub(crate) const fn mirrors(&self) -> &Mirrors {
+        &self.mirrors
     }
 
     pub(crate) const fn watchdog(&self) -> &Rc<Watchdog> {

@@ -1,7 +1,10 @@
 //! A worker's counters: written by the worker alone, read by the control thread.
 
 use crate::{
-    proxy::exchange::Exchange,
+    proxy::{
+        exchange::Exchange,
+        mirror::{FATES, Fate},
+    },
     telemetry::{
         counter::Counter,
         services::{Listed, ServiceTotals},
@@ -21,6 +24,8 @@ pub(crate) struct WorkerStats {
     pub services: Listed,
     /// Lines of the access log that were given up.
     pub log_dropped: Counter,
+    /// Copies of requests by what became of them, in the order of [`FATES`].
+    mirrored: [Counter; FATES.len()],
 }
 
 /// The sum over workers.
@@ -30,6 +35,7 @@ pub(crate) struct Totals {
     pub services: ServiceTotals,
     pub log_dropped: u64,
     pub log_write_errors: u64,
+    pub mirrored: [u64; FATES.len()],
     pub client_connections: u64,
     pub client_connections_open: u64,
     pub upstream_connections: u64,
@@ -43,6 +49,10 @@ impl WorkerStats {
         {
             counter.add_one();
         }
+    }
+
+    pub(crate) fn mirrored(&self, fate: Fate) {
+        self.mirrored[fate as usize].add_one();
     }
 
     pub(crate) fn client_opened(&self) {
@@ -68,6 +78,9 @@ impl WorkerStats {
         }
         self.services.add_to(&mut totals.services);
         totals.log_dropped += self.log_dropped.get();
+        for (total, counter) in totals.mirrored.iter_mut().zip(&self.mirrored) {
+            *total += counter.get();
+        }
         // Closed first: a connection that closes between the two reads must not make it negative.
         let (client_closed, upstream_closed) = (self.client_closed.get(), self.upstream_closed.get());
         totals.client_connections += self.client_opened.get();

@@ -71,8 +71,12 @@ pub(crate) fn spawn(
                     clock.beat(&worker).await;
                 }
             };
+            let all = async {
+                connections.tasks.wait().await;
+                worker.mirrors().finish().await;
+            };
             tokio::select! {
-                () = connections.tasks.wait() => {}
+                () = all => {}
                 () = go_on => {}
                 () = sleep(drain_timeout) => {
                     warn!(connections = connections.tasks.len(), "drain timeout: closing what is still open");

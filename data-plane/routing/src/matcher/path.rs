@@ -137,13 +137,24 @@ impl PathMatcher {
         fits && rest.next().is_none() && path.starts_with(b"/")
     }
 
-    /// What a template's parameter stands for in a path that it matches.
-    pub(crate) fn parameter<'p>(&self, name: &str, path: &'p [u8]) -> Option<&'p [u8]> {
+    /// The segment that a template's parameter stands for in a path in normal form that it matches.
+    #[must_use]
+    pub fn parameter<'p>(&self, name: &str, path: &'p [u8]) -> Option<&'p [u8]> {
         if self.kind != PathKind::Template {
             return None;
         }
         let at = segments(&self.text).position(|segment| parameter(segment) == Some(name))?;
         path.split(|byte| *byte == b'/').skip(1).nth(at)
+    }
+
+    /// What of a path that it matches is behind what it is matched by; the whole path where that has no
+    /// end.
+    pub(crate) fn rest<'p>(&self, path: &'p [u8]) -> &'p [u8] {
+        match self.kind {
+            PathKind::Exact => b"",
+            PathKind::Prefix => path.strip_prefix(self.text.as_bytes()).unwrap_or(path),
+            PathKind::Any | PathKind::Regex | PathKind::Template => path,
+        }
     }
 
     /// The segments of an exact path, a prefix or a template.
@@ -152,6 +163,11 @@ impl PathMatcher {
             Some(_) => Segment::Parameter,
             None => Segment::Literal(segment),
         })
+    }
+
+    /// Whether it is a template with a parameter of this name.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        self.kind == PathKind::Template && segments(&self.text).any(|segment| parameter(segment) == Some(name))
     }
 
     pub(crate) fn pattern(&self) -> Option<&Pattern> {
@@ -213,8 +229,14 @@ fn check_literal(text: &str) -> Result<(), MatchError> {
     check(text)
 }
 
-/// What holds for all but regular expressions.
+/// What holds for all that is matched by but regular expressions.
 fn check(text: &str) -> Result<(), MatchError> {
+    check_path(text)?;
+    if segments(text).any(|segment| segment == "*") { Err(MatchError::Star) } else { Ok(()) }
+}
+
+/// What holds for every path that is written down.
+pub(crate) fn check_path(text: &str) -> Result<(), MatchError> {
     if text.len() > MAX_PATTERN {
         return Err(MatchError::TooLong);
     }
@@ -225,9 +247,6 @@ fn check(text: &str) -> Result<(), MatchError> {
         Some(c @ ('?' | '#')) => return Err(MatchError::BehindPath(c)),
         Some(c) => return Err(MatchError::Character(c)),
         None => {}
-    }
-    if segments(text).any(|segment| segment == "*") {
-        return Err(MatchError::Star);
     }
     if segments(text).count() > MAX_SEGMENTS {
         return Err(MatchError::Segments);

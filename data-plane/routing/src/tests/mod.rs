@@ -9,6 +9,7 @@ mod explain;
 mod model;
 mod paths;
 mod precedence;
+mod rewrite;
 mod select;
 
 /// A request as it came.
@@ -61,7 +62,7 @@ fn route(name: &str, rule: Match) -> Route<String> {
     Route { name: name.into(), rule: rule.into(), value: name.into() }
 }
 
-/// Where the request is led, by routes in front of the service that owns the host.
+/// Where the request is led.
 fn led(routes: &HostRoutes<String>, asked: &Asked) -> String {
     routes.select(asked).map_or_else(|| "nowhere".into(), |selected| selected.value().clone())
 }

@@ -64,7 +64,7 @@ fn the_first_difference_decides() {
         let asked = Asked::get("/a/b/c?q=1&r=2").header("x-a", "1").header("x-b", "123");
         let pair = [route("z", first), route("a", second)];
         for routes in [pair.clone().to_vec(), pair.iter().rev().cloned().collect()] {
-            let routes = HostRoutes::build(routes, Some("service".into())).unwrap();
+            let routes = HostRoutes::build(routes).unwrap();
             assert_eq!(led(&routes, &asked), "z", "{pair:?}");
             let why = routes.explain(&asked, 9).passed_over.remove(0).why;
             assert_eq!(why, Why::Behind { winner: "z", because }, "{pair:?}");
@@ -75,10 +75,10 @@ fn the_first_difference_decides() {
 #[test]
 fn among_equals_the_name_decides() {
     let routes = vec![route("b", query(all(), "q")), route("a", query(all(), "r"))];
-    let routes = HostRoutes::build(routes, None).unwrap();
+    let routes = HostRoutes::build(routes).unwrap();
     let asked = Asked::get("/?q&r");
     let explanation = routes.explain(&asked, 9);
-    assert_eq!(&*explanation.selected.unwrap().route().unwrap().name, "a");
+    assert_eq!(&*explanation.selected.unwrap().route().name, "a");
     assert_eq!(explanation.passed_over[0].why.to_string(), "\"a\" comes first: its name comes first");
 }
 
@@ -90,7 +90,7 @@ fn templates_of_other_lengths_and_prefixes_of_other_bytes_have_their_place() {
     let rule = |path: &str| if path.contains('{') { template(path) } else { prefix(path) };
     let mut routes: Vec<_> = std::iter::zip(names, rules).map(|(name, path)| route(name, rule(path))).collect();
     routes.sort_by(|a, b| a.name.cmp(&b.name));
-    let routes = HostRoutes::build(routes, None).unwrap();
+    let routes = HostRoutes::build(routes).unwrap();
     let order: Vec<_> = routes.routes().iter().map(|route| &*route.name).collect();
     assert_eq!(order, names);
 }
@@ -108,7 +108,7 @@ fn every_conflict_is_reported_with_both_names() {
         route("h", prefix("/x")),
         route("i", query(all(), "Q")),
     ];
-    let conflicts = HostRoutes::build(routes, None).unwrap_err();
+    let conflicts = HostRoutes::build(routes).unwrap_err();
     let conflict = |first: &str, second: &str| Conflict { first: first.into(), second: second.into() };
     assert_eq!(conflicts, [conflict("c", "e"), conflict("a", "d"), conflict("a", "h"), conflict("b", "f")]);
     let text = "the routes \"c\" and \"e\" match the same requests; change what one of them matches, or its priority";

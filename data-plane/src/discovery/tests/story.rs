@@ -47,7 +47,7 @@ impl DataPlane {
     }
 
     fn serves(&self, host: &str) -> bool {
-        self.tables.borrow().service_for(host).is_some()
+        self.tables.borrow().bound(host).is_some()
     }
 
     async fn status(&mut self, what: impl FnMut(&Status) -> bool) -> Status {

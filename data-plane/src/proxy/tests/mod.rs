@@ -4,10 +4,18 @@ mod basics;
 mod bodies;
 mod connections;
 mod duties;
+mod fields;
 mod framing;
 mod halfway;
 mod limits;
+mod mirror;
+mod replies;
+mod rewrite;
+mod routes;
+mod shares;
+mod site;
 mod telemetry;
+mod terms;
 mod tunnels;
 
 use std::{
@@ -25,7 +33,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    table::{Entry, Limits, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
+    table::{Changes, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
     telemetry::{Telemetry, access_log::WorkerLog},
     worker::{
         admission::Admission,
@@ -85,6 +93,11 @@ impl Proxy {
     pub(super) async fn start_logged(endpoints: &[SocketAddr], log: WorkerLog) -> Self {
         let table = table(service(endpoints, PATIENT, Limits::default()));
         Self::spawn(free_port(), table, &[], Some(log), PATIENCE).await
+    }
+
+    /// That routes by this table.
+    async fn start_table(table: RoutingTable, log: Option<WorkerLog>) -> Self {
+        Self::spawn(free_port(), table, &[], log, PATIENCE).await
     }
 
     async fn spawn(
@@ -150,14 +163,15 @@ pub(super) fn free_port() -> StdListener {
 pub(super) fn service(endpoints: &[SocketAddr], timeouts: Timeouts, limits: Limits) -> Service {
     let healthy =
         endpoints.iter().zip(1..).map(|(&address, cumulative_weight)| WeightedEndpoint { address, cumulative_weight });
-    Service { name: "a".into(), healthy: healthy.collect(), timeouts, limits }
+    Service { name: "a".into(), healthy: healthy.collect(), timeouts, limits, policies: Policies::default() }
 }
 
 fn table(service: Service) -> RoutingTable {
     let hosts = vec![gateway_proto::host::HostPattern::parse("a.test").unwrap()].into();
     let entry = Arc::new(Entry { service: Arc::new(service), hosts, endpoints: Box::default() });
     let stamp = Stamp { cluster_id: "c".into(), version: Version { epoch: 1, sequence: 1 }, revision: 1 };
-    RoutingTable::default().amend(stamp, &[("a".into(), Some(entry))].into()).unwrap()
+    let changes = Changes { services: [("a".into(), Some(entry))].into(), ..Changes::default() };
+    RoutingTable::default().amend(stamp, &changes).unwrap()
 }
 
 /// An upstream whose every byte the test decides.
@@ -187,6 +201,24 @@ impl Upstream {
                 tokio::spawn(async move {
                     peer.head().await;
                     peer.send(answer).await;
+                });
+            }
+        });
+        address
+    }
+
+    /// Answers every request with `answer`, on connections that stay.
+    pub(super) fn forever(self, answer: &'static str) -> SocketAddr {
+        let address = self.address;
+        tokio::spawn(async move {
+            loop {
+                let mut peer = self.accept_forever().await;
+                tokio::spawn(async move {
+                    while !peer.read.is_empty() || peer.stream.read_buf(&mut peer.read).await.is_ok_and(|read| read > 0)
+                    {
+                        peer.head().await;
+                        peer.send(answer).await;
+                    }
                 });
             }
         });

@@ -1,0 +1,133 @@
+//! Where a request goes, and what holds on the way: what its route says, else what its service says.
+//! Settled once, so that nothing on the way has to ask both.
+
+use gateway_routing::{
+    ambiguity,
+    route::{AmbiguousPaths, Forward, Policies, Policy, Route, TimeoutOverrides, WeightedService},
+};
+use rand::{Rng, RngExt};
+
+use super::{
+    edits::{FieldEdits, RequestEdits},
+    exchange::Exchange,
+    parse::ParsedRequest,
+    split,
+};
+use crate::{
+    error::ProxyError,
+    table::{RoutingTable, Service, Timeouts},
+};
+
+/// Where a request goes, and what holds on the way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Destination<'t> {
+    pub service: &'t Service,
+    pub timeouts: Timeouts,
+    /// The largest request body in bytes; the data plane's own limit holds beside it.
+    pub max_body: Option<u64>,
+    pub policies: InForce<'t>,
+    /// What changes in the request's head.
+    pub edits: RequestEdits<'t>,
+    /// The service that gets a copy of this request.
+    pub shadow: Option<&'t Service>,
+}
+
+impl<'t> Destination<'t> {
+    /// Where the host's service gets what no route matches.
+    pub(crate) fn of_service(service: &'t Service) -> Self {
+        let policies = InForce::of(&UNSET, &service.policies);
+        let edits = RequestEdits { fields: policies.request_fields, ..RequestEdits::default() };
+        let max_body = service.limits.request_body;
+        Self { service, timeouts: service.timeouts, max_body, policies, edits, shadow: None }
+    }
+
+    /// Where a route forwards this request to.
+    pub(crate) fn of_route(
+        table: &'t RoutingTable,
+        route: &'t Route,
+        forward: &'t Forward,
+        request: &ParsedRequest,
+        exchange: &Exchange<'_>,
+        rng: &mut impl Rng,
+    ) -> Result<Self, ProxyError> {
+        // A table is complete: these services are there.
+        let service = |name| table.service(name).ok_or(ProxyError::NoRoute);
+        let picked = match &*forward.services {
+            [only] => only,
+            several => {
+                let (head, client) = (exchange.head(), exchange.client.address);
+                let draw = split::draw(forward.sticky.as_ref(), &route.name, request, head, client, rng);
+                let has_healthy = |service: &Service| !service.healthy.is_empty();
+                let is_able = |picked: &WeightedService| table.service(&picked.name).is_some_and(has_healthy);
+                split::pick(several, is_able, draw).ok_or(ProxyError::NoRoute)?
+            }
+        };
+        let mirror = forward.mirror.as_ref().filter(|mirror| rng.random_range(0..1000) < mirror.per_mille);
+        let service = service(&picked.name)?;
+        let policies = InForce::of(&route.policies, &service.policies);
+        Ok(Self {
+            service,
+            timeouts: overridden(service.timeouts, route.timeouts),
+            max_body: route.limits.request_body.or(service.limits.request_body),
+            policies,
+            edits: RequestEdits {
+                path: forward.path.as_ref().map(|rewrite| (rewrite, route.rule.path())),
+                host: forward.host.as_deref(),
+                fields: policies.request_fields,
+            },
+            shadow: mirror.and_then(|mirror| table.service(&mirror.service)),
+        })
+    }
+}
+
+/// Each of the route's times that is given, and the service's others.
+fn overridden(service: Timeouts, route: TimeoutOverrides) -> Timeouts {
+    let TimeoutOverrides { connect, response, idle, total } = route;
+    Timeouts {
+        connect: connect.unwrap_or(service.connect),
+        response: response.unwrap_or(service.response),
+        idle: idle.unwrap_or(service.idle),
+        total: total.or(service.total),
+    }
+}
+
+/// The policies of who has none.
+const UNSET: Policies = Policies {
+    cors: Policy::Unset,
+    compression: Policy::Unset,
+    request_headers: None,
+    response_headers: None,
+    ambiguous_paths: None,
+};
+
+/// The policies in force: of each, what the route says, else what the service says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InForce<'t> {
+    pub request_fields: FieldEdits<'t>,
+    pub response_fields: FieldEdits<'t>,
+    pub ambiguous_paths: AmbiguousPaths,
+}
+
+impl<'t> InForce<'t> {
+    fn of(route: &'t Policies, service: &'t Policies) -> Self {
+        let fields = |route: &'t Option<_>, service: &'t Option<_>| FieldEdits(route.as_ref().or(service.as_ref()));
+        Self {
+            request_fields: fields(&route.request_headers, &service.request_headers),
+            response_fields: fields(&route.response_headers, &service.response_headers),
+            ambiguous_paths: route.ambiguous_paths.or(service.ambiguous_paths).unwrap_or(AmbiguousPaths::Allow),
+        }
+    }
+
+    /// Those of a route that the gateway answers by itself.
+    pub(crate) fn of_route(route: &'t Route) -> Self {
+        Self::of(&route.policies, &UNSET)
+    }
+
+    /// Refuses a path, as the client sent it, that servers read differently, where it is to be refused.
+    pub(crate) fn admit(&self, path: &[u8]) -> Result<(), ProxyError> {
+        match self.ambiguous_paths {
+            AmbiguousPaths::Allow => Ok(()),
+            AmbiguousPaths::Refuse => ambiguity(path).map_or(Ok(()), |why| Err(ProxyError::BadRequest(why.reason()))),
+        }
+    }
+}

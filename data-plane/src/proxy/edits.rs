@@ -1,0 +1,143 @@
+//! What an operator changes in heads: the target and the Host of requests, fields both ways.
+
+use gateway_routing::{
+    PathMatcher,
+    route::{HeaderRules, PathRewrite},
+};
+
+use super::{
+    headers::write_field,
+    parse::{ParsedRequest, Target},
+};
+use crate::http1::field::is_mistaken_for;
+
+/// Changes to a request's head; none by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RequestEdits<'t> {
+    /// What takes the place of the path, and what the path was matched by.
+    pub path: Option<(&'t PathRewrite, &'t PathMatcher)>,
+    /// What the endpoint gets as Host.
+    pub host: Option<&'t str>,
+    pub fields: FieldEdits<'t>,
+}
+
+impl RequestEdits<'_> {
+    /// Writes the target as the endpoint gets it: the client's bytes, but for a path that is rewritten.
+    pub(crate) fn write_target(&self, out: &mut Vec<u8>, request: &ParsedRequest, head: &[u8]) {
+        match (&request.target, self.path) {
+            (Target::Asterisk, _) => out.push(b'*'),
+            (Target::Origin(at), None) => out.extend_from_slice(&head[at.clone()]),
+            (Target::Root(query), None) => {
+                out.push(b'/');
+                out.extend_from_slice(&head[query.clone()]);
+            }
+            (Target::Origin(at), Some((rewrite, matched))) => {
+                let target = &head[at.clone()];
+                let (path, query) = target.split_at(memchr::memchr(b'?', target).unwrap_or(target.len()));
+                rewrite.write(matched, path, out);
+                out.extend_from_slice(query);
+            }
+            (Target::Root(query), Some((rewrite, matched))) => {
+                rewrite.write(matched, b"/", out);
+                out.extend_from_slice(&head[query.clone()]);
+            }
+        }
+    }
+}
+
+/// Changes to the fields of one direction; none by default. They concern the header section of a
+/// request and of the answer to it: interim responses and trailers are not touched.
+///
+/// What framing, routing and identity rest on is not among them: such rules were refused when they
+/// were read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct FieldEdits<'t>(pub(crate) Option<&'t HeaderRules>);
+
+impl FieldEdits<'_> {
+    /// Whether a field of this name goes: it is removed, or others take its place.
+    pub(crate) fn drop(self, name: &[u8]) -> bool {
+        // One that servers take for it goes, too: nobody sets by `_` what is set here by `-`.
+        let is = |rule: &http::HeaderName| is_mistaken_for(name, rule.as_str().as_bytes());
+        self.0.is_some_and(|rules| rules.remove.iter().any(is) || rules.set.iter().any(|field| is(&field.name)))
+    }
+
+    /// Writes the fields that are set and added.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        let Some(HeaderRules { remove: _, set, add }) = self.0 else { return };
+        for field in set.iter().chain(add) {
+            write_field(out, field.name.as_str(), field.value.as_bytes());
+        }
+    }
+
+    /// Writes a field of the gateway's own that an operator may change.
+    pub(crate) fn write_own(self, out: &mut Vec<u8>, name: &str, value: &[u8]) {
+        if !self.drop(name.as_bytes()) {
+            write_field(out, name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_routing::{
+        PathMatcher,
+        route::{HeaderField, HeaderRules, PathRewrite},
+    };
+
+    use super::{FieldEdits, RequestEdits};
+    use crate::proxy::parse::ParsedRequest;
+
+    fn target(line: &str, matched: &PathMatcher) -> String {
+        let head = format!("{line}\r\nHost: a.test\r\n\r\n");
+        let mut request = ParsedRequest::default();
+        request.parse(head.as_bytes(), 10).unwrap();
+        let rewrite = PathRewrite::Prefix("/v2".into());
+        let mut out = Vec::new();
+        let edits = RequestEdits { path: Some((&rewrite, matched)), ..RequestEdits::default() };
+        edits.write_target(&mut out, &request, head.as_bytes());
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_rewritten_path_keeps_its_query_byte_for_byte() {
+        let api = PathMatcher::prefix("/api").unwrap();
+        for (line, expected) in [
+            ("GET /api/x?a=%61&/../ HTTP/1.1", "/v2/x?a=%61&/../"),
+            ("GET /api?? HTTP/1.1", "/v2??"),
+            ("GET http://a.test/%61pi/./x? HTTP/1.1", "/v2/x?"),
+            ("OPTIONS * HTTP/1.1", "*"),
+        ] {
+            assert_eq!(target(line, &api), expected, "{line}");
+        }
+        assert_eq!(target("GET http://a.test?q HTTP/1.1", &PathMatcher::prefix("/").unwrap()), "/v2/?q");
+    }
+
+    fn fields(pairs: &[(&str, &str)]) -> Box<[HeaderField]> {
+        let field =
+            |(name, value): &(&str, &str)| HeaderField { name: name.parse().unwrap(), value: value.parse().unwrap() };
+        pairs.iter().map(field).collect()
+    }
+
+    #[test]
+    fn what_is_removed_or_set_goes_in_any_spelling() {
+        let rules = HeaderRules {
+            remove: ["x-gone".parse().unwrap()].into(),
+            set: fields(&[("x-set", "1"), ("x-set-b", "")]),
+            add: fields(&[("x-added", "a"), ("x-added", "b"), ("x-gone", "again")]),
+        };
+        let edits = FieldEdits(Some(&rules));
+        assert!(["x-gone", "X-GONE", "X_Gone", "x-Set", "x_set-B"].iter().all(|name| edits.drop(name.as_bytes())));
+        assert!(!["x-added", "x-gon", "xx-gone", ""].iter().any(|name| edits.drop(name.as_bytes())));
+        let mut out = Vec::new();
+        edits.write(&mut out);
+        let expected = "x-set: 1\r\nx-set-b: \r\nx-added: a\r\nx-added: b\r\nx-gone: again\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn without_rules_everything_stays() {
+        let mut out = Vec::new();
+        FieldEdits::default().write(&mut out);
+        assert!(out.is_empty() && !FieldEdits::default().drop(b"x"));
+    }
+}

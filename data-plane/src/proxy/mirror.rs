@@ -1,0 +1,229 @@
+//! Copies of requests for a shadow service, whose answers nobody sees.
+//!
+//! A copy is made of the bytes that the endpoint takes, and leaves once the endpoint has taken all of
+//! them. From there on it is a task of its own, which shares nothing with the client's: whatever the
+//! shadow does, the client waits for none of it. Where copies would become too many or too large, they
+//! are given up.
+
+use std::{future::poll_fn, net::SocketAddr, rc::Rc, task::Poll, time::Duration};
+
+use http::Method;
+use tokio::{
+    io,
+    task::spawn_local,
+    time::{Instant, timeout},
+};
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
+
+use super::{
+    balance,
+    forward::{self, Heard, Listener},
+    parse::ParsedRequest,
+    relay::{Encode, Relay},
+};
+use crate::{
+    error::ProxyError,
+    http1::framing::Framing,
+    table::{Service, Timeouts},
+    upstream::{
+        connect,
+        pool::{Check, Connection},
+    },
+    worker::{Worker, buffer::Scratch},
+};
+
+/// The copies that a worker has at the most, those that are not whole yet included.
+const MAX_COPIES: usize = 64;
+/// The longest body that is copied, as it is sent: with its chunks' sizes, where it has chunks.
+const MAX_BODY: usize = 64 * 1024;
+/// How much of an answer is read, so that the connection can be used again.
+const MAX_ANSWER: u64 = 1024 * 1024;
+/// How long the last copies have when the last client has gone.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The copies of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Mirrors(TaskTracker);
+
+impl Mirrors {
+    fn admit(&self) -> Option<TaskTrackerToken> {
+        (self.0.len() < MAX_COPIES).then(|| self.0.token())
+    }
+
+    /// Waits a moment for the last ones; to be called when there are no clients any more.
+    pub(crate) async fn finish(&self) {
+        self.0.close();
+        // Those that are not over by then are cut, and were nobody's to wait for.
+        let _ = timeout(GRACE, self.0.wait()).await;
+    }
+}
+
+/// What became of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The shadow has answered it.
+    Sent,
+    /// The shadow could not be reached, or did not answer in time, or with no HTTP.
+    Failed,
+    /// It was given up, or not made.
+    Dropped,
+}
+
+/// The fates in order, as metrics name them.
+pub(crate) const FATES: [&str; 3] = ["sent", "failed", "dropped"];
+
+/// A copy of a request, which grows as the endpoint takes the request.
+#[derive(Debug)]
+pub(crate) struct Mirrored {
+    endpoint: SocketAddr,
+    timeouts: Timeouts,
+    method: Method,
+    bytes: Vec<u8>,
+    /// How long it may become.
+    max: usize,
+    tally: Tally,
+    place: TaskTrackerToken,
+}
+
+/// Counts a copy when it is over.
+#[derive(Debug)]
+struct Tally {
+    worker: Rc<Worker>,
+    fate: Fate,
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.worker.stats().mirrored(self.fate);
+    }
+}
+
+impl Mirrored {
+    /// Begins the copy of a request whose head is about to be sent in `head_len` bytes. `None` if there
+    /// will be none, which is counted.
+    pub(crate) fn begin(
+        worker: &Rc<Worker>,
+        shadow: &Service,
+        request: &ParsedRequest,
+        head_len: usize,
+    ) -> Option<Box<Self>> {
+        let mut tally = Tally { worker: Rc::clone(worker), fate: Fate::Dropped };
+        let is_too_long = matches!(request.framing, Framing::Length(length) if length > MAX_BODY as u64);
+        if is_too_long || request.upgrade.is_some() {
+            return None;
+        }
+        let place = worker.mirrors().admit()?;
+        let Ok(endpoint) = balance::pick(shadow, &[], &mut *worker.rng()) else {
+            tally.fate = Fate::Failed;
+            return None;
+        };
+        let (timeouts, method) = (shadow.timeouts, request.head.method.clone());
+        let bytes = Vec::with_capacity(head_len);
+        Some(Box::new(Self { endpoint, timeouts, method, bytes, max: head_len + MAX_BODY, tally, place }))
+    }
+
+    /// Copies what the endpoint has taken; whether there was room for it.
+    #[must_use]
+    pub(crate) fn add(&mut self, first: &[u8], second: &[u8]) -> bool {
+        self.bytes.extend_from_slice(first);
+        self.bytes.extend_from_slice(second);
+        self.bytes.len() <= self.max
+    }
+
+    /// Begins again, as the request does.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Sends the whole copy on its way.
+    pub(crate) fn send(self) {
+        let Self { endpoint, timeouts, method, bytes, max: _, mut tally, place } = self;
+        spawn_local(async move {
+            let worker = Rc::clone(&tally.worker);
+            let watch = worker.watchdog().register();
+            // In all: answers that take their time are worth no longer wait.
+            watch.bound(Some(timeouts.connect.saturating_add(timeouts.response)));
+            let mut buffers = worker.borrow_buffers();
+            let delivery = deliver(&worker, endpoint, timeouts, bytes, &method, &mut buffers, &mut tally.fate);
+            // Time that is up cuts the connection, and changes nothing about an answer that has begun.
+            let _ = watch.run(delivery).await;
+            worker.return_buffers(buffers);
+            drop((tally, place));
+        });
+    }
+}
+
+/// Sends a copy, and reads its answer as far as that is worth it.
+async fn deliver(
+    worker: &Worker,
+    endpoint: SocketAddr,
+    timeouts: Timeouts,
+    bytes: Vec<u8>,
+    method: &Method,
+    buffers: &mut Scratch,
+    fate: &mut Fate,
+) {
+    *fate = Fate::Failed;
+    let mut connection = match worker.pool().take(endpoint, Check::Asked) {
+        Some(connection) => connection,
+        // Nobody makes room for a copy.
+        None => match connect::attempt(worker, endpoint).await {
+            Ok(connection) => connection,
+            Err(_) => return,
+        },
+    };
+    let Ok(heard) = converse(worker, &mut connection, bytes, method, buffers).await else { return };
+    *fate = Fate::Sent;
+    buffers.upstream.consume(heard.head_len);
+    let is_whole = skip(&mut connection, heard.framing, buffers).await;
+    if is_whole && heard.persistent && heard.uploaded && buffers.upstream.is_empty() {
+        worker.pool().put(connection, Instant::now() + timeouts.idle);
+    }
+}
+
+/// Sends the bytes while listening for the answer, which may come early.
+async fn converse(
+    worker: &Worker,
+    connection: &mut Connection,
+    bytes: Vec<u8>,
+    method: &Method,
+    buffers: &mut Scratch,
+) -> Result<Heard, ProxyError> {
+    let (mut reader, mut writer) = connection.stream.split();
+    let mut upload = Relay::new(Framing::None, Encode::Plain, bytes);
+    let mut listener = Listener::new(worker.limits().response_head(), false);
+    let (mut sending, mut uploaded) = (true, false);
+    poll_fn(|cx| {
+        if sending {
+            let polled = upload.poll(cx, &mut buffers.client, &mut io::empty(), &mut writer);
+            sending = polled.is_pending();
+            uploaded = matches!(polled, Poll::Ready(Ok(())));
+        }
+        let polled = listener.poll(cx, &mut buffers.upstream, &mut reader, &mut io::sink(), method);
+        if let Poll::Ready(heard) = polled {
+            let (head, head_len) = heard?;
+            return Poll::Ready(forward::accept(head, head_len, &buffers.upstream, method, uploaded, None));
+        }
+        buffers.settle();
+        Poll::Pending
+    })
+    .await
+}
+
+/// Reads a body for nobody; whether it has ended, and not only the connection.
+async fn skip(connection: &mut Connection, framing: Framing, buffers: &mut Scratch) -> bool {
+    let mut reader = connection.stream.split().0;
+    let mut body = Relay::new(framing, Encode::Plain, Vec::new());
+    poll_fn(|cx| {
+        let polled = body.poll(cx, &mut buffers.upstream, &mut reader, &mut io::sink());
+        if let Poll::Ready(read) = polled {
+            return Poll::Ready(read.is_ok() && framing != Framing::UntilClose);
+        }
+        if body.written > MAX_ANSWER {
+            return Poll::Ready(false);
+        }
+        buffers.settle();
+        Poll::Pending
+    })
+    .await
+}
