@@ -204,7 +204,12 @@ impl Cors {
     }
 
     fn without_defaults(self) -> Self {
-        Self { enabled: self.enabled.filter(|enabled| !enabled), ..self }
+        let by_default = self.allow_methods == ["GET", "HEAD", "POST"];
+        Self {
+            enabled: self.enabled.filter(|enabled| !enabled),
+            allow_methods: if by_default { Vec::new() } else { self.allow_methods },
+            ..self
+        }
     }
 }
 
@@ -220,7 +225,13 @@ impl Compression {
     }
 
     fn without_defaults(self) -> Self {
-        Self { enabled: self.enabled.filter(|enabled| !enabled), ..self }
+        let by_default = self.algorithms == ["zstd", "br", "gzip"];
+        Self {
+            enabled: self.enabled.filter(|enabled| !enabled),
+            algorithms: if by_default { Vec::new() } else { self.algorithms },
+            min_size: self.min_size.filter(|size| size != "1KiB"),
+            ..self
+        }
     }
 }
 

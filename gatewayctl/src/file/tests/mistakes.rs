@@ -115,14 +115,14 @@ fn fields_of_the_request_are_found_in_their_file() {
     let found = |field: &str| {
         declaration.locate(field).map(|(place, field)| format!("{}: {field}", place.in_sources(&sources)))
     };
-    assert_eq!(found("services[2].hosts[1]").as_deref(), Some("b.yaml:5:5: services[0].hosts[1]"));
+    assert_eq!(found("services[3].hosts[1]").as_deref(), Some("b.yaml:5:5: services[0].hosts[1]"));
     assert_eq!(
         found("services[0].endpoints[1].weight").as_deref(),
         Some("a.yaml:8:51: services[0].endpoints[1].weight")
     );
     // What the file leaves to its default is found at what is around it.
-    assert_eq!(found("services[2].timeouts.idle").as_deref(), Some("b.yaml:2:3: services[0].timeouts.idle"));
-    assert_eq!(found("services[3].name"), None);
+    assert_eq!(found("services[3].timeouts.idle").as_deref(), Some("b.yaml:2:3: services[0].timeouts.idle"));
+    assert_eq!(found("services[4].name"), None);
     assert_eq!(found("page_size"), None);
 }
 

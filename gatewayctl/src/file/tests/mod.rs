@@ -26,6 +26,8 @@ const SAMPLE: &str = r#"services:
     ambiguous_paths: refuse
   - name: mail-v2
     endpoints: [{address: "127.0.0.1:3003"}]
+  - name: mail-shadow
+    endpoints: [{address: "127.0.0.1:3004"}]
 routes:
   - name: mail-canary
     title: Some of the API to the new version
@@ -39,7 +41,7 @@ routes:
     forward:
       services: [{name: mail, weight: 900}, {name: mail-v2, weight: 100}]
       sticky: {cookie: session}
-      mirror: {service: mail-v2, per_mille: 50}
+      mirror: {service: mail-shadow, per_mille: 50}
       rewrite: {prefix: /v2, host: internal.example.com}
     timeouts: {response: 5s}
     limits: {request_body: 1MiB}
@@ -128,9 +130,13 @@ fn sample() -> pb::Service {
 
 #[test]
 fn the_documented_file_is_read() {
-    let endpoints = vec![pb::Endpoint { address: "127.0.0.1:3003".into(), weight: 0 }];
-    let second = pb::Service { name: "mail-v2".into(), endpoints, ..pb::Service::default() };
-    assert_eq!(services(SAMPLE), [sample(), second]);
+    let small = |name: &str, address: &str| pb::Service {
+        name: name.into(),
+        endpoints: vec![pb::Endpoint { address: address.into(), weight: 0 }],
+        ..pb::Service::default()
+    };
+    let expected = [sample(), small("mail-v2", "127.0.0.1:3003"), small("mail-shadow", "127.0.0.1:3004")];
+    assert_eq!(services(SAMPLE), expected);
 }
 
 #[test]

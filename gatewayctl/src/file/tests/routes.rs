@@ -1,11 +1,15 @@
 //! Routes and policies in files.
 
-use gateway_proto::registry::v1::{
-    self as pb, condition::Test, path_match::Kind, redirect, rewrite, route::Action, sticky::Key,
+use gateway_proto::{
+    registry::v1::{self as pb, condition::Test, path_match::Kind, redirect, rewrite, route::Action, sticky::Key},
+    violation::{Path, Violations},
 };
 
 use super::{SAMPLE, mistakes, routes, seconds, services, source};
-use crate::file::parse;
+use crate::{
+    file::{Document, parse},
+    output,
+};
 
 fn text(text: &str) -> String {
     text.to_owned()
@@ -29,7 +33,7 @@ fn canary() -> pb::Route {
         action: Some(Action::Forward(pb::Forward {
             services: vec![service("mail", 900), service("mail-v2", 100)],
             sticky: Some(pb::Sticky { key: Some(Key::Cookie(text("session"))) }),
-            mirror: Some(pb::Mirror { service: text("mail-v2"), per_mille: Some(50) }),
+            mirror: Some(pb::Mirror { service: text("mail-shadow"), per_mille: Some(50) }),
             rewrite: Some(pb::Rewrite {
                 path_rewrite: Some(rewrite::PathRewrite::Prefix(text("/v2"))),
                 host: text("internal.example.com"),
@@ -208,8 +212,35 @@ fn fields_of_the_request_are_found_as_the_file_names_them() {
     };
     let of_policy = found("services[0].policies.compression.content_types[0]");
     assert_eq!(of_policy, "a.yaml:13:51: services[0].compression.content_types[0]");
-    assert_eq!(found("routes[0].policies.cors.allow_origins[0]"), "a.yaml:34:28: routes[0].cors.allow_origins[0]");
-    assert_eq!(found("routes[1].policies"), "a.yaml:39:5: routes[1]");
+    assert_eq!(found("routes[0].policies.cors.allow_origins[0]"), "a.yaml:36:28: routes[0].cors.allow_origins[0]");
+    assert_eq!(found("routes[1].policies"), "a.yaml:41:5: routes[1]");
     assert_eq!(found("routes[3].forward.services[0].name"), "b.yaml:5:13: routes[0].forward.services[0].name");
     assert_eq!(found("routes[3].forward.services[0].weight"), "b.yaml:5:7: routes[0].forward.services[0].weight");
+}
+
+/// As the control plane stores it.
+fn stored(wire: &pb::Route) -> pb::Route {
+    let mut violations = Violations::default();
+    let route = gateway_routing::route::route(wire, &Path::Root("route"), &mut violations);
+    let route = violations.finish(route).unwrap();
+    pb::Route { title: wire.title.clone(), revision: 7, ..gateway_routing::route::wire::route(&route) }
+}
+
+#[test]
+fn what_the_control_plane_makes_of_routes_reads_back_to_the_same() {
+    let plain = "routes:
+  - {name: a, hosts: [A.test], forward: {services: [{name: s}], mirror: {service: t}}, cors: {allow_origins: [\"*\"]}, compression: {}}
+  - {name: b, hosts: [b.test], redirect: {scheme: https}, cors: {enabled: false}, request_headers: {}}
+  - {name: c, hosts: [c.test], match: {headers: [{name: X-A, present: true}]}, respond: {status: 200, body: hello}}
+";
+    let given: Vec<_> = [routes(SAMPLE), routes(plain)].concat().iter().map(stored).collect();
+    let exported = output::yaml(&Document::of(&[], &given)).unwrap();
+    let read: Vec<_> = routes(&exported).iter().map(stored).collect();
+    assert_eq!(read, given, "{exported}");
+    // Defaults are not written.
+    for written in
+        ["weight: 1000", "per_mille: 1000", "enabled: true", "HEAD", "zstd", "1KiB", "status: 308", "charset"]
+    {
+        assert!(!exported.contains(written), "{written}: {exported}");
+    }
 }

@@ -5,6 +5,13 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::{bytes, duration, text, texts};
 
+/// zstd, brotli, gzip.
+const ALGORITHMS: [i32; 3] = [3, 2, 1];
+
+fn methods() -> Vec<String> {
+    ["GET", "HEAD", "POST"].map(str::to_owned).to_vec()
+}
+
 prop_compose! {
     /// None where there is no policy, as the control plane has it.
     pub(super) fn policies()(
@@ -23,7 +30,7 @@ prop_compose! {
     fn cors()(
         enabled: bool,
         allow_origins in texts(),
-        allow_methods in texts(),
+        allow_methods in prop_oneof![Just(methods()), vec(text(), 1..3)],
         allow_headers in texts(),
         expose_headers in texts(),
         allow_credentials: bool,
@@ -38,11 +45,11 @@ prop_compose! {
 prop_compose! {
     fn compression()(
         enabled: bool,
-        algorithms in vec(1..4i32, 0..3),
-        min_size in option::of(bytes()),
+        algorithms in prop_oneof![Just(ALGORITHMS.to_vec()), vec(1..4i32, 1..3)],
+        min_size in prop_oneof![Just(1024), bytes()],
         content_types in texts(),
     ) -> pb::Compression {
-        pb::Compression { enabled: Some(enabled), algorithms, min_size, content_types }
+        pb::Compression { enabled: Some(enabled), algorithms, min_size: Some(min_size), content_types }
     }
 }
 
@@ -52,13 +59,20 @@ fn header_rules() -> impl Strategy<Value = pb::HeaderRules> {
     rules.prop_map(|(set, add, remove)| pb::HeaderRules { set, add, remove })
 }
 
-/// Fills in what the control plane would.
+/// Fills in what the control plane would, by policy.proto.
 pub(super) fn stored_policies(mut policies: pb::Policies) -> pb::Policies {
     if let Some(cors) = &mut policies.cors {
         cors.enabled = cors.enabled.or(Some(true));
+        if cors.allow_methods.is_empty() {
+            cors.allow_methods = methods();
+        }
     }
     if let Some(compression) = &mut policies.compression {
         compression.enabled = compression.enabled.or(Some(true));
+        compression.min_size = compression.min_size.or(Some(1024));
+        if compression.algorithms.is_empty() {
+            compression.algorithms = ALGORITHMS.to_vec();
+        }
     }
     policies
 }
