@@ -3,14 +3,18 @@
 
 use gateway_routing::{
     ambiguity,
-    route::{AmbiguousPaths, Forward, Policies, Policy, Route, TimeoutOverrides, WeightedService},
+    route::{
+        Action, AmbiguousPaths, Compression, Cors, Forward, Policies, Policy, Route, TimeoutOverrides, WeightedService,
+    },
 };
 use rand::{Rng, RngExt};
 
 use super::{
+    cors::{Preflight, Stance},
     edits::{FieldEdits, RequestEdits},
     exchange::Exchange,
     parse::ParsedRequest,
+    route::{self, Asked, Routed},
     split,
 };
 use crate::{
@@ -100,6 +104,37 @@ pub(crate) fn is_able(table: &RoutingTable, picked: &WeightedService) -> bool {
     table.service(&picked.name).is_some_and(|service| !service.healthy.is_empty())
 }
 
+/// What is said to a preflight, where there is a policy for the request that it asks for: that request
+/// decides which route it takes. Of several services, the one with the largest share speaks for all;
+/// preflights say nothing that a client could be recognised by.
+pub(crate) fn stance<'t>(
+    table: &'t RoutingTable,
+    preflight: &Preflight,
+    request: &ParsedRequest,
+    exchange: &mut Exchange<'t>,
+) -> Option<Stance<'t>> {
+    let mut asked = Asked::new(request, exchange.head());
+    asked.method = &preflight.method;
+    let routed = route::select(table, &asked).ok()?;
+    let policy = match routed {
+        Routed::Owner(service) => UNSET.cors.or(&service.policies.cors),
+        Routed::Route(route) => {
+            let largest = match &route.action {
+                Action::Forward(forward) => forward.services.iter().max_by_key(|service| service.weight),
+                Action::Redirect(_) | Action::Respond(_) => None,
+            };
+            let service = largest.and_then(|largest| table.service(&largest.name));
+            route.policies.cors.or(service.map_or(&UNSET.cors, |service| &service.policies.cors))
+        }
+    };
+    let stance = Stance::of(policy?, &request.head.fields, exchange.head());
+    match routed {
+        Routed::Owner(service) => exchange.service = Some(service),
+        Routed::Route(route) => exchange.route = Some(route),
+    }
+    Some(stance)
+}
+
 /// Each of the route's times that is given, and the service's others.
 fn overridden(service: Timeouts, route: TimeoutOverrides) -> Timeouts {
     let TimeoutOverrides { connect, response, idle, total } = route;
@@ -123,6 +158,8 @@ const UNSET: Policies = Policies {
 /// The policies in force: of each, what the route says, else what the service says.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InForce<'t> {
+    pub cors: Option<&'t Cors>,
+    pub compression: Option<&'t Compression>,
     pub request_fields: FieldEdits<'t>,
     pub response_fields: FieldEdits<'t>,
     pub ambiguous_paths: AmbiguousPaths,
@@ -132,6 +169,8 @@ impl<'t> InForce<'t> {
     fn of(route: &'t Policies, service: &'t Policies) -> Self {
         let fields = |route: &'t Option<_>, service: &'t Option<_>| FieldEdits(route.as_ref().or(service.as_ref()));
         Self {
+            cors: route.cors.or(&service.cors),
+            compression: route.compression.or(&service.compression),
             request_fields: fields(&route.request_headers, &service.request_headers),
             response_fields: fields(&route.response_headers, &service.response_headers),
             ambiguous_paths: route.ambiguous_paths.or(service.ambiguous_paths).unwrap_or(AmbiguousPaths::Allow),

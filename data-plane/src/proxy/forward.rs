@@ -213,7 +213,7 @@ async fn converse(
                 Poll::Ready(Err(RelayError::Malformed(why))) => return Poll::Ready(Err(ProxyError::BadRequest(why))),
                 Poll::Ready(Err(RelayError::TooLarge)) => return Poll::Ready(Err(ProxyError::BodyTooLarge)),
                 // The endpoint may have answered before it stopped listening.
-                Poll::Ready(Err(RelayError::Sink) | Ok(())) => {
+                Poll::Ready(Err(RelayError::Sink | RelayError::Encoder) | Ok(())) => {
                     *stage = Stage::Response;
                     watch.arm(to.timeouts.response);
                 }
