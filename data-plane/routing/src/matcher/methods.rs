@@ -83,7 +83,7 @@ impl Methods {
     }
 
     /// Each of them, in one order; none for all.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Method> {
+    pub fn iter(&self) -> impl Iterator<Item = Method> {
         let standard = STANDARD.into_iter().filter(|method| self.standard & bit(method) != 0);
         standard.chain(self.others.iter().cloned())
     }

@@ -94,6 +94,30 @@ impl Match {
         &self.path
     }
 
+    /// The methods, as they were given.
+    #[must_use]
+    pub fn given_methods(&self) -> &Methods {
+        &self.methods
+    }
+
+    /// The conditions on header fields, in one order.
+    #[must_use]
+    pub fn header_conditions(&self) -> &[Condition] {
+        &self.headers
+    }
+
+    /// The conditions on the query, in one order.
+    #[must_use]
+    pub fn query_conditions(&self) -> &[Condition] {
+        &self.query
+    }
+
+    /// The priority, as it was given.
+    #[must_use]
+    pub fn given_priority(&self) -> i16 {
+        self.priority
+    }
+
     fn check_room(&self) -> Result<(), MatchError> {
         let count = self.headers.len() + self.query.len();
         if count < MAX_CONDITIONS { Ok(()) } else { Err(MatchError::Conditions) }
