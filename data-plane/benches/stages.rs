@@ -1,17 +1,20 @@
 //! What the pure stages of a request's way cost: parse, route, balance, and both rewrites.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
+#![allow(clippy::expect_used, reason = "a benchmark ends where it cannot be set up")]
 
-use std::{hint::black_box, iter, net::SocketAddr, time::Duration};
+use std::{collections::HashSet, hint::black_box, iter, net::SocketAddr, time::Duration};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 use data_plane::{
     doors::bench,
-    table::{Limits, Policies, Service, Timeouts, WeightedEndpoint},
+    table::{Limits, Policies, RoutingTable, Service, Timeouts, WeightedEndpoint},
 };
+use gateway_routing::{Match, Methods, PathMatcher};
 use rand::{SeedableRng, rngs::SmallRng};
 
 const ROUTES: usize = 100_000;
+const HOST_ROUTES: usize = 1000;
 /// As wrk sends it.
 const TINY: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 /// As a browser sends it, with twelve fields.
@@ -47,7 +50,7 @@ fn parse(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Nine of ten hosts are exact.
+/// Nine of ten hosts are exact; no host has routes.
 fn route(criterion: &mut Criterion) {
     let host = |number: usize| match number % 10 {
         0 => format!("*.tenant-{number}.example.com"),
@@ -70,6 +73,69 @@ fn route(criterion: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// The whole stage, from a parsed request to what decides about it.
+fn select(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("select");
+    let hosts = || (0..ROUTES).map(|number| format!("service-{number}.example.com"));
+    let api = PathMatcher::prefix("/shop").map(Match::new).expect("a prefix");
+    let request = |number: usize| browser(&format!("service-{number}.example.com"), "/shop/items?page=2&sort=price");
+    let spread: Vec<_> = (0..ROUTES).step_by(ROUTES / 1000).map(request).collect();
+
+    bench_select(&mut group, "service alone, of 100,000 hosts", &bench::table(hosts()), &spread);
+    let routes = hosts().map(|host| (host.clone(), host, api.clone()));
+    bench_select(&mut group, "one route, of 100,000 hosts", &bench::routed_table(routes), &spread);
+
+    let host = "shop.example.com";
+    let routes = (0..HOST_ROUTES).map(|number| (number.to_string(), host.to_owned(), rule(number)));
+    let table = bench::routed_table(routes);
+    // Far from each other, and all kinds in turn.
+    let numbers = (0..HOST_ROUTES).map(|at| at * 7 % HOST_ROUTES);
+    let requests: Vec<_> = numbers.map(|number| browser(host, &path(number))).collect();
+    bench_select(&mut group, "one of 1,000 routes of a host", &table, &requests);
+    group.finish();
+}
+
+fn bench_select(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    table: &RoutingTable,
+    requests: &[bench::Request],
+) {
+    let found: HashSet<_> = requests.iter().map(|request| request.route(table)).collect();
+    assert!(found.len() == requests.len() && !found.contains(&None), "{name}: each its own");
+    let mut next = requests.iter().cycle();
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| next.next().map(|request| black_box(request).route(table).is_some()));
+    });
+}
+
+/// As a browser asks for this.
+fn browser(host: &str, target: &str) -> bench::Request {
+    let head = BROWSER.replacen("/shop/items?page=2&sort=price", target, 1);
+    bench::Request::new(&head.replacen("Host: shop.example.com", &format!("Host: {host}"), 1))
+}
+
+/// Of twenty routes: seven exact, six templates, six prefixes and a regular expression, each for reading.
+fn rule(number: usize) -> Match {
+    let path = match number % 20 {
+        0..7 => PathMatcher::exact(&path(number)),
+        7..13 => PathMatcher::template(&format!("/api/v1/resource-{number}/{{id}}/items/{{item}}")),
+        13..19 => PathMatcher::prefix(&format!("/shop/section-{number}")),
+        _ => PathMatcher::regex(&format!("^/legacy-{number}/[0-9]+/[a-z]+$")),
+    };
+    Match::new(path.expect("a path")).methods(Methods::parse(["GET", "HEAD"]).expect("two methods"))
+}
+
+/// A path that only this route matches.
+fn path(number: usize) -> String {
+    match number % 20 {
+        0..7 => format!("/static/{number}/app.js"),
+        7..13 => format!("/api/v1/resource-{number}/8d7f3c/items/42"),
+        13..19 => format!("/shop/section-{number}/shoes/7"),
+        _ => format!("/legacy-{number}/2024/report"),
+    }
 }
 
 fn balance(criterion: &mut Criterion) {
@@ -107,5 +173,5 @@ fn rewrite(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(stages, parse, route, balance, rewrite);
+criterion_group!(stages, parse, route, select, balance, rewrite);
 criterion_main!(stages);

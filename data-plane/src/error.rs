@@ -23,8 +23,8 @@ pub(crate) enum ProxyError {
     /// RFC 9110 section 7.6.2: the request may go no further, and the gateway answers no TRACE.
     #[error("the request may not be forwarded")]
     NotForwarded,
-    /// No service answers for the host.
-    #[error("no service is registered for this host")]
+    /// No service answers for the host, and no route for the request.
+    #[error("no route matches this request, and no service is registered for its host")]
     NoRoute,
     /// This data plane has no table yet.
     #[error("this gateway has not received its configuration yet; try again shortly")]

@@ -5,6 +5,7 @@
 
 pub mod code;
 pub mod host;
+pub mod name;
 pub mod process;
 pub mod size;
 pub mod violation;

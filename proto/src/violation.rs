@@ -1,6 +1,12 @@
 //! Collecting everything that is wrong with a message, with where it is.
 
+mod duration;
+mod list;
+
 use std::fmt;
+
+pub use duration::duration;
+pub use list::{check_count, distinct};
 
 /// Violations that are kept; a request may hold millions.
 const MAX_KEPT: usize = 1000;

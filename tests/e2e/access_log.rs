@@ -51,8 +51,8 @@ async fn a_request_is_a_line_and_counts_for_its_service() {
 
     let metrics = client::get(data_plane.admin, "admin", "/metrics").await;
     for line in [
-        format!("gateway_requests_total{{service=\"shop\",class=\"2xx\"}} {}", upstream.requests()),
-        format!("gateway_request_duration_seconds_count{{service=\"shop\"}} {}", upstream.requests()),
+        format!("gateway_requests_total{{service=\"shop\",route=\"-\",class=\"2xx\"}} {}", upstream.requests()),
+        format!("gateway_request_duration_seconds_count{{service=\"shop\",route=\"-\"}} {}", upstream.requests()),
         "gateway_access_log_dropped_total 0".into(),
     ] {
         assert!(metrics.text().lines().any(|told| told == line), "{line} in {}", metrics.text());

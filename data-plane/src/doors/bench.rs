@@ -7,6 +7,10 @@ use std::{
 };
 
 use gateway_proto::host::HostPattern;
+use gateway_routing::{
+    Match,
+    route::{Action, Forward, Route, WeightedService},
+};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use crate::{
@@ -17,6 +21,7 @@ use crate::{
         headers::{self, ClientFraming, Onward, Persistence},
         identity::{ClientAddress, RequestId},
         parse::ParsedRequest,
+        route::{self, Asked, Routed},
         variant::Variant,
     },
     table::{Changes, Entry, RoutingTable, Service, Stamp, Timeouts, Version},
@@ -60,18 +65,21 @@ impl Request {
             && self.parsed.parse(&self.bytes, Limits::default().request_head().fields).is_ok()
     }
 
+    /// What decides about it: the name of its route, else of the service that owns its host.
+    #[must_use]
+    pub fn route<'t>(&self, table: &'t RoutingTable) -> Option<&'t str> {
+        Some(match route::select(table, &Asked::new(&self.parsed, &self.bytes)).ok()? {
+            Routed::Route(route) => &route.name,
+            Routed::Owner(service) => &service.name,
+        })
+    }
+
     /// Writes the head as the upstream gets it; its length in bytes.
     pub fn write(&mut self) -> usize {
-        self.out.clear();
-        headers::write_request(
-            &mut self.out,
-            &self.bytes,
-            &self.parsed,
-            &self.client,
-            &self.id,
-            &RequestEdits::default(),
-        );
-        self.out.len()
+        let Self { bytes, parsed, client, id, out } = self;
+        out.clear();
+        headers::write_request(out, bytes, parsed, client, id, &RequestEdits::default());
+        out.len()
     }
 }
 
@@ -123,24 +131,54 @@ impl Response {
 /// When a host is invalid or given twice.
 #[must_use]
 pub fn table(hosts: impl Iterator<Item = String>) -> RoutingTable {
+    let services =
+        hosts.map(|host| (Arc::from(&*host), Some(Arc::new(entry(&host, [pattern(&host)].into()))))).collect();
+    compiled(&Changes { services, ..Changes::default() })
+}
+
+/// A table of routes, each of a name, a host and what it matches, that all lead to one service.
+///
+/// # Panics
+/// When a host is invalid, or two routes conflict.
+#[must_use]
+pub fn routed_table(routes: impl Iterator<Item = (String, String, Match)>) -> RoutingTable {
+    let weighted = WeightedService { name: "bench".into(), weight: 1000 };
+    let forward = Forward { services: [weighted].into(), sticky: None, mirror: None, path: None, host: None };
+    let route = |(name, host, rule): (String, String, Match)| Route {
+        name: name.into(),
+        hosts: [pattern(&host)].into(),
+        rule: rule.into(),
+        action: Action::Forward(forward.clone()),
+        timeouts: Default::default(),
+        limits: Default::default(),
+        policies: Default::default(),
+    };
+    let routes = routes.map(route).map(|route| (Arc::clone(&route.name), Some(Arc::new(route)))).collect();
+    let services = [("bench".into(), Some(Arc::new(entry("bench", Box::default()))))].into();
+    compiled(&Changes { services, routes })
+}
+
+fn pattern(host: &str) -> HostPattern {
+    let Ok(pattern) = HostPattern::parse(host) else { panic!("{host:?} is no host") };
+    pattern
+}
+
+fn entry(name: &str, hosts: Box<[HostPattern]>) -> Entry {
     let second = Duration::from_secs(1);
     let timeouts = Timeouts { connect: second, response: second, idle: second, total: None };
-    let entry = |host: &str| {
-        let Ok(pattern) = HostPattern::parse(host) else { panic!("{host:?} is no host") };
-        let service = Service {
-            name: host.into(),
-            healthy: Box::default(),
-            timeouts,
-            limits: Default::default(),
-            policies: Default::default(),
-        };
-        Entry { service: Arc::new(service), hosts: [pattern].into(), endpoints: Box::default() }
+    let service = Service {
+        name: name.into(),
+        healthy: Box::default(),
+        timeouts,
+        limits: Default::default(),
+        policies: Default::default(),
     };
-    let services = hosts.map(|host| (Arc::from(&*host), Some(Arc::new(entry(&host))))).collect();
-    let changes = Changes { services, ..Changes::default() };
+    Entry { service: Arc::new(service), hosts, endpoints: Box::default() }
+}
+
+fn compiled(changes: &Changes) -> RoutingTable {
     let stamp = Stamp { cluster_id: "bench".into(), version: Version { epoch: 1, sequence: 1 }, revision: 1 };
-    let Ok(table) = RoutingTable::default().amend(stamp, &changes) else { panic!("a host is given twice") };
-    table
+    RoutingTable::default().amend(stamp, changes).unwrap_or_else(|conflicts| panic!("{conflicts:?}"))
 }
 
 /// An endpoint of the service; none if it has none that is healthy.

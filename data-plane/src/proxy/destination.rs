@@ -19,7 +19,9 @@ use super::{
 };
 use crate::{
     error::ProxyError,
+    http1::framing::Framing,
     table::{RoutingTable, Service, Timeouts},
+    worker::limits::{Limits, narrower},
 };
 
 /// Where a request goes, and what holds on the way.
@@ -61,15 +63,18 @@ impl<'t> Destination<'t> {
             several => {
                 let (head, client) = (exchange.head(), exchange.client.address);
                 let draw = split::draw(forward.sticky.as_ref(), &route.name, request, head, client, rng);
-                let has_healthy = |service: &Service| !service.healthy.is_empty();
-                let is_able = |picked: &WeightedService| table.service(&picked.name).is_some_and(has_healthy);
-                split::pick(several, is_able, draw).ok_or(ProxyError::NoRoute)?
+                split::pick(several, |picked| is_able(table, picked), draw).ok_or(ProxyError::NoRoute)?
             }
         };
         let mirror = forward.mirror.as_ref().filter(|mirror| rng.random_range(0..1000) < mirror.per_mille);
-        let service = service(&picked.name)?;
+        let shadow = mirror.and_then(|mirror| table.service(&mirror.service));
+        Ok(Self { shadow, ..Self::by_route(service(&picked.name)?, route, forward) })
+    }
+
+    /// What holds where the route leads to this service, without a shadow.
+    pub(crate) fn by_route(service: &'t Service, route: &'t Route, forward: &'t Forward) -> Self {
         let policies = InForce::of(&route.policies, &service.policies);
-        Ok(Self {
+        Self {
             service,
             timeouts: overridden(service.timeouts, route.timeouts),
             max_body: route.limits.request_body.or(service.limits.request_body),
@@ -79,9 +84,24 @@ impl<'t> Destination<'t> {
                 host: forward.host.as_deref(),
                 fields: policies.request_fields,
             },
-            shadow: mirror.and_then(|mirror| table.service(&mirror.service)),
-        })
+            shadow: None,
+        }
     }
+
+    /// How large the request's body may be, here and with these limits of the data plane; refuses one
+    /// that says that it is larger.
+    pub(crate) fn admit_body(&self, framing: Framing, limits: &Limits) -> Result<Option<u64>, ProxyError> {
+        let max_body = narrower(self.max_body, limits.max_request_body);
+        match (framing, max_body) {
+            (Framing::Length(length), Some(max)) if length > max => Err(ProxyError::BodyTooLarge),
+            (Framing::None | Framing::Length(_) | Framing::Chunked | Framing::UntilClose, _) => Ok(max_body),
+        }
+    }
+}
+
+/// Whether the service has somebody who can answer.
+pub(crate) fn is_able(table: &RoutingTable, picked: &WeightedService) -> bool {
+    table.service(&picked.name).is_some_and(|service| !service.healthy.is_empty())
 }
 
 /// What is said to a preflight, where there is a policy for the request that it asks for: that request

@@ -14,7 +14,7 @@ pub(crate) mod parse;
 pub(crate) mod relay;
 mod reply;
 pub(crate) mod respond;
-mod route;
+pub(crate) mod route;
 pub(crate) mod split;
 #[cfg(test)]
 mod tests;

@@ -109,6 +109,18 @@ impl RoutingTable {
         self.services.contains_key(name)
     }
 
+    /// Whether there is a route of that name.
+    #[must_use]
+    pub(crate) fn has_route(&self, name: &str) -> bool {
+        self.routes.contains_key(name)
+    }
+
+    /// Whether requests of the route may come to the service.
+    #[must_use]
+    pub(crate) fn leads_to(&self, route: &str, service: &str) -> bool {
+        self.references.get(service).is_some_and(|routes| routes.contains(route))
+    }
+
     /// All of it in the order of names, for `/config`; serialised as it is walked.
     #[must_use]
     pub fn view(&self) -> impl Serialize + '_ {

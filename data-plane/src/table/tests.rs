@@ -1,14 +1,11 @@
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use gateway_proto::host::HostPattern;
-use serde_json::json;
 
-use super::{
-    Changes, Conflict, Endpoint, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version,
-    WeightedEndpoint,
-};
+use super::{Changes, Conflict, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version};
 
-mod routes;
+pub(crate) mod routes;
+mod view;
 
 /// A service without endpoints.
 pub(crate) fn service(name: &str) -> Service {
@@ -27,12 +24,12 @@ pub(crate) fn service(name: &str) -> Service {
     }
 }
 
-fn entry(name: &str, hosts: &[&str]) -> Option<Arc<Entry>> {
+pub(crate) fn entry(name: &str, hosts: &[&str]) -> Option<Arc<Entry>> {
     let hosts = hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect();
     Some(Arc::new(Entry { service: Arc::new(service(name)), hosts, endpoints: Box::default() }))
 }
 
-fn stamp(sequence: u64) -> Stamp {
+pub(crate) fn stamp(sequence: u64) -> Stamp {
     Stamp { cluster_id: "c1".into(), version: Version { epoch: 0xabc, sequence }, revision: 7 }
 }
 
@@ -82,51 +79,4 @@ fn a_host_of_two_services_is_refused_with_every_claimant() {
         services: services.iter().map(|name| Arc::from(*name)).collect(),
     };
     assert_eq!(conflicts, [conflict("x.test", &["a", "b", "c"]), conflict("*.y.test", &["a", "b"])]);
-}
-
-#[test]
-fn the_view_shows_everything_that_is_held() {
-    let address: SocketAddr = "127.0.0.1:3001".parse().unwrap();
-    let other: SocketAddr = "[::1]:3002".parse().unwrap();
-    let healthy = Box::new([WeightedEndpoint { address, cumulative_weight: 2 }]);
-    let mut held = Service { healthy, limits: Limits { request_body: Some(10 << 20) }, ..service("mail") };
-    held.timeouts.total = Some(Duration::from_secs(300));
-    let mail = Entry {
-        service: Arc::new(held),
-        hosts: ["mail.test", "*.mail.test"].map(|host| HostPattern::parse(host).unwrap()).into(),
-        endpoints: Box::new([
-            Endpoint { address, weight: 2, healthy: true },
-            Endpoint { address: other, weight: 1, healthy: false },
-        ]),
-    };
-    let both = changes([("mail", Some(Arc::new(mail))), ("plain", entry("plain", &[]))]);
-    let table = RoutingTable::default().amend(stamp(5), &both).unwrap();
-    assert_eq!(
-        serde_json::to_value(table.view()).unwrap(),
-        json!({
-            "cluster_id": "c1",
-            "version": "0000000000000abc-5",
-            "revision": 7,
-            "services": [{
-                "name": "mail",
-                "hosts": ["mail.test", "*.mail.test"],
-                "endpoints": [
-                    {"address": "127.0.0.1:3001", "weight": 2, "health": "healthy"},
-                    {"address": "[::1]:3002", "weight": 1, "health": "unhealthy"},
-                ],
-                "timeouts": {"connect": "250ms", "response": "30s", "idle": "1m 30s", "total": "5m"},
-                "limits": {"request_body": "10MiB"},
-            }, {
-                "name": "plain",
-                "hosts": [],
-                "endpoints": [],
-                "timeouts": {"connect": "250ms", "response": "30s", "idle": "1m 30s"},
-                "limits": {},
-            }],
-        })
-    );
-    assert_eq!(
-        serde_json::to_value(RoutingTable::default().view()).unwrap(),
-        json!({"cluster_id": null, "version": null, "revision": null, "services": []})
-    );
 }

@@ -1,23 +1,22 @@
-//! What is counted by service. The registry bounds the label values, whatever clients send.
+//! What is counted by service and route. The registry bounds the label values, whatever clients send.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::Instant,
 };
 
-use foldhash::fast::RandomState;
-
+use self::index::Index;
 use super::{counter::Counter, histogram::Histogram};
 use crate::{error::CODES, proxy::exchange::Exchange, table::RoutingTable};
 
-/// Services that are looked at in one step of [`ServiceBook::forget_removed`].
-const STEP: usize = 1000;
-/// Stands for the service where none was chosen.
-const UNROUTED: &str = "-";
+mod index;
 
-/// Counters of one service; one worker writes them.
+/// Sets of counters that are looked at in one step of [`ServiceBook::forget_removed`].
+const STEP: usize = 1000;
+
+/// Counters of one service, or of its part in one route; one worker writes them.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceStats {
     /// By the hundreds of the status: index 2 counts 200 to 299, index 0 what got no answer.
@@ -72,82 +71,108 @@ impl ServiceStats {
     }
 }
 
-/// The sum over workers, by service.
-pub(crate) type ServiceTotals = BTreeMap<Arc<str>, ServiceStats>;
+/// Whom requests were for, and what they were routed by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Labels {
+    /// The service's name, where one was chosen.
+    pub service: Option<Arc<str>>,
+    /// The route's name, where one matched.
+    pub route: Option<Arc<str>>,
+}
 
-type Named = (Arc<str>, Arc<ServiceStats>);
+impl Labels {
+    /// Whether requests can still be counted so.
+    fn are_in(&self, table: &RoutingTable) -> bool {
+        match (&self.route, &self.service) {
+            (Some(route), Some(service)) => table.leads_to(route, service),
+            (Some(route), None) => table.has_route(route),
+            (None, Some(service)) => table.has_service(service),
+            (None, None) => true,
+        }
+    }
+}
+
+/// The sum over workers.
+pub(crate) type ServiceTotals = BTreeMap<Labels, ServiceStats>;
+
+type Labelled = (Labels, Arc<ServiceStats>);
 
 /// One worker's counters, where the control thread finds them.
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
     unrouted: ServiceStats,
-    /// Requests never lock it; the worker does where a service comes or goes, and does not wait.
-    services: Mutex<Vec<Named>>,
+    /// Requests never lock it; the worker does where a service or route comes or goes, and does not
+    /// wait.
+    sets: Mutex<Vec<Labelled>>,
 }
 
 impl Listed {
     /// Adds these counters to a sum.
     pub(crate) fn add_to(&self, totals: &mut ServiceTotals) {
-        totals.entry(UNROUTED.into()).or_default().absorb(&self.unrouted);
-        let services = self.services.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for (name, stats) in services {
-            totals.entry(name).or_default().absorb(&stats);
+        totals.entry(Labels::default()).or_default().absorb(&self.unrouted);
+        let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (labels, stats) in sets {
+            totals.entry(labels).or_default().absorb(&stats);
         }
     }
 
-    fn try_lock(&self) -> Option<MutexGuard<'_, Vec<Named>>> {
-        match self.services.try_lock() {
-            Ok(services) => Some(services),
+    fn try_lock(&self) -> Option<MutexGuard<'_, Vec<Labelled>>> {
+        match self.sets.try_lock() {
+            Ok(sets) => Some(sets),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
 }
 
-/// Where a worker finds a service's counters; it has them from the service's first request on.
+/// One worker's counters by service and route.
 #[derive(Debug, Default)]
 pub(crate) struct ServiceBook {
-    by_name: RefCell<HashMap<Arc<str>, Arc<ServiceStats>, RandomState>>,
+    index: RefCell<Index>,
     /// What a scrape was in the way of listing.
-    unlisted: RefCell<Vec<Named>>,
+    unlisted: RefCell<Vec<Labelled>>,
     /// Where the next step of [`ServiceBook::forget_removed`] begins.
     next: Cell<usize>,
 }
 
 impl ServiceBook {
     pub(crate) fn record(&self, listed: &Listed, exchange: &Exchange<'_>, ended: Instant) {
-        let Some(service) = exchange.service else { return listed.unrouted.record(exchange, ended) };
-        if let Some(stats) = self.by_name.borrow().get(&service.name) {
+        let route = exchange.route.map(|route| &route.name);
+        let service = exchange.service.map(|service| &service.name);
+        if route.is_none() && service.is_none() {
+            return listed.unrouted.record(exchange, ended);
+        }
+        if let Some(stats) = self.index.borrow().find(route, service) {
             return stats.record(exchange, ended);
         }
-        self.open(listed, &service.name).record(exchange, ended);
+        self.open(listed, Labels { service: service.cloned(), route: route.cloned() }).record(exchange, ended);
     }
 
-    fn open(&self, listed: &Listed, name: &Arc<str>) -> Arc<ServiceStats> {
+    fn open(&self, listed: &Listed, labels: Labels) -> Arc<ServiceStats> {
         let stats = Arc::new(ServiceStats::default());
-        self.by_name.borrow_mut().insert(Arc::clone(name), Arc::clone(&stats));
-        self.unlisted.borrow_mut().push((Arc::clone(name), Arc::clone(&stats)));
-        if let Some(mut services) = listed.try_lock() {
-            services.append(&mut self.unlisted.borrow_mut());
+        self.index.borrow_mut().insert(&labels, Arc::clone(&stats));
+        self.unlisted.borrow_mut().push((labels, Arc::clone(&stats)));
+        if let Some(mut sets) = listed.try_lock() {
+            sets.append(&mut self.unlisted.borrow_mut());
         }
         stats
     }
 
-    /// Drops the counters of services that left the table. Each call looks at a part of them, so
-    /// that no request waits for long.
+    /// Drops the counters of what left the table: services, routes, and services that a route does
+    /// not lead to any more. Each call looks at a part of them, so that no request waits for long.
     pub(crate) fn forget_removed(&self, listed: &Listed, table: &RoutingTable) {
         // A scrape reads them just now; there is a next time.
-        let Some(mut services) = listed.try_lock() else { return };
-        services.append(&mut self.unlisted.borrow_mut());
-        let mut by_name = self.by_name.borrow_mut();
+        let Some(mut sets) = listed.try_lock() else { return };
+        sets.append(&mut self.unlisted.borrow_mut());
+        let mut index = self.index.borrow_mut();
         let mut at = self.next.get();
-        for _ in 0..services.len().min(STEP) {
-            at = if at < services.len() { at } else { 0 };
-            if table.has_service(&services[at].0) {
+        for _ in 0..sets.len().min(STEP) {
+            at = if at < sets.len() { at } else { 0 };
+            if sets[at].0.are_in(table) {
                 at += 1;
             } else {
-                let (name, _) = services.swap_remove(at);
-                by_name.remove(&name);
+                let (labels, _) = sets.swap_remove(at);
+                index.remove(&labels);
             }
         }
         self.next.set(at);

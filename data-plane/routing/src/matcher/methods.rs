@@ -82,6 +82,12 @@ impl Methods {
         self.standard == 0 && self.others.is_empty()
     }
 
+    /// Each of them, in one order; none for all.
+    pub fn iter(&self) -> impl Iterator<Item = Method> {
+        let standard = STANDARD.into_iter().filter(|method| self.standard & bit(method) != 0);
+        standard.chain(self.others.iter().cloned())
+    }
+
     /// Whether a request with this method is meant; `bit` is [`bit`] of it.
     pub(crate) fn contain(&self, method: &Method, bit: u16) -> bool {
         self.standard & bit != 0 || self.is_empty() || (bit == 0 && self.others.contains(method))
@@ -91,8 +97,7 @@ impl Methods {
 /// `GET, HEAD`, or nothing for all.
 impl fmt::Display for Methods {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let standard = STANDARD.into_iter().filter(|method| self.standard & bit(method) != 0);
-        for (at, method) in standard.chain(self.others.iter().cloned()).enumerate() {
+        for (at, method) in self.iter().enumerate() {
             write!(f, "{}{method}", if at == 0 { "" } else { ", " })?;
         }
         Ok(())

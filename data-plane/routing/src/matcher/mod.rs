@@ -14,8 +14,8 @@ pub use condition::{Condition, Test};
 pub use error::MatchError;
 pub use methods::Methods;
 pub(crate) use methods::bit;
-pub(crate) use path::Segment;
 pub use path::{PathKind, PathMatcher};
+pub(crate) use path::{Segment, check_path};
 pub use pattern::Pattern;
 
 use crate::{explain::Why, query, request::Request};
@@ -92,6 +92,30 @@ impl Match {
     #[must_use]
     pub fn path(&self) -> &PathMatcher {
         &self.path
+    }
+
+    /// The methods, as they were given.
+    #[must_use]
+    pub fn given_methods(&self) -> &Methods {
+        &self.methods
+    }
+
+    /// The conditions on header fields, in one order.
+    #[must_use]
+    pub fn header_conditions(&self) -> &[Condition] {
+        &self.headers
+    }
+
+    /// The conditions on the query, in one order.
+    #[must_use]
+    pub fn query_conditions(&self) -> &[Condition] {
+        &self.query
+    }
+
+    /// The priority, as it was given.
+    #[must_use]
+    pub fn given_priority(&self) -> i16 {
+        self.priority
     }
 
     fn check_room(&self) -> Result<(), MatchError> {

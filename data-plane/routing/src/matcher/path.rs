@@ -138,8 +138,7 @@ impl PathMatcher {
     }
 
     /// The segment that a template's parameter stands for in a path in normal form that it matches.
-    #[must_use]
-    pub fn parameter<'p>(&self, name: &str, path: &'p [u8]) -> Option<&'p [u8]> {
+    pub(crate) fn parameter<'p>(&self, name: &str, path: &'p [u8]) -> Option<&'p [u8]> {
         if self.kind != PathKind::Template {
             return None;
         }
@@ -163,6 +162,11 @@ impl PathMatcher {
             Some(_) => Segment::Parameter,
             None => Segment::Literal(segment),
         })
+    }
+
+    /// Whether it is a template with a parameter of this name.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        self.kind == PathKind::Template && segments(&self.text).any(|segment| parameter(segment) == Some(name))
     }
 
     pub(crate) fn pattern(&self) -> Option<&Pattern> {
@@ -224,8 +228,14 @@ fn check_literal(text: &str) -> Result<(), MatchError> {
     check(text)
 }
 
-/// What holds for all but regular expressions.
+/// What holds for all that is matched by but regular expressions.
 fn check(text: &str) -> Result<(), MatchError> {
+    check_path(text)?;
+    if segments(text).any(|segment| segment == "*") { Err(MatchError::Star) } else { Ok(()) }
+}
+
+/// What holds for every path that is written down.
+pub(crate) fn check_path(text: &str) -> Result<(), MatchError> {
     if text.len() > MAX_PATTERN {
         return Err(MatchError::TooLong);
     }
@@ -236,9 +246,6 @@ fn check(text: &str) -> Result<(), MatchError> {
         Some(c @ ('?' | '#')) => return Err(MatchError::BehindPath(c)),
         Some(c) => return Err(MatchError::Character(c)),
         None => {}
-    }
-    if segments(text).any(|segment| segment == "*") {
-        return Err(MatchError::Star);
     }
     if segments(text).count() > MAX_SEGMENTS {
         return Err(MatchError::Segments);

@@ -12,16 +12,17 @@ use crate::Match;
 
 mod policy;
 mod read;
+pub mod wire;
 
 pub use policy::{
     AllowOrigin, Allowed, AmbiguousPaths, Compression, CompressionAlgorithm, Cors, HeaderField, HeaderRules, Limits,
     MediaRange, Policies, Policy, TimeoutOverrides,
 };
 
-pub use read::{policies, route};
+pub use read::{limits, policies, route, timeouts};
 
 /// A rule for some of the requests of some hosts.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Route {
     /// Unique among routes.
     pub name: Arc<str>,
@@ -38,6 +39,38 @@ pub struct Route {
     /// What is done beside the action; each takes the place of the service's.
     pub policies: Policies,
 }
+
+impl Route {
+    /// The services that its requests may come to, the one that gets copies included, which may be
+    /// named twice.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<str>> {
+        let forward = match &self.action {
+            Action::Forward(forward) => Some(forward),
+            Action::Redirect(_) | Action::Respond(_) => None,
+        };
+        let services = forward.into_iter().flat_map(|Forward { services, .. }| services);
+        let mirror = forward.into_iter().filter_map(|Forward { mirror, .. }| mirror.as_ref());
+        let services = services.map(|WeightedService { name, weight: _ }| name);
+        services.chain(mirror.map(|Mirror { service, per_mille: _ }| service))
+    }
+}
+
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { name, hosts, rule, action, timeouts, limits, policies } = self;
+        // Rules are equal whatever their parameters are called, but a rewritten path is told by names.
+        *name == other.name
+            && *hosts == other.hosts
+            && *rule == other.rule
+            && rule.path().text() == other.rule.path().text()
+            && *action == other.action
+            && *timeouts == other.timeouts
+            && *limits == other.limits
+            && *policies == other.policies
+    }
+}
+
+impl Eq for Route {}
 
 /// What becomes of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

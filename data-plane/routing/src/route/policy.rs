@@ -1,6 +1,6 @@
 //! What a service and a route have in common.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method};
 
@@ -89,7 +89,7 @@ pub enum Allowed<T> {
 }
 
 /// An origin that may read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AllowOrigin {
     /// Every origin.
     Any,
@@ -104,6 +104,17 @@ pub enum AllowOrigin {
     },
 }
 
+/// As it is registered.
+impl fmt::Display for AllowOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Exact(origin) => f.write_str(origin),
+            Self::Below { scheme, suffix } => write!(f, "{scheme}*{suffix}"),
+        }
+    }
+}
+
 /// Compression of response bodies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compression {
@@ -116,7 +127,7 @@ pub struct Compression {
 }
 
 /// How a body is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CompressionAlgorithm {
     /// RFC 1952.
     Gzip,
@@ -127,12 +138,19 @@ pub enum CompressionAlgorithm {
 }
 
 /// `text/html`, `text/*` or `*/*`; in lower case, without parameters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MediaRange {
     /// `text`; `None` is every type.
     pub kind: Option<Box<str>>,
     /// `html`; `None` is every subtype.
     pub subtype: Option<Box<str>>,
+}
+
+impl fmt::Display for MediaRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, subtype } = self;
+        write!(f, "{}/{}", kind.as_deref().unwrap_or("*"), subtype.as_deref().unwrap_or("*"))
+    }
 }
 
 /// Changes to a header, in this order. None touches what framing, routing and identity rest on.

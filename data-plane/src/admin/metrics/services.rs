@@ -1,4 +1,5 @@
-//! The families with a `service` label. Its value `-` stands for requests that came to no service.
+//! The families with the labels `service` and `route`. The value `-` stands for requests that came to
+//! no service, or that no route took.
 
 use std::fmt;
 
@@ -12,7 +13,7 @@ use crate::{
     telemetry::{
         counter::Counter,
         histogram::Histogram,
-        services::{ServiceStats, ServiceTotals},
+        services::{Labels, ServiceStats, ServiceTotals},
     },
 };
 
@@ -21,9 +22,9 @@ const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Codes and classes that a service never had are left out: with many services, they would be most
 /// of the text.
 pub(super) fn encode(services: &ServiceTotals, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let help = "Requests by service and class of status; none is without an answer";
+    let help = "Requests by service, route and class of status; none is without an answer";
     by_label(services, encoder, ("requests", help), ("class", &CLASSES), |stats| &stats.requests)?;
-    let help = "Failures of the gateway's own by service and error code";
+    let help = "Failures of the gateway's own by service, route and error code";
     by_label(services, encoder, ("errors", help), ("code", &CODES), |stats| &stats.errors)?;
 
     let help = "From the request's head to the end of its answer";
@@ -43,6 +44,10 @@ pub(super) fn encode(services: &ServiceTotals, encoder: &mut DescriptorEncoder<'
     counter(services, encoder, ("pool_misses", help), |stats| &stats.pool_misses)
 }
 
+fn pairs(Labels { service, route }: &Labels) -> [(&'static str, &str); 2] {
+    [("service", service), ("route", route)].map(|(label, name)| (label, name.as_deref().unwrap_or("-")))
+}
+
 fn by_label<const N: usize>(
     services: &ServiceTotals,
     encoder: &mut DescriptorEncoder<'_>,
@@ -51,9 +56,10 @@ fn by_label<const N: usize>(
     counters: impl Fn(&ServiceStats) -> &[Counter; N],
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-    for (service, stats) in services {
+    for (labels, stats) in services {
         for (value, counter) in values.iter().zip(counters(stats)).filter(|(_, counter)| counter.get() > 0) {
-            let labels = [("service", &**service), (label, *value)];
+            let [service, route] = pairs(labels);
+            let labels = [service, route, (label, *value)];
             ConstCounter::new(counter.get()).encode(family.encode_family(&labels)?)?;
         }
     }
@@ -67,8 +73,8 @@ fn counter(
     counter: impl Fn(&ServiceStats) -> &Counter,
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-    for (service, stats) in services {
-        ConstCounter::new(counter(stats).get()).encode(family.encode_family(&[("service", &**service)])?)?;
+    for (labels, stats) in services {
+        ConstCounter::new(counter(stats).get()).encode(family.encode_family(&pairs(labels))?)?;
     }
     Ok(())
 }
@@ -80,12 +86,11 @@ fn histogram(
     histogram: impl Fn(&ServiceStats) -> &Histogram,
 ) -> fmt::Result {
     let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-    for (service, stats) in services {
+    for (labels, stats) in services {
         let times = histogram(stats);
         let buckets = times.buckets();
         let count = buckets.iter().map(|(_, count)| count).sum();
-        let labels = [("service", &**service)];
-        family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(times.sum(), count, &buckets, None)?;
+        family.encode_family(&pairs(labels))?.encode_histogram::<NoLabelSet>(times.sum(), count, &buckets, None)?;
     }
     Ok(())
 }

@@ -3,4 +3,4 @@ mod sample;
 mod story;
 mod surroundings;
 
-pub(super) use sample::{full, resource, version};
+pub(super) use sample::{full, resource, route_resource, version};

@@ -1,6 +1,6 @@
 //! Resources and responses as a publisher makes them.
 
-use gateway_proto::discovery::v1 as pb;
+use gateway_proto::{discovery::v1 as pb, registry::v1 as registry};
 use prost_types::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -27,6 +27,26 @@ pub(crate) fn resource(name: &str, hosts: &[&str], port: u16) -> pb::Resource {
         digest: 0,
         body: Some(pb::resource::Body::Service(service)),
     })
+}
+
+/// A route of this name for these hosts, for a prefix, that leads to a service.
+pub(crate) fn route_resource(name: &str, hosts: &[&str], prefix: &str, service: &str) -> pb::Resource {
+    let path = registry::path_match::Kind::Prefix(prefix.into());
+    let forward = registry::Forward {
+        services: vec![registry::WeightedService { name: service.into(), weight: Some(1000) }],
+        ..registry::Forward::default()
+    };
+    let route = registry::Route {
+        name: name.into(),
+        hosts: hosts.iter().map(ToString::to_string).collect(),
+        r#match: Some(registry::RouteMatch {
+            path: Some(registry::PathMatch { kind: Some(path) }),
+            ..registry::RouteMatch::default()
+        }),
+        action: Some(registry::route::Action::Forward(forward)),
+        ..registry::Route::default()
+    };
+    digested(pb::Resource { name: format!("routes/{name}"), digest: 0, body: Some(pb::resource::Body::Route(route)) })
 }
 
 /// With a digest over its name and content.

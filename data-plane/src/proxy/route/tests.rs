@@ -1,8 +1,15 @@
-use gateway_routing::Request;
+use gateway_routing::{Match, Methods, PathMatcher, Request, route::Route};
 use http::Method;
 
-use super::Asked;
-use crate::proxy::parse::ParsedRequest;
+use super::{Asked, Routed, select};
+use crate::{
+    error::ProxyError,
+    proxy::parse::ParsedRequest,
+    table::{
+        Changes, RoutingTable,
+        tests::{entry, routes::route, stamp},
+    },
+};
 
 fn parsed(head: &str) -> ParsedRequest {
     let mut request = ParsedRequest::default();
@@ -38,4 +45,41 @@ fn a_preflight_can_be_routed_by_the_method_that_it_asks_for() {
     let asked = Asked::new(&request, head.as_bytes());
     assert_eq!(asked.method(), Method::OPTIONS);
     assert_eq!(Asked { method: &Method::PUT, ..asked }.method(), Method::PUT);
+}
+
+#[test]
+fn a_route_of_the_host_decides_else_the_service_that_owns_it() {
+    let users = Match::new(PathMatcher::template("/users/{id}/orders").unwrap());
+    let all = [
+        route("api", &["a.test"], "/api", "a"),
+        Route { rule: users.into(), ..route("users", &["a.test"], "/", "a") },
+        Route {
+            rule: Match::default().methods(Methods::parse(["TRACE"]).unwrap()).into(),
+            ..route("any", &["b.test"], "/", "a")
+        },
+    ];
+    let routes = all.map(|route| (route.name.clone(), Some(route.into())));
+    let services = [("a".into(), entry("a", &["a.test", "c.test"]))];
+    let changes = Changes { services: services.into(), routes: routes.into() };
+    let table = RoutingTable::default().amend(stamp(1), &changes).unwrap();
+    for (line, host, expected) in [
+        ("GET /api/x", "a.test", Ok("the route api")),
+        ("GET /x/../users/j%6f%2fe/orders?q", "a.test", Ok("the route users")),
+        ("GET /x/../y", "a.test", Ok("the service a")),
+        ("GET /x/../y", "c.test", Ok("the service a")),
+        ("TRACE /x/../y", "b.test", Ok("the route any")),
+        ("GET /", "b.test", Err(ProxyError::NoRoute)),
+        ("GET /", "d.test", Err(ProxyError::NoRoute)),
+    ] {
+        let head = format!("{line} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let request = parsed(&head);
+        let told = select(&table, &Asked::new(&request, head.as_bytes())).map(|routed| match routed {
+            Routed::Route(route) => format!("the route {}", route.name),
+            Routed::Owner(service) => format!("the service {}", service.name),
+        });
+        assert_eq!(told.as_deref().map_err(|err| *err), expected, "{line} {host}");
+    }
+    let head = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+    let none = select(&RoutingTable::default(), &Asked::new(&parsed(head), head.as_bytes())).map(|_| ());
+    assert_eq!(none, Err(ProxyError::NotReady));
 }

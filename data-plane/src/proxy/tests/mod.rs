@@ -4,10 +4,18 @@ mod basics;
 mod bodies;
 mod connections;
 mod duties;
+mod fields;
 mod framing;
 mod halfway;
 mod limits;
+mod mirror;
+mod replies;
+mod rewrite;
+mod routes;
+mod shares;
+mod site;
 mod telemetry;
+mod terms;
 mod tunnels;
 
 use std::{
@@ -85,6 +93,11 @@ impl Proxy {
     pub(super) async fn start_logged(endpoints: &[SocketAddr], log: WorkerLog) -> Self {
         let table = table(service(endpoints, PATIENT, Limits::default()));
         Self::spawn(free_port(), table, &[], Some(log), PATIENCE).await
+    }
+
+    /// That routes by this table.
+    async fn start_table(table: RoutingTable, log: Option<WorkerLog>) -> Self {
+        Self::spawn(free_port(), table, &[], log, PATIENCE).await
     }
 
     async fn spawn(
@@ -188,6 +201,24 @@ impl Upstream {
                 tokio::spawn(async move {
                     peer.head().await;
                     peer.send(answer).await;
+                });
+            }
+        });
+        address
+    }
+
+    /// Answers every request with `answer`, on connections that stay.
+    pub(super) fn forever(self, answer: &'static str) -> SocketAddr {
+        let address = self.address;
+        tokio::spawn(async move {
+            loop {
+                let mut peer = self.accept_forever().await;
+                tokio::spawn(async move {
+                    while !peer.read.is_empty() || peer.stream.read_buf(&mut peer.read).await.is_ok_and(|read| read > 0)
+                    {
+                        peer.head().await;
+                        peer.send(answer).await;
+                    }
                 });
             }
         });

@@ -30,20 +30,20 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 impl Proxy {
-    fn metrics(&self) -> String {
+    pub(super) fn metrics(&self) -> String {
         let mut totals = Totals::default();
         self.stats.add_to(&mut totals);
         metrics::render(totals, Status::default(), SystemTime::now())
     }
 
     /// Returns when `/metrics` says all of this, a line each.
-    async fn until_told(&self, lines: &[&str]) {
+    pub(super) async fn until_told(&self, lines: &[&str]) {
         let told = || lines.iter().all(|line| self.metrics().lines().any(|told| told == *line));
         until(told, || format!("{lines:#?} in {}", self.metrics())).await;
     }
 }
 
-async fn until(fact: impl Fn() -> bool, what: impl FnOnce() -> String) {
+pub(super) async fn until(fact: impl Fn() -> bool, what: impl FnOnce() -> String) {
     let mut pace = interval(TICK);
     let seen = timeout(PATIENCE, async {
         while !fact() {
@@ -56,14 +56,14 @@ async fn until(fact: impl Fn() -> bool, what: impl FnOnce() -> String) {
 }
 
 /// A log in a directory of its own.
-struct Log {
-    log: AccessLog,
+pub(super) struct Log {
+    pub(super) log: AccessLog,
     path: PathBuf,
     _dir: TempDir,
 }
 
 impl Log {
-    fn start(form: Form, sample: u32) -> Self {
+    pub(super) fn start(form: Form, sample: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("access.log");
         Self { log: open(&path, form, sample), path, _dir: dir }
@@ -74,7 +74,7 @@ impl Log {
     }
 
     /// The lines, once there are so many.
-    async fn lines(&self, count: usize) -> Vec<Value> {
+    pub(super) async fn lines(&self, count: usize) -> Vec<Value> {
         let read = || fs::read_to_string(&self.path).unwrap();
         until(|| read().lines().count() >= count, read).await;
         read().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -104,17 +104,17 @@ async fn requests_are_counted_for_their_service() {
     proxy
         .until_told(&[
             "gateway_responses_total{class=\"2xx\"} 1",
-            "gateway_requests_total{service=\"a\",class=\"2xx\"} 1",
-            "gateway_requests_total{service=\"a\",class=\"4xx\"} 1",
-            "gateway_request_duration_seconds_count{service=\"a\"} 2",
-            "gateway_request_duration_seconds_bucket{le=\"+Inf\",service=\"a\"} 2",
-            "gateway_request_duration_seconds_bucket{le=\"30.0\",service=\"a\"} 2",
-            "gateway_upstream_response_seconds_count{service=\"a\"} 2",
-            &format!("gateway_client_received_bytes_total{{service=\"a\"}} {}", GET.len() + post.len()),
-            &format!("gateway_client_sent_bytes_total{{service=\"a\"}} {sent}"),
-            "gateway_pool_misses_total{service=\"a\"} 1",
-            "gateway_pool_hits_total{service=\"a\"} 1",
-            "gateway_retries_total{service=\"a\"} 0",
+            "gateway_requests_total{service=\"a\",route=\"-\",class=\"2xx\"} 1",
+            "gateway_requests_total{service=\"a\",route=\"-\",class=\"4xx\"} 1",
+            "gateway_request_duration_seconds_count{service=\"a\",route=\"-\"} 2",
+            "gateway_request_duration_seconds_bucket{le=\"+Inf\",service=\"a\",route=\"-\"} 2",
+            "gateway_request_duration_seconds_bucket{le=\"30.0\",service=\"a\",route=\"-\"} 2",
+            "gateway_upstream_response_seconds_count{service=\"a\",route=\"-\"} 2",
+            &format!("gateway_client_received_bytes_total{{service=\"a\",route=\"-\"}} {}", GET.len() + post.len()),
+            &format!("gateway_client_sent_bytes_total{{service=\"a\",route=\"-\"}} {sent}"),
+            "gateway_pool_misses_total{service=\"a\",route=\"-\"} 1",
+            "gateway_pool_hits_total{service=\"a\",route=\"-\"} 1",
+            "gateway_retries_total{service=\"a\",route=\"-\"} 0",
         ])
         .await;
     assert!(!proxy.metrics().contains("gateway_errors_total{"), "{}", proxy.metrics());
@@ -129,11 +129,11 @@ async fn failures_are_counted_with_their_code_and_service() {
     proxy.ask("GET / HTTP/1.1\r\nHost: evil-2.test\r\nConnection: close\r\n\r\n").await;
     proxy
         .until_told(&[
-            "gateway_requests_total{service=\"a\",class=\"5xx\"} 1",
-            "gateway_errors_total{service=\"a\",code=\"upstream_connect\"} 1",
-            "gateway_requests_total{service=\"-\",class=\"4xx\"} 2",
-            "gateway_errors_total{service=\"-\",code=\"no_route\"} 2",
-            "gateway_upstream_response_seconds_count{service=\"a\"} 0",
+            "gateway_requests_total{service=\"a\",route=\"-\",class=\"5xx\"} 1",
+            "gateway_errors_total{service=\"a\",route=\"-\",code=\"upstream_connect\"} 1",
+            "gateway_requests_total{service=\"-\",route=\"-\",class=\"4xx\"} 2",
+            "gateway_errors_total{service=\"-\",route=\"-\",code=\"no_route\"} 2",
+            "gateway_upstream_response_seconds_count{service=\"a\",route=\"-\"} 0",
         ])
         .await;
     assert!(!proxy.metrics().contains("evil"), "clients do not choose labels");
@@ -144,7 +144,7 @@ async fn a_service_that_left_the_table_leaves_the_metrics() {
     let upstream = Upstream::start().await.always(OK);
     let proxy = Proxy::start(&[upstream]).await;
     proxy.ask("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").await;
-    proxy.until_told(&["gateway_requests_total{service=\"a\",class=\"2xx\"} 1"]).await;
+    proxy.until_told(&["gateway_requests_total{service=\"a\",route=\"-\",class=\"2xx\"} 1"]).await;
     let stamp = Stamp { cluster_id: "c".into(), version: Version { epoch: 1, sequence: 2 }, revision: 2 };
     proxy.swap(RoutingTable::default().amend(stamp, &Changes::default()).unwrap()).await;
     until(|| !proxy.metrics().contains("service=\"a\""), || proxy.metrics()).await;
@@ -224,7 +224,7 @@ async fn a_line_tells_what_became_of_a_request_that_failed() {
     drop(client);
     let lines = log.lines(5).await;
     assert!(lines[4].get("status").is_none() && lines[4]["error"] == "client_gone", "{}", lines[4]);
-    proxy.until_told(&["gateway_requests_total{service=\"a\",class=\"none\"} 1"]).await;
+    proxy.until_told(&["gateway_requests_total{service=\"a\",route=\"-\",class=\"none\"} 1"]).await;
 }
 
 #[tokio::test]
@@ -247,7 +247,12 @@ async fn a_retry_is_told() {
     client.until("ok").await;
     let lines = log.lines(2).await;
     assert_eq!((&lines[1]["attempts"], &lines[1]["pooled"]), (&2.into(), &false.into()), "{}", lines[1]);
-    proxy.until_told(&["gateway_retries_total{service=\"a\"} 1", "gateway_pool_misses_total{service=\"a\"} 2"]).await;
+    proxy
+        .until_told(&[
+            "gateway_retries_total{service=\"a\",route=\"-\"} 1",
+            "gateway_pool_misses_total{service=\"a\",route=\"-\"} 2",
+        ])
+        .await;
 }
 
 #[tokio::test]

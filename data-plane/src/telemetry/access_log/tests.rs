@@ -23,6 +23,7 @@ fn line() -> Line<'static> {
         duration_ms: 1.25,
         upstream_ms: Some(1.0),
         service: Some("shop"),
+        route: Some("shop-api"),
         endpoint: Some(([127, 0, 0, 1], 9001).into()),
         attempts: 1,
         pooled: true,
@@ -50,7 +51,7 @@ fn json_names_every_field() {
     let expected = json!({
         "time": "2026-11-22T16:34:43.007Z", "node": "dp-1", "request_id": "abc", "client": "192.0.2.7",
         "method": "GET", "host": "shop.test", "path": "/a", "protocol": "HTTP/1.1", "status": 200,
-        "bytes_in": 40, "bytes_out": 120, "duration_ms": 1.25, "upstream_ms": 1.0, "service": "shop",
+        "bytes_in": 40, "bytes_out": 120, "duration_ms": 1.25, "upstream_ms": 1.0, "service": "shop", "route": "shop-api",
         "endpoint": "127.0.0.1:9001", "attempts": 1, "pooled": true, "user_agent": "curl/8",
     });
     assert_eq!(json(&line()), expected);
@@ -79,6 +80,7 @@ fn what_is_not_known_is_left_out_or_a_dash() {
         body_out: 0,
         upstream_ms: None,
         service: None,
+        route: None,
         endpoint: None,
         error: Some("client_gone"),
         user_agent: b"",
@@ -86,7 +88,9 @@ fn what_is_not_known_is_left_out_or_a_dash() {
     };
     assert_eq!(common(&line), "192.0.2.7 - - [2026-11-22T16:34:43.007Z] \"-\" - - \"-\" \"-\"\n");
     let object = json(&line);
-    for field in ["method", "protocol", "host", "path", "status", "upstream_ms", "service", "endpoint", "referer"] {
+    for field in
+        ["method", "protocol", "host", "path", "status", "upstream_ms", "service", "route", "endpoint", "referer"]
+    {
         assert!(object.get(field).is_none(), "{field} in {object}");
     }
     assert_eq!(object["error"], "client_gone");

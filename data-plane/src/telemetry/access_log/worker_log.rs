@@ -94,6 +94,7 @@ fn line<'a>(exchange: &'a Exchange<'_>, time: &'a str, node: &'a str, duration: 
         duration_ms: milliseconds(duration),
         upstream_ms: answered.map(milliseconds),
         service: exchange.service.map(|service| &*service.name),
+        route: exchange.route.map(|route| &*route.name),
         endpoint: exchange.endpoint,
         attempts: exchange.attempts,
         pooled: exchange.pooled,

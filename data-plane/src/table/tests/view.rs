@@ -1,0 +1,227 @@
+//! What `/config` says.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use gateway_proto::host::HostPattern;
+use gateway_routing::{
+    Match, Methods, PathMatcher, Pattern, Test,
+    route::{
+        Action, AllowOrigin, Allowed, AmbiguousPaths, Compression, CompressionAlgorithm, Cors, Forward, HeaderField,
+        HeaderRules, MediaRange, Mirror, PathRewrite, Piece, Policies, Policy, Redirect, Respond, Route, Scheme,
+        Sticky, TimeoutOverrides, WeightedService,
+    },
+};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use super::{changes, entry, routes::route, service, stamp};
+use crate::table::{Changes, Endpoint, Entry, Limits, RoutingTable, Service, WeightedEndpoint};
+
+fn shown(table: &RoutingTable) -> Value {
+    serde_json::to_value(table.view()).unwrap()
+}
+
+#[test]
+fn services_are_shown_with_everything_that_is_held() {
+    let address: SocketAddr = "127.0.0.1:3001".parse().unwrap();
+    let other: SocketAddr = "[::1]:3002".parse().unwrap();
+    let healthy = Box::new([WeightedEndpoint { address, cumulative_weight: 2 }]);
+    let mut held = Service { healthy, limits: Limits { request_body: Some(10 << 20) }, ..service("mail") };
+    held.timeouts.total = Some(Duration::from_secs(300));
+    let mail = Entry {
+        service: Arc::new(held),
+        hosts: ["mail.test", "*.mail.test"].map(|host| HostPattern::parse(host).unwrap()).into(),
+        endpoints: Box::new([
+            Endpoint { address, weight: 2, healthy: true },
+            Endpoint { address: other, weight: 1, healthy: false },
+        ]),
+    };
+    let both = changes([("mail", Some(Arc::new(mail))), ("plain", entry("plain", &[]))]);
+    let table = RoutingTable::default().amend(stamp(5), &both).unwrap();
+    assert_eq!(
+        shown(&table),
+        json!({
+            "cluster_id": "c1",
+            "version": "0000000000000abc-5",
+            "revision": 7,
+            "services": [{
+                "name": "mail",
+                "hosts": ["mail.test", "*.mail.test"],
+                "endpoints": [
+                    {"address": "127.0.0.1:3001", "weight": 2, "health": "healthy"},
+                    {"address": "[::1]:3002", "weight": 1, "health": "unhealthy"},
+                ],
+                "timeouts": {"connect": "250ms", "response": "30s", "idle": "1m 30s", "total": "5m"},
+                "limits": {"request_body": "10MiB"},
+            }, {
+                "name": "plain",
+                "hosts": [],
+                "endpoints": [],
+                "timeouts": {"connect": "250ms", "response": "30s", "idle": "1m 30s"},
+                "limits": {},
+            }],
+            "routes": [],
+        })
+    );
+    assert_eq!(
+        shown(&RoutingTable::default()),
+        json!({"cluster_id": null, "version": null, "revision": null, "services": [], "routes": []})
+    );
+}
+
+fn rules() -> HeaderRules {
+    let field = |name| HeaderField { name: HeaderName::from_static(name), value: HeaderValue::from_static("SECRET") };
+    HeaderRules {
+        remove: [HeaderName::from_static("x-old")].into(),
+        set: [field("authorization")].into(),
+        add: [field("x-a"), field("x-b")].into(),
+    }
+}
+
+fn policies() -> Policies {
+    let cors = Cors {
+        allow_origins: [
+            AllowOrigin::Exact("https://app.test".into()),
+            AllowOrigin::Below { scheme: "https://".into(), suffix: ".app.test:8443".into() },
+        ]
+        .into(),
+        allow_methods: Allowed::Any,
+        allow_headers: Allowed::Only([HeaderName::from_static("x-a")].into()),
+        expose_headers: Allowed::Only(Box::default()),
+        allow_credentials: false,
+        max_age: Some(Duration::from_secs(600)),
+    };
+    let compression = Compression {
+        algorithms: [CompressionAlgorithm::Zstd, CompressionAlgorithm::Brotli, CompressionAlgorithm::Gzip].into(),
+        min_size: 1024,
+        content_types: [MediaRange { kind: Some("text".into()), subtype: None }].into(),
+    };
+    Policies {
+        cors: Policy::On(cors),
+        compression: Policy::On(compression),
+        request_headers: Some(rules()),
+        response_headers: None,
+        ambiguous_paths: Some(AmbiguousPaths::Refuse),
+    }
+}
+
+/// A route with everything that one can have, which leads to "shop".
+fn full() -> Route {
+    let rule = Match::new(PathMatcher::template("/users/{id}").unwrap())
+        .methods(Methods::parse(["PURGE", "GET"]).unwrap())
+        .header("X-Key", Test::Exact("SECRET".into()))
+        .unwrap()
+        .header("Cookie", Test::Regex(Pattern::parse("SECRET").unwrap()))
+        .unwrap()
+        .query("token", Test::Prefix("SECRET".into()))
+        .unwrap()
+        .query("debug", Test::Present)
+        .unwrap()
+        .priority(-5)
+        .unwrap();
+    let weighted = |name: &str, weight| WeightedService { name: name.into(), weight };
+    let forward = Forward {
+        services: [weighted("shop", 900), weighted("plain", 100)].into(),
+        sticky: Some(Sticky::Cookie("session".into())),
+        mirror: Some(Mirror { service: "plain".into(), per_mille: 50 }),
+        path: Some(PathRewrite::Whole([Piece::Literal("/u/".into()), Piece::Parameter("id".into())].into())),
+        host: Some("internal.test".into()),
+    };
+    Route {
+        rule: rule.into(),
+        action: Action::Forward(forward),
+        timeouts: TimeoutOverrides { total: Some(Duration::from_secs(90)), ..TimeoutOverrides::default() },
+        limits: Limits { request_body: Some(1 << 20) },
+        policies: policies(),
+        ..route("full", &["shop.test", "*.shop.test"], "/", "shop")
+    }
+}
+
+#[test]
+fn routes_are_shown_with_everything_but_what_may_be_secret() {
+    let redirect = Redirect {
+        status: StatusCode::PERMANENT_REDIRECT,
+        scheme: Some(Scheme::Https),
+        host: None,
+        port: Some(8443),
+        path: Some(PathRewrite::Prefix("".into())),
+        strip_query: true,
+    };
+    let respond = Respond { status: StatusCode::OK, body: "hello".into(), content_type: "text/plain".into() };
+    let off = Policies { cors: Policy::Off, compression: Policy::Off, ..Policies::default() };
+    let all = [
+        full(),
+        Route { action: Action::Redirect(redirect), ..route("moved", &["a.test"], "/old", "") },
+        Route { action: Action::Respond(respond), policies: off, ..route("hello", &["a.test"], "/hello", "") },
+    ];
+    let routes = all.map(|route| (Arc::clone(&route.name), Some(Arc::new(route)))).into();
+    let shop = Entry {
+        service: Arc::new(Service { policies: policies(), ..service("shop") }),
+        hosts: Box::default(),
+        endpoints: Box::default(),
+    };
+    let services = changes([("shop", Some(Arc::new(shop))), ("plain", entry("plain", &[]))]);
+    let table = RoutingTable::default().amend(stamp(1), &Changes { routes, ..services }).unwrap();
+    let shown = shown(&table);
+
+    let policies = json!({
+        "cors": {
+            "enabled": true,
+            "allow_origins": ["https://app.test", "https://*.app.test:8443"],
+            "allow_methods": ["*"],
+            "allow_headers": ["x-a"],
+            "expose_headers": [],
+            "allow_credentials": false,
+            "max_age": "10m",
+        },
+        "compression": {
+            "enabled": true,
+            "algorithms": ["zstd", "br", "gzip"],
+            "min_size": "1KiB",
+            "content_types": ["text/*"],
+        },
+        "request_headers": {"remove": ["x-old"], "set": ["authorization"], "add": ["x-a", "x-b"]},
+        "ambiguous_paths": "refuse",
+    });
+    let mut expected = json!({
+        "name": "full",
+        "hosts": ["shop.test", "*.shop.test"],
+        "match": {
+            "path": {"template": "/users/{id}"},
+            "methods": ["GET", "PURGE"],
+            "headers": [{"name": "cookie", "test": "regex"}, {"name": "x-key", "test": "exact"}],
+            "query": [{"name": "debug", "test": "present"}, {"name": "token", "test": "prefix"}],
+        },
+        "priority": -5,
+        "forward": {
+            "services": [{"name": "shop", "weight": 900}, {"name": "plain", "weight": 100}],
+            "sticky": {"cookie": "session"},
+            "mirror": {"service": "plain", "per_mille": 50},
+            "rewrite": {"path": "/u/{id}", "host": "internal.test"},
+        },
+        "timeouts": {"total": "1m 30s"},
+        "limits": {"request_body": "1MiB"},
+    });
+    expected.as_object_mut().unwrap().extend(policies.as_object().unwrap().clone());
+    assert_eq!(shown["routes"][0], expected);
+    for (name, value) in policies.as_object().unwrap() {
+        assert_eq!(shown["services"][1][name], *value, "of the service: {name}");
+    }
+    assert_eq!(
+        shown["routes"][1],
+        json!({
+            "name": "hello",
+            "hosts": ["a.test"],
+            "match": {"path": {"prefix": "/hello"}},
+            "priority": 0,
+            "respond": {"status": 200, "body_bytes": 5, "content_type": "text/plain"},
+            "timeouts": {},
+            "limits": {},
+            "cors": {"enabled": false},
+            "compression": {"enabled": false},
+        })
+    );
+    let redirect = json!({"status": 308, "scheme": "https", "port": 8443, "prefix": "/", "strip_query": true});
+    assert_eq!(shown["routes"][2]["redirect"], redirect);
+    assert!(!shown.to_string().contains("SECRET"));
+}

@@ -1,0 +1,122 @@
+//! A route as `/config` shows it.
+
+use gateway_routing::{
+    Condition, Match, PathKind, PathMatcher, Test,
+    route::{Route, TimeoutOverrides},
+};
+use serde::Serialize;
+
+use self::action::ActionView;
+use super::{
+    policy::PoliciesView,
+    service::{LimitsView, text},
+};
+
+mod action;
+
+#[derive(Serialize)]
+pub(super) struct RouteView<'t> {
+    name: &'t str,
+    hosts: Vec<String>,
+    #[serde(rename = "match")]
+    rule: MatchView<'t>,
+    priority: i16,
+    #[serde(flatten)]
+    action: ActionView<'t>,
+    timeouts: TimeoutsView,
+    limits: LimitsView,
+    #[serde(flatten)]
+    policies: PoliciesView<'t>,
+}
+
+#[derive(Serialize)]
+struct MatchView<'t> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<PathView<'t>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    methods: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<ConditionView<'t>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    query: Vec<ConditionView<'t>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum PathView<'t> {
+    Exact(&'t str),
+    Template(&'t str),
+    Prefix(&'t str),
+    Regex(&'t str),
+}
+
+/// Whether a request has a secret may be what a condition asks: its text is not shown.
+#[derive(Serialize)]
+struct ConditionView<'t> {
+    name: &'t str,
+    test: &'static str,
+}
+
+#[derive(Serialize)]
+struct TimeoutsView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<String>,
+}
+
+impl<'t> From<&'t Route> for RouteView<'t> {
+    fn from(Route { name, hosts, rule, action, timeouts, limits, policies }: &'t Route) -> Self {
+        Self {
+            name,
+            hosts: hosts.iter().map(ToString::to_string).collect(),
+            rule: (&**rule).into(),
+            priority: rule.given_priority(),
+            action: action.into(),
+            timeouts: (*timeouts).into(),
+            limits: (*limits).into(),
+            policies: policies.into(),
+        }
+    }
+}
+
+impl<'t> From<&'t Match> for MatchView<'t> {
+    fn from(rule: &'t Match) -> Self {
+        Self {
+            path: path(rule.path()),
+            methods: rule.given_methods().iter().map(|method| method.to_string()).collect(),
+            headers: rule.header_conditions().iter().map(condition).collect(),
+            query: rule.query_conditions().iter().map(condition).collect(),
+        }
+    }
+}
+
+fn path(path: &PathMatcher) -> Option<PathView<'_>> {
+    match path.kind() {
+        PathKind::Any => None,
+        PathKind::Exact => Some(PathView::Exact(path.text())),
+        PathKind::Template => Some(PathView::Template(path.text())),
+        PathKind::Prefix => Some(PathView::Prefix(path.text())),
+        PathKind::Regex => Some(PathView::Regex(path.text())),
+    }
+}
+
+fn condition(condition: &Condition) -> ConditionView<'_> {
+    let test = match condition.test() {
+        Test::Exact(_) => "exact",
+        Test::Present => "present",
+        Test::Prefix(_) => "prefix",
+        Test::Regex(_) => "regex",
+    };
+    ConditionView { name: condition.name(), test }
+}
+
+impl From<TimeoutOverrides> for TimeoutsView {
+    fn from(TimeoutOverrides { connect, response, idle, total }: TimeoutOverrides) -> Self {
+        Self { connect: connect.map(text), response: response.map(text), idle: idle.map(text), total: total.map(text) }
+    }
+}
