@@ -167,7 +167,7 @@ impl<'b> Case<'b> {
 }
 
 /// What can be decoded of `coded`, and whether that is the end of it.
-fn decode(algorithm: CompressionAlgorithm, coded: &[u8]) -> (Vec<u8>, bool) {
+pub(crate) fn decode(algorithm: CompressionAlgorithm, coded: &[u8]) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
     let has_ended = match algorithm {
         Gzip => gunzip(coded, &mut out),

@@ -16,6 +16,8 @@ mod response_relay;
 mod tests;
 mod wires;
 
+#[cfg(test)]
+pub(crate) use self::compressed::decode;
 pub use self::{chunked::chunked, compressed::compressed, request_head::request_head, response_relay::response_relay};
 
 /// What became of the bytes that a fuzz target was given.
