@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Snapshot,
-    resource::{ResourceName, of_service},
+    resource::{ResourceName, of_route, of_service},
 };
 use crate::{
     health::HealthView,
-    registry::model::{Desired, ServiceName},
+    registry::model::{Desired, RouteName, ServiceName},
 };
 
 /// Publishes one snapshot after another. What changes while it builds one comes with the next.
@@ -70,8 +70,8 @@ impl Publisher {
     }
 }
 
-/// The snapshot after `latest`, or `None` if it would be the same. Only services that the change
-/// concerns are looked at.
+/// The snapshot after `latest`, or `None` if it would be the same. Only services and routes that the
+/// change concerns are looked at.
 fn advance(latest: &Snapshot, before: &(Desired, HealthView), now: &(Desired, HealthView)) -> Option<Snapshot> {
     let (desired, health) = now;
     let mut next = latest.clone();
@@ -93,6 +93,12 @@ fn advance(latest: &Snapshot, before: &(Desired, HealthView), now: &(Desired, He
         };
         noted |= noted_before != pending;
     }
+    for route in touched_routes(&before.0, desired) {
+        changed |= match desired.routes.get(&route) {
+            Some(wanted) => next.put(of_route(wanted)),
+            None => next.remove(&ResourceName::of_route(&route)),
+        };
+    }
     next.revision = desired.revision;
     // Data planes do not see what is pending, so that alone makes no version.
     next.version.sequence += u64::from(changed);
@@ -113,10 +119,16 @@ fn touched(before: &(Desired, HealthView), now: &(Desired, HealthView)) -> BTree
     services.chain(verdicts).collect()
 }
 
+/// The routes whose resources may have changed.
+fn touched_routes(before: &Desired, now: &Desired) -> Vec<RouteName> {
+    let routes = before.routes.diff(&now.routes).map(|change| match change {
+        DiffItem::Add(name, _) | DiffItem::Update { new: (name, _), .. } | DiffItem::Remove(name, _) => name.clone(),
+    });
+    routes.collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use imbl::OrdMap;
     use proptest::prelude::*;
     use tokio::sync::watch;
@@ -126,7 +138,7 @@ mod tests {
     use crate::{
         health::{Health, HealthView},
         registry::{
-            model::{Desired, Revision, Service},
+            model::{Desired, Key, Record, Revision, Service},
             sample,
         },
         snapshot::{Snapshot, Version, sample::heard},
@@ -136,7 +148,7 @@ mod tests {
 
     fn put(desired: &mut Desired, name: &str, endpoints: &[&str]) {
         let endpoints = endpoints.iter().map(|address| sample::endpoint(address)).collect();
-        desired.put(Arc::new(Service { endpoints, ..sample::service(name, &[]) }));
+        desired.put(Record::from(Service { endpoints, ..sample::service(name, &[]) }));
         desired.revision = desired.revision.next();
     }
 
@@ -198,7 +210,7 @@ mod tests {
                 let address = format!("10.0.0.{endpoint}:80");
                 match step {
                     0 => put(&mut now.0, &name, &[ADDRESS, &address][usize::from(endpoint == 1)..]),
-                    1 => drop(now.0.remove(&sample::name(&name))),
+                    1 => drop(now.0.remove(&Key::Service(sample::name(&name)))),
                     2 => {
                         let health = [Health::Pending, Health::Healthy, Health::Unhealthy][usize::from(verdict)];
                         heard(&mut now.1, &name, &address, Some(&address), health);

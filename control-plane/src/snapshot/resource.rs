@@ -1,14 +1,15 @@
-//! What a snapshot is made of, built from a service and what is known of its addresses.
+//! What a snapshot is made of: routes, and services with what is known of their addresses.
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use gateway_proto::discovery::v1 as pb;
+use gateway_routing::route::wire;
 use prost::Message;
 
 use super::digest::{bucket_of, digest_of};
 use crate::{
     health::{Health, HealthView, of_endpoint},
-    registry::model::{Endpoint, EndpointAddress, Limits, Service, ServiceName, Timeouts},
+    registry::model::{Endpoint, EndpointAddress, Limits, Route, RouteName, Service, ServiceName, Timeouts},
 };
 
 /// Kind and name of a resource, such as `services/mail`; cheap to copy.
@@ -20,6 +21,12 @@ impl ResourceName {
     #[must_use]
     pub fn of_service(service: &ServiceName) -> Self {
         Self(format!("services/{service}").into())
+    }
+
+    /// The name of a route's resource.
+    #[must_use]
+    pub fn of_route(route: &RouteName) -> Self {
+        Self(format!("routes/{route}").into())
     }
 
     /// The name as text.
@@ -74,7 +81,7 @@ impl Resource {
 /// not healthy, and what is not desired does not count.
 #[must_use]
 pub fn of_service(service: &Service, health: &HealthView) -> (Resource, u32) {
-    let Service { name, hosts, endpoints, timeouts, limits, .. } = service;
+    let Service { name, hosts, endpoints, timeouts, limits, policies, .. } = service;
     let mut pending = 0;
     // Two names may stand for one address: it is sent once, with the larger of their weights.
     let mut addresses: BTreeMap<SocketAddr, (u32, bool)> = BTreeMap::new();
@@ -108,9 +115,16 @@ pub fn of_service(service: &Service, health: &HealthView) -> (Resource, u32) {
         endpoints: endpoints.collect(),
         timeouts: Some(wire_timeouts(*timeouts)),
         limits: wire_limits(*limits),
-        policies: None,
+        policies: wire::policies(policies),
     });
     (Resource::new(ResourceName::of_service(name), body), pending)
+}
+
+/// The resource of a route: what data planes serve of it, in canonical form.
+#[must_use]
+pub fn of_route(route: &Route) -> Resource {
+    let body = pb::resource::Body::Route(wire::route(&route.route));
+    Resource::new(ResourceName::of_route(&route.name()), body)
 }
 
 fn wire_timeouts(timeouts: Timeouts) -> pb::Timeouts {

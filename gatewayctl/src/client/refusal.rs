@@ -11,6 +11,9 @@ use crate::{
     output::text,
 };
 
+/// What the things that people name are in, in requests.
+const WRAPPERS: [&str; 3] = ["service.", "route.", "query."];
+
 /// Whether the control plane has answered at all.
 #[derive(Debug)]
 pub(super) enum Verdict {
@@ -76,17 +79,21 @@ pub fn violations(status: &Status) -> Violations {
 
 /// The failure that a refusal comes to.
 pub(super) fn failure(status: &Status) -> Failure {
-    let Violations { listed, more } = violations(status);
+    let reason = reason(status);
+    let Violations { listed, more } = match reason {
+        Some(Reason::Invalid) => violations(status),
+        // What other refusals say of fields is in their message.
+        Some(_) | None => Violations::default(),
+    };
     let wrong = listed.len() + more;
-    let details = listed.into_iter().map(|violation| {
-        let field = violation.field.strip_prefix("service.").unwrap_or(&violation.field);
-        format!("{field}: {}", violation.description)
+    let details = listed.into_iter().map(|Violation { field, description }| {
+        let field = WRAPPERS.into_iter().find_map(|wrapper| field.strip_prefix(wrapper)).unwrap_or(&field);
+        format!("{field}: {description}")
     });
     let mut details: Vec<String> = details.collect();
     if more > 0 {
         details.push(format!("and {more} more"));
     }
-    let reason = reason(status);
     let mut failure = Failure::new(exit(status, reason), summary(status, wrong)).details(details);
     failure.hint = hint(status, reason);
     failure
@@ -94,9 +101,12 @@ pub(super) fn failure(status: &Status) -> Failure {
 
 fn exit(status: &Status, reason: Option<Reason>) -> Exit {
     match reason {
-        Some(Reason::ServiceNotFound | Reason::EndpointNotFound | Reason::NodeNotFound) => Exit::NotFound,
-        Some(Reason::ServiceExists | Reason::HostTaken | Reason::StaleRevision) => Exit::Conflict,
+        Some(Reason::ServiceNotFound | Reason::RouteNotFound) => Exit::NotFound,
+        Some(Reason::EndpointNotFound | Reason::NodeNotFound) => Exit::NotFound,
+        Some(Reason::ServiceExists | Reason::RouteExists | Reason::HostTaken) => Exit::Conflict,
+        Some(Reason::RouteConflict | Reason::StaleRevision) => Exit::Conflict,
         Some(Reason::ShuttingDown) => Exit::Unreachable,
+        Some(Reason::ServiceMissing | Reason::ServiceInUse) => Exit::Failed,
         Some(Reason::Invalid | Reason::Compacted | Reason::WrongCluster) => Exit::Failed,
         Some(Reason::StaleReplica | Reason::StoreUnavailable) => Exit::Failed,
         None => match status.code() {
@@ -127,11 +137,16 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
     let hint = match reason {
         Reason::Invalid => "correct this and repeat the command",
         Reason::ServiceNotFound => "`gatewayctl service list` shows the services there are",
+        Reason::RouteNotFound => "`gatewayctl route list` shows the routes there are",
         Reason::EndpointNotFound => "`gatewayctl endpoint list NAME` shows the service's endpoints",
         Reason::NodeNotFound => "`gatewayctl node list` shows the data planes there are",
         Reason::ServiceExists => "`gatewayctl service get NAME` shows that service",
+        Reason::RouteExists => "`gatewayctl route get NAME` shows that route; `gatewayctl apply` changes one",
         Reason::HostTaken => return Some(host_taken(status)),
-        Reason::StaleRevision => "`gatewayctl service get NAME` shows its revision",
+        Reason::RouteConflict => "`gatewayctl route get NAME` shows what a route matches",
+        Reason::ServiceMissing => "`gatewayctl service list` shows the services there are",
+        Reason::ServiceInUse => "`gatewayctl route list --service NAME` shows the routes that lead to it",
+        Reason::StaleRevision => "`gatewayctl service get NAME` or `gatewayctl route get NAME` shows its revision",
         Reason::Compacted => "begin with the current state: `gatewayctl watch --current`",
         Reason::WrongCluster | Reason::StaleReplica => "name the right control plane with --server URL",
         Reason::StoreUnavailable => "nothing was changed; look at the control plane's log and its disk",
@@ -187,9 +202,12 @@ mod tests {
     fn every_reason_has_its_exit_status_and_a_hint() {
         for reason in Reason::ALL {
             let expected = match reason {
-                Reason::ServiceNotFound | Reason::EndpointNotFound | Reason::NodeNotFound => Exit::NotFound,
-                Reason::ServiceExists | Reason::HostTaken | Reason::StaleRevision => Exit::Conflict,
+                Reason::ServiceNotFound | Reason::RouteNotFound => Exit::NotFound,
+                Reason::EndpointNotFound | Reason::NodeNotFound => Exit::NotFound,
+                Reason::ServiceExists | Reason::RouteExists | Reason::HostTaken => Exit::Conflict,
+                Reason::RouteConflict | Reason::StaleRevision => Exit::Conflict,
                 Reason::ShuttingDown => Exit::Unreachable,
+                Reason::ServiceMissing | Reason::ServiceInUse => Exit::Failed,
                 Reason::Invalid | Reason::Compacted | Reason::WrongCluster => Exit::Failed,
                 Reason::StaleReplica | Reason::StoreUnavailable => Exit::Failed,
             };

@@ -98,7 +98,7 @@ async fn an_empty_state_is_synced_at_once() {
 async fn a_large_state_is_told_whole() {
     let fixture = fixture();
     let drafts = (0..1000).map(|at| draft(&format!("s{at:04}"))).collect();
-    fixture.registry.apply(drafts).await.unwrap();
+    fixture.registry.apply(drafts, vec![]).await.unwrap();
     for at in 0..600 {
         fixture.observe(&format!("s{at:04}"), Health::Pending, "");
     }

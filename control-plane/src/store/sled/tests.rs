@@ -2,13 +2,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
 };
 
 use super::{SledStore, codec, marker, meta_key, piece_key};
 use crate::{
     registry::{
-        model::{Desired, Revision},
+        model::{Desired, Record, Revision},
         sample,
     },
     store::{Batch, Store, StoreError, codec::Meta},
@@ -22,7 +21,7 @@ fn open(path: &Path) -> Result<SledStore, StoreError> {
 async fn fill(store: &SledStore, batches: usize) -> Result<(), StoreError> {
     for batch in 0..batches {
         let services = (0..50).map(|at| sample::service(&format!("s{}", (batch * 37 + at * 61) % 3000), &[]));
-        let batch = Batch { puts: services.map(Arc::new).collect(), ..Batch::default() };
+        let batch = Batch { puts: services.map(Record::from).collect(), ..Batch::default() };
         store.commit(batch).await.unwrap()?;
     }
     Ok(())
@@ -130,7 +129,7 @@ async fn a_record_that_is_missing_outdated_or_strange_is_noticed() {
     };
     let service = |name: &str| piece_key(format!("s{name}").as_bytes(), 0);
     let removed = with_sled(&|db| drop(db.remove(service("s0")).unwrap().unwrap()));
-    assert!(removed.contains("services are missing or outdated"), "{removed}");
+    assert!(removed.contains("records are missing or outdated"), "{removed}");
     let swapped = with_sled(&|db| drop(db.insert(service("s0"), db.get(service("s61")).unwrap().unwrap()).unwrap()));
     assert!(swapped.contains("checksum"), "{swapped}");
     let headless = with_sled(&|db| drop(db.remove(piece_key(&meta_key(), 0)).unwrap().unwrap()));
@@ -146,11 +145,11 @@ fn a_future_format_is_told() {
     drop(open(directory.path()).unwrap());
     let db = super::open::open_sled(directory.path()).unwrap();
     let key = meta_key();
-    let record = codec::seal_as(&key, 9, &Meta { cluster_id: "c".into(), revision: 1, digest: 0 });
+    let record = codec::seal(&key, 9, &Meta { cluster_id: "c".into(), revision: 1, digest: 0 });
     db.insert(piece_key(&key, 0), record).unwrap();
     drop(db);
     let err = open(directory.path()).unwrap_err();
-    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 1, .. }), "{err}");
+    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 2, .. }), "{err}");
 }
 
 #[tokio::test]
