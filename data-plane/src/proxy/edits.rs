@@ -56,8 +56,13 @@ impl RequestEdits<'_> {
 pub(crate) struct FieldEdits<'t>(pub(crate) Option<&'t HeaderRules>);
 
 impl FieldEdits<'_> {
-    /// Whether the field goes: it is removed, or others take its place.
-    pub(crate) fn drop(self, field: &Field, head: &[u8]) -> bool {
+    /// Whether a field of this name goes: it is removed, or others take its place.
+    pub(crate) fn drop(self, name: &[u8]) -> bool {
+        self.0.is_some_and(|rules| drops(rules, name))
+    }
+
+    /// The same of this very field, at no cost where there are no rules.
+    pub(crate) fn drop_field(self, field: &Field, head: &[u8]) -> bool {
         self.0.is_some_and(|rules| drops(rules, field.name_bytes(head)))
     }
 
@@ -71,7 +76,7 @@ impl FieldEdits<'_> {
 
     /// Writes a field of the gateway's own that an operator may change.
     pub(crate) fn write_own(self, out: &mut Vec<u8>, name: &str, value: &[u8]) {
-        if !self.0.is_some_and(|rules| drops(rules, name.as_bytes())) {
+        if !self.drop(name.as_bytes()) {
             write_field(out, name, value);
         }
     }
