@@ -22,6 +22,7 @@ use crate::{
         identity::{ClientAddress, RequestId},
         parse::ParsedRequest,
         route::{self, Asked, Routed},
+        variant::Variant,
     },
     table::{Changes, Entry, RoutingTable, Service, Stamp, Timeouts, Version},
     worker::limits::Limits,
@@ -117,6 +118,7 @@ impl Response {
             id: &self.id,
             date: DATE,
             fields: FieldEdits::default(),
+            variant: Variant::default(),
         };
         headers::write_response(&mut self.out, &self.bytes, &self.parsed, onward);
         self.out.len()

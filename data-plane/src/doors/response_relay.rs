@@ -21,6 +21,7 @@ use crate::{
         identity::RequestId,
         relay::Relay,
         respond,
+        variant::Variant,
     },
     worker::{buffer::Buffer, limits::Limits},
 };
@@ -195,7 +196,8 @@ fn write(bytes: &[u8], head: &crate::http1::head::ResponseHead, framing: ClientF
     let id = RequestId::random(&mut SmallRng::seed_from_u64(1));
     let mut out = Vec::new();
     let (date, fields) = ("Thu, 01 Jan 1970 00:00:00 GMT", FieldEdits::default());
-    headers::write_response(&mut out, bytes, head, Onward { framing, persistence, id: &id, date, fields });
+    let variant = Variant::default();
+    headers::write_response(&mut out, bytes, head, Onward { framing, persistence, id: &id, date, fields, variant });
     out
 }
 

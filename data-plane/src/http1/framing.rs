@@ -77,6 +77,11 @@ fn declared(fields: &Fields, version: Version, bytes: &[u8]) -> Result<Option<Fr
     }
 }
 
+/// The length that the fields of a good head declare.
+pub(crate) fn content_length(fields: &Fields, bytes: &[u8]) -> Option<u64> {
+    fields.values(bytes, Name::ContentLength).next().and_then(|value| parse_length(value).ok())
+}
+
 fn parse_length(value: &[u8]) -> Result<u64, &'static str> {
     const MALFORMED: &str = "Content-Length is no number";
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {

@@ -71,6 +71,11 @@ impl Field {
         &head[self.name_at.0 as usize..self.name_at.1 as usize]
     }
 
+    /// Whether this is its name, in whatever case.
+    pub(crate) fn is_named(&self, head: &[u8], name: &str) -> bool {
+        self.name_bytes(head).eq_ignore_ascii_case(name.as_bytes())
+    }
+
     pub(crate) fn value<'b>(&self, head: &'b [u8]) -> &'b [u8] {
         &head[self.value_range()]
     }
@@ -93,6 +98,12 @@ impl Fields {
     /// Every value of the fields of this name, in order.
     pub(crate) fn values<'b>(&self, head: &'b [u8], name: Name) -> impl Iterator<Item = &'b [u8]> {
         self.list.iter().filter(move |field| field.name == name).map(move |field| field.value(head))
+    }
+
+    /// Every value of the fields of a name that [`Name`] does not list, in order.
+    pub(crate) fn others<'b>(&self, head: &'b [u8], name: &str) -> impl Iterator<Item = &'b [u8]> {
+        let named = move |field: &&Field| field.name == Name::Other && field.is_named(head, name);
+        self.list.iter().filter(named).map(move |field| field.value(head))
     }
 
     /// Reads field lines that stand alone, each with its CR LF.

@@ -3,19 +3,25 @@
 
 use gateway_routing::{
     ambiguity,
-    route::{AmbiguousPaths, Forward, Policies, Policy, Route, TimeoutOverrides, WeightedService},
+    route::{
+        Action, AmbiguousPaths, Compression, Cors, Forward, Policies, Policy, Route, TimeoutOverrides, WeightedService,
+    },
 };
 use rand::{Rng, RngExt};
 
 use super::{
+    cors::{Preflight, Stance},
     edits::{FieldEdits, RequestEdits},
     exchange::Exchange,
     parse::ParsedRequest,
+    route::{self, Asked, Routed},
     split,
 };
 use crate::{
     error::ProxyError,
+    http1::framing::Framing,
     table::{RoutingTable, Service, Timeouts},
+    worker::limits::{Limits, narrower},
 };
 
 /// Where a request goes, and what holds on the way.
@@ -57,15 +63,18 @@ impl<'t> Destination<'t> {
             several => {
                 let (head, client) = (exchange.head(), exchange.client.address);
                 let draw = split::draw(forward.sticky.as_ref(), &route.name, request, head, client, rng);
-                let has_healthy = |service: &Service| !service.healthy.is_empty();
-                let is_able = |picked: &WeightedService| table.service(&picked.name).is_some_and(has_healthy);
-                split::pick(several, is_able, draw).ok_or(ProxyError::NoRoute)?
+                split::pick(several, |picked| is_able(table, picked), draw).ok_or(ProxyError::NoRoute)?
             }
         };
         let mirror = forward.mirror.as_ref().filter(|mirror| rng.random_range(0..1000) < mirror.per_mille);
-        let service = service(&picked.name)?;
+        let shadow = mirror.and_then(|mirror| table.service(&mirror.service));
+        Ok(Self { shadow, ..Self::by_route(service(&picked.name)?, route, forward) })
+    }
+
+    /// What holds where the route leads to this service, without a shadow.
+    pub(crate) fn by_route(service: &'t Service, route: &'t Route, forward: &'t Forward) -> Self {
         let policies = InForce::of(&route.policies, &service.policies);
-        Ok(Self {
+        Self {
             service,
             timeouts: overridden(service.timeouts, route.timeouts),
             max_body: route.limits.request_body.or(service.limits.request_body),
@@ -75,9 +84,55 @@ impl<'t> Destination<'t> {
                 host: forward.host.as_deref(),
                 fields: policies.request_fields,
             },
-            shadow: mirror.and_then(|mirror| table.service(&mirror.service)),
-        })
+            shadow: None,
+        }
     }
+
+    /// How large the request's body may be, here and with these limits of the data plane; refuses one
+    /// that says that it is larger.
+    pub(crate) fn admit_body(&self, framing: Framing, limits: &Limits) -> Result<Option<u64>, ProxyError> {
+        let max_body = narrower(self.max_body, limits.max_request_body);
+        match (framing, max_body) {
+            (Framing::Length(length), Some(max)) if length > max => Err(ProxyError::BodyTooLarge),
+            (Framing::None | Framing::Length(_) | Framing::Chunked | Framing::UntilClose, _) => Ok(max_body),
+        }
+    }
+}
+
+/// Whether the service has somebody who can answer.
+pub(crate) fn is_able(table: &RoutingTable, picked: &WeightedService) -> bool {
+    table.service(&picked.name).is_some_and(|service| !service.healthy.is_empty())
+}
+
+/// What is said to a preflight, where there is a policy for the request that it asks for: that request
+/// decides which route it takes. Of several services, the one with the largest share speaks for all;
+/// preflights say nothing that a client could be recognised by.
+pub(crate) fn stance<'t>(
+    table: &'t RoutingTable,
+    preflight: &Preflight,
+    request: &ParsedRequest,
+    exchange: &mut Exchange<'t>,
+) -> Option<Stance<'t>> {
+    let mut asked = Asked::new(request, exchange.head());
+    asked.method = &preflight.method;
+    let routed = route::select(table, &asked).ok()?;
+    let policy = match routed {
+        Routed::Owner(service) => UNSET.cors.or(&service.policies.cors),
+        Routed::Route(route) => {
+            let largest = match &route.action {
+                Action::Forward(forward) => forward.services.iter().max_by_key(|service| service.weight),
+                Action::Redirect(_) | Action::Respond(_) => None,
+            };
+            let service = largest.and_then(|largest| table.service(&largest.name));
+            route.policies.cors.or(service.map_or(&UNSET.cors, |service| &service.policies.cors))
+        }
+    };
+    let stance = Stance::of(policy?, &request.head.fields, exchange.head());
+    match routed {
+        Routed::Owner(service) => exchange.service = Some(service),
+        Routed::Route(route) => exchange.route = Some(route),
+    }
+    Some(stance)
 }
 
 /// Each of the route's times that is given, and the service's others.
@@ -103,6 +158,8 @@ const UNSET: Policies = Policies {
 /// The policies in force: of each, what the route says, else what the service says.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InForce<'t> {
+    pub cors: Option<&'t Cors>,
+    pub compression: Option<&'t Compression>,
     pub request_fields: FieldEdits<'t>,
     pub response_fields: FieldEdits<'t>,
     pub ambiguous_paths: AmbiguousPaths,
@@ -112,6 +169,8 @@ impl<'t> InForce<'t> {
     fn of(route: &'t Policies, service: &'t Policies) -> Self {
         let fields = |route: &'t Option<_>, service: &'t Option<_>| FieldEdits(route.as_ref().or(service.as_ref()));
         Self {
+            cors: route.cors.or(&service.cors),
+            compression: route.compression.or(&service.compression),
             request_fields: fields(&route.request_headers, &service.request_headers),
             response_fields: fields(&route.response_headers, &service.response_headers),
             ambiguous_paths: route.ambiguous_paths.or(service.ambiguous_paths).unwrap_or(AmbiguousPaths::Allow),

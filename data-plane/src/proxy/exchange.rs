@@ -9,6 +9,9 @@ use rand::Rng;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::{
+    compress::Wish,
+    cors::Stance,
+    destination::InForce,
     identity::{ClientAddress, RequestId},
     parse::ParsedRequest,
 };
@@ -74,6 +77,10 @@ pub(crate) struct Exchange<'c> {
     pub ended: Option<Instant>,
     /// What it was routed by, where a route matched.
     pub route: Option<&'c Route>,
+    /// What answers say to pages of other origins, where there is a policy for it.
+    pub cors: Option<Stance<'c>>,
+    /// How the client would have what it gets, where there is a choice.
+    pub wish: Option<Wish<'c>>,
     /// Whom it was for.
     pub service: Option<&'c Service>,
     /// Where it was sent to.
@@ -126,6 +133,8 @@ impl<'c> Exchange<'c> {
             answered: None,
             ended: None,
             route: None,
+            cors: None,
+            wish: None,
             service: None,
             endpoint: None,
             attempts: 0,
@@ -161,6 +170,13 @@ impl<'c> Exchange<'c> {
         self.unread = !matches!(request.framing, Framing::None | Framing::Length(0));
         self.expects =
             self.unread && !self.is_http10 && request.head.fields.values(self.head(), Name::Expect).next().is_some();
+    }
+
+    /// What these policies make of the request, while its head is there.
+    pub(crate) fn settle(&mut self, policies: &InForce<'c>, request: &ParsedRequest) {
+        let fields = &request.head.fields;
+        self.cors = policies.cors.map(|policy| Stance::of(policy, fields, self.head()));
+        self.wish = policies.compression.map(|policy| Wish::of(policy, fields, self.head()));
     }
 
     /// Bytes of the request that were taken from the client's connection, its head included; to be

@@ -34,7 +34,7 @@ use crate::{
         connect,
         pool::{Check, Connection},
     },
-    worker::{Worker, buffer::Buffer, limits::narrower, watchdog::Expired},
+    worker::{Worker, buffer::Buffer, watchdog::Expired},
 };
 
 /// Interim responses before the final one; 100 and a few 103 are what is seen.
@@ -65,10 +65,7 @@ pub(crate) async fn send(
     request: &ParsedRequest,
     exchange: &mut Exchange<'_>,
 ) -> Result<Answer, ProxyError> {
-    let max_body = narrower(to.max_body, worker.limits().max_request_body);
-    if matches!(request.framing, Framing::Length(length) if max_body.is_some_and(|max| length > max)) {
-        return Err(ProxyError::BodyTooLarge);
-    }
+    let max_body = to.admit_body(request.framing, worker.limits())?;
     let endpoint = balance::pick(to.service, &[], &mut *worker.rng())?;
     exchange.endpoint = Some(endpoint);
     let upgrade = request.upgrade.clone().map(|protocol| exchange.head()[protocol].to_vec());
@@ -216,7 +213,7 @@ async fn converse(
                 Poll::Ready(Err(RelayError::Malformed(why))) => return Poll::Ready(Err(ProxyError::BadRequest(why))),
                 Poll::Ready(Err(RelayError::TooLarge)) => return Poll::Ready(Err(ProxyError::BodyTooLarge)),
                 // The endpoint may have answered before it stopped listening.
-                Poll::Ready(Err(RelayError::Sink) | Ok(())) => {
+                Poll::Ready(Err(RelayError::Sink | RelayError::Encoder) | Ok(())) => {
                     *stage = Stage::Response;
                     watch.arm(to.timeouts.response);
                 }

@@ -7,6 +7,7 @@ use super::{
     edits::{FieldEdits, RequestEdits},
     identity::{ClientAddress, RequestId},
     parse::ParsedRequest,
+    variant::Variant,
 };
 use crate::http1::{
     field::{Name, elements},
@@ -45,6 +46,7 @@ pub(crate) struct Onward<'a> {
     /// For a response that has none.
     pub date: &'a str,
     pub fields: FieldEdits<'a>,
+    pub variant: Variant<'a>,
 }
 
 /// Writes the request's head as the upstream gets it.
@@ -118,11 +120,12 @@ pub(crate) fn write_request(
 
 /// Writes a response's head as the client gets it.
 pub(crate) fn write_response(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead, onward: Onward<'_>) {
-    let Onward { framing, persistence, id, date, fields: edits } = onward;
+    let Onward { framing, persistence, id, date, fields: edits, variant } = onward;
     write_status(out, head, response);
     let fields = &response.fields;
-    let has_date = copy_response_fields(out, head, response, edits);
+    let has_date = copy_response_fields(out, head, response, edits, variant);
     edits.write(out);
+    variant.write(out, fields, head, edits);
     if !has_date {
         // RFC 9110 section 6.6.1: who passes a response on without one adds it.
         write_field(out, "Date", date.as_bytes());
@@ -140,7 +143,7 @@ pub(crate) fn write_response(out: &mut Vec<u8>, head: &[u8], response: &Response
 /// Writes an interim response (RFC 9110 section 15.2) as the client gets it.
 pub(crate) fn write_interim(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead) {
     write_status(out, head, response);
-    copy_response_fields(out, head, response, FieldEdits::default());
+    copy_response_fields(out, head, response, FieldEdits::default(), Variant::default());
     out.extend_from_slice(b"\r\n");
 }
 
@@ -153,7 +156,7 @@ pub(crate) fn write_switch(
     edits: FieldEdits<'_>,
 ) {
     write_status(out, head, response);
-    copy_response_fields(out, head, response, edits);
+    copy_response_fields(out, head, response, edits, Variant::default());
     edits.write(out);
     for protocol in response.fields.values(head, Name::Upgrade) {
         write_field(out, "Upgrade", protocol);
@@ -162,9 +165,10 @@ pub(crate) fn write_switch(
     out.extend_from_slice(b"Connection: upgrade\r\n\r\n");
 }
 
-/// Writes the fields of a trailer section that may stand there, without the empty line.
-pub(crate) fn write_trailers(out: &mut Vec<u8>, lines: &[u8], fields: &Fields) {
-    copy_fields(out, lines, fields, |field| !field.name.is_forbidden_in_trailers());
+/// Writes the fields of a trailer section that may stand there, and that are `wanted`, without the
+/// empty line.
+pub(crate) fn write_trailers(out: &mut Vec<u8>, lines: &[u8], fields: &Fields, wanted: impl Fn(&Field) -> bool) {
+    copy_fields(out, lines, fields, |field| !field.name.is_forbidden_in_trailers() && wanted(field));
 }
 
 pub(crate) fn write_persistence(out: &mut Vec<u8>, persistence: Persistence) {
@@ -191,7 +195,13 @@ fn write_status(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead) {
 }
 
 /// Copies what is end to end, and tells whether a Date was among it.
-fn copy_response_fields(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead, edits: FieldEdits<'_>) -> bool {
+fn copy_response_fields(
+    out: &mut Vec<u8>,
+    head: &[u8],
+    response: &ResponseHead,
+    edits: FieldEdits<'_>,
+    variant: Variant<'_>,
+) -> bool {
     let fields = &response.fields;
     let nominates = fields.iter().any(|field| field.name == Name::Connection);
     let nominated = Nominated::of(fields, head, nominates);
@@ -199,6 +209,7 @@ fn copy_response_fields(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead,
     copy_fields(out, head, fields, |field| {
         has_date |= field.name == Name::Date;
         match field.name {
+            _ if variant.replaces(field, head) => false,
             Name::Via | Name::XRequestId => false,
             // RFC 9110 section 8.6: not even a zero.
             Name::ContentLength => !response.status.is_informational() && response.status != StatusCode::NO_CONTENT,

@@ -1,6 +1,8 @@
 //! The way of a request: parse, route, balance, forward, respond.
 
 pub(crate) mod balance;
+pub(crate) mod compress;
+pub(crate) mod cors;
 mod destination;
 pub(crate) mod edits;
 pub(crate) mod exchange;
@@ -17,12 +19,14 @@ pub(crate) mod split;
 #[cfg(test)]
 mod tests;
 mod tunnel;
+pub(crate) mod variant;
 
 use std::rc::Rc;
 
 use gateway_routing::{Request, route::Action};
 
 use self::{
+    cors::Preflight,
     destination::Destination,
     exchange::Exchange,
     parse::ParsedRequest,
@@ -46,6 +50,11 @@ pub(crate) async fn serve<'t>(
     exchange.learn(request, &mut *worker.rng());
     if request.max_forwards == Some(0) {
         return respond::finally(worker, exchange).await;
+    }
+    if let Some(preflight) = Preflight::of(request, exchange.head())
+        && let Some(stance) = destination::stance(table, &preflight, request, exchange)
+    {
+        return reply::preflight(worker, &stance, &preflight, exchange).await;
     }
     let routed = route::select(table, &Asked::new(request, exchange.head()))?;
     let to = match routed {
@@ -71,6 +80,7 @@ async fn forward<'t>(
     exchange: &mut Exchange<'t>,
 ) -> Result<(), ProxyError> {
     exchange.service = Some(to.service);
+    exchange.settle(&to.policies, request);
     to.policies.admit(Asked::new(request, exchange.head()).path())?;
     exchange.watch.bound(narrower(to.timeouts.total, worker.limits().request_timeout));
     let answer = forward::send(worker, to, request, exchange).await?;

@@ -9,7 +9,11 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{headers, mirror::Mirrored};
+use super::{
+    compress::{self, Press, SLICE},
+    headers,
+    mirror::Mirrored,
+};
 use crate::{
     http1::{
         chunked::{self, Decoder, Piece},
@@ -47,6 +51,14 @@ pub(crate) enum RelayError {
     TooLarge,
     /// The receiving side takes nothing more.
     Sink,
+    /// It could not be compressed.
+    Encoder,
+}
+
+impl From<compress::EncoderFailed> for RelayError {
+    fn from(compress::EncoderFailed: compress::EncoderFailed) -> Self {
+        Self::Encoder
+    }
 }
 
 #[derive(Debug)]
@@ -71,6 +83,8 @@ pub(crate) struct Relay {
     replayable: bool,
     /// What gets a copy of everything that is written.
     copy: Option<Box<Mirrored>>,
+    /// What the content goes through.
+    press: Option<Box<Press>>,
     /// Bytes of any kind that the receiving side took.
     pub written: u64,
 }
@@ -85,7 +99,7 @@ impl Relay {
             Framing::UntilClose => Source::UntilClose,
         };
         let replayable = matches!(source, Source::Done);
-        Self { source, encode, out, sent: 0, allowance: u64::MAX, replayable, copy: None, written: 0 }
+        Self { source, encode, out, sent: 0, allowance: u64::MAX, replayable, copy: None, press: None, written: 0 }
     }
 
     /// With a body of at most so many bytes, for one that does not say its length beforehand.
@@ -96,6 +110,11 @@ impl Relay {
     /// With a copy, which leaves when all is written.
     pub(crate) fn copied(self, copy: Option<Box<Mirrored>>) -> Self {
         Self { copy, ..self }
+    }
+
+    /// With its content compressed, of which there is some.
+    pub(crate) fn pressed(self, press: Option<Press>) -> Self {
+        Self { press: press.map(Box::new), ..self }
     }
 
     /// Begins again, on another connection.
@@ -127,9 +146,9 @@ impl Relay {
         reader: &mut R,
         writer: &mut W,
     ) -> Poll<Result<(), RelayError>> {
-        let began = self.written;
+        let (began, began_pressed) = (self.written, self.content_pressed());
         loop {
-            if self.written - began >= TURN {
+            if self.written - began >= TURN || self.content_pressed() - began_pressed >= SLICE as u64 {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -154,7 +173,16 @@ impl Relay {
                 }
                 return Poll::Ready(Ok(()));
             }
+            if self.press.is_some() && !buffer.is_empty() {
+                // The rest of a slice.
+                continue;
+            }
             let Poll::Ready(read) = buffer.poll_read(reader, cx) else {
+                if let Some(press) = &mut self.press
+                    && press.flush(self.encode, &mut self.out)?
+                {
+                    continue;
+                }
                 // Who waits holds little, unless the head may have to be sent again.
                 if !self.replayable {
                     buffer::recycle(&mut self.out);
@@ -179,6 +207,7 @@ impl Relay {
         }
         match (&mut self.source, self.encode) {
             (Source::Chunked(_), _) => self.decode(buffer),
+            (Source::Length(_) | Source::UntilClose, _) if self.press.is_some() => self.press(buffer),
             (Source::UntilClose, Encode::Chunked) => {
                 chunked::encode(&mut self.out, buffer.filled());
                 buffer.clear();
@@ -199,6 +228,7 @@ impl Relay {
     /// How much of the buffer can be written as it is.
     fn plain(&self, buffer: &Buffer) -> usize {
         match self.source {
+            _ if self.press.is_some() => 0,
             Source::Length(left) => usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len()),
             Source::UntilClose if self.encode == Encode::Plain => buffer.len(),
             Source::UntilClose | Source::Chunked(_) | Source::Done => 0,
@@ -225,24 +255,56 @@ impl Relay {
         }
     }
 
+    /// Compresses a slice of what is there.
+    fn press(&mut self, buffer: &mut Buffer) -> Result<(), RelayError> {
+        let Some(press) = &mut self.press else { return Ok(()) };
+        let left = match self.source {
+            Source::Length(left) => usize::try_from(left).unwrap_or(usize::MAX),
+            Source::UntilClose => usize::MAX,
+            Source::Chunked(_) | Source::Done => 0,
+        };
+        let here = left.min(buffer.len()).min(SLICE);
+        if here == 0 {
+            return Ok(());
+        }
+        press.push(&buffer.filled()[..here], self.encode, &mut self.out)?;
+        self.take(buffer, here);
+        if matches!(self.source, Source::Done) { self.end(&[]) } else { Ok(()) }
+    }
+
+    /// A number that grows as long as one side gives or the other takes.
+    pub(crate) fn progress(&self) -> u64 {
+        self.written + self.content_pressed()
+    }
+
+    /// Content that was compressed so far.
+    fn content_pressed(&self) -> u64 {
+        self.press.as_ref().map_or(0, |press| press.pressed)
+    }
+
     /// Reads the chunks that are there. What is malformed ends the body before the receiving side
     /// could take it for whole.
     fn decode(&mut self, buffer: &mut Buffer) -> Result<(), RelayError> {
         let Source::Chunked(decoder) = &mut self.source else { return Ok(()) };
+        let mut room = if self.press.is_some() { SLICE } else { usize::MAX };
         loop {
+            let filled = &buffer.filled()[..room.min(buffer.len())];
             let (framing, piece) =
-                decoder.advance(buffer.filled()).map_err(|chunked::ChunkError(why)| RelayError::Malformed(why))?;
+                decoder.advance(filled).map_err(|chunked::ChunkError(why)| RelayError::Malformed(why))?;
+            room = room.saturating_sub(framing);
             buffer.consume(framing);
             match piece {
                 Piece::More => return Ok(()),
                 Piece::Data(count) => {
                     self.allowance = self.allowance.checked_sub(count as u64).ok_or(RelayError::TooLarge)?;
                     let data = &buffer.filled()[..count];
-                    match self.encode {
-                        Encode::Chunked => chunked::encode(&mut self.out, data),
-                        Encode::Plain => self.out.extend_from_slice(data),
+                    match (&mut self.press, self.encode) {
+                        (Some(press), encode) => press.push(data, encode, &mut self.out)?,
+                        (None, Encode::Chunked) => chunked::encode(&mut self.out, data),
+                        (None, Encode::Plain) => self.out.extend_from_slice(data),
                     }
                     buffer.consume(count);
+                    room -= count;
                 }
                 Piece::End => {
                     let trailers = decoder.take_trailers();
@@ -254,12 +316,18 @@ impl Relay {
 
     /// The body is whole; says so to the receiving side.
     fn end(&mut self, trailers: &[u8]) -> Result<(), RelayError> {
+        if let Some(press) = &mut self.press {
+            press.finish(self.encode, &mut self.out)?;
+        }
         if self.encode == Encode::Chunked {
             self.out.extend_from_slice(b"0\r\n");
             if !trailers.is_empty() {
                 let mut fields = Fields::default();
                 fields.parse_trailers(trailers).map_err(|_| RelayError::Malformed("a trailer field is invalid"))?;
-                headers::write_trailers(&mut self.out, trailers, &fields);
+                let is_pressed = self.press.is_some();
+                headers::write_trailers(&mut self.out, trailers, &fields, |field| {
+                    !is_pressed || !compress::is_false_of_other_content(field, trailers)
+                });
             }
             self.out.extend_from_slice(b"\r\n");
         }

@@ -2,12 +2,13 @@
 
 use gateway_routing::{
     Request,
-    route::{Redirect, Respond, Route},
+    route::{Redirect, Respond, Route, TimeoutOverrides},
 };
 use http::{Method, StatusCode};
 use tokio::io::AsyncWriteExt;
 
 use super::{
+    cors::{Preflight, Stance},
     destination::InForce,
     exchange::{Exchange, Stage},
     headers::write_field,
@@ -21,15 +22,16 @@ use crate::{
 };
 
 /// Sends the client elsewhere (RFC 9110 section 15.4).
-pub(crate) async fn redirect(
+pub(crate) async fn redirect<'t>(
     worker: &Worker,
-    route: &Route,
+    route: &'t Route,
     redirect: &Redirect,
     request: &ParsedRequest,
-    exchange: &mut Exchange<'_>,
+    exchange: &mut Exchange<'t>,
 ) -> Result<(), ProxyError> {
-    let asked = Asked::new(request, exchange.head());
     let policies = InForce::of_route(route);
+    exchange.settle(&policies, request);
+    let asked = Asked::new(request, exchange.head());
     policies.admit(asked.path())?;
     let mut location = Vec::new();
     let authority = request.authority(exchange.head())?;
@@ -40,18 +42,19 @@ pub(crate) async fn redirect(
     write_field(&mut out, "Content-Length", b"0");
     policies.response_fields.write(&mut out);
     out.extend_from_slice(b"\r\n");
-    deliver(worker, route, exchange, out, b"").await
+    deliver(worker, route.timeouts, exchange, out, b"").await
 }
 
 /// Answers what the route says.
-pub(crate) async fn fixed(
+pub(crate) async fn fixed<'t>(
     worker: &Worker,
-    route: &Route,
+    route: &'t Route,
     fixed: &Respond,
     request: &ParsedRequest,
-    exchange: &mut Exchange<'_>,
+    exchange: &mut Exchange<'t>,
 ) -> Result<(), ProxyError> {
     let policies = InForce::of_route(route);
+    exchange.settle(&policies, request);
     policies.admit(Asked::new(request, exchange.head()).path())?;
     exchange.consume_head();
     let Respond { status, body, content_type } = fixed;
@@ -66,7 +69,21 @@ pub(crate) async fn fixed(
     }
     policies.response_fields.write(&mut out);
     out.extend_from_slice(b"\r\n");
-    deliver(worker, route, exchange, out, body).await
+    deliver(worker, route.timeouts, exchange, out, body).await
+}
+
+/// Answers a browser's question whether a page may send a request.
+pub(crate) async fn preflight(
+    worker: &Worker,
+    stance: &Stance<'_>,
+    preflight: &Preflight,
+    exchange: &mut Exchange<'_>,
+) -> Result<(), ProxyError> {
+    exchange.consume_head();
+    let mut out = own_head(worker, exchange, StatusCode::NO_CONTENT);
+    stance.write_preflight(preflight, &mut out);
+    out.extend_from_slice(b"\r\n");
+    deliver(worker, TimeoutOverrides::default(), exchange, out, b"").await
 }
 
 /// RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: some answers have no content.
@@ -80,7 +97,7 @@ fn content(status: StatusCode, body: &str) -> &[u8] {
 /// Writes an answer, its body only if the method asks for one.
 async fn deliver(
     worker: &Worker,
-    route: &Route,
+    timeouts: TimeoutOverrides,
     exchange: &mut Exchange<'_>,
     mut out: Vec<u8>,
     body: &[u8],
@@ -91,8 +108,8 @@ async fn deliver(
     }
     let limits = worker.limits();
     exchange.stage = Stage::Delivery;
-    exchange.watch.bound(narrower(route.timeouts.total, limits.request_timeout));
-    exchange.watch.arm(route.timeouts.idle.unwrap_or(limits.connection_idle_timeout));
+    exchange.watch.bound(narrower(timeouts.total, limits.request_timeout));
+    exchange.watch.arm(timeouts.idle.unwrap_or(limits.connection_idle_timeout));
     exchange.begun = true;
     exchange.client.writer.write_all(&out).await.map_err(|_| ProxyError::ClientGone)?;
     exchange.sent = out.len() as u64;

@@ -6,14 +6,21 @@ use http::{Method, StatusCode};
 use tokio::{io::AsyncWriteExt, time::Instant};
 
 use super::{
+    compress::{Press, Treatment, Wish},
     destination::Destination,
     exchange::{Exchange, Stage},
     forward::{Answer, poll_gone},
     headers::{self, ClientFraming, Onward, Persistence},
     relay::{Encode, Relay, RelayError},
     tunnel,
+    variant::Variant,
 };
-use crate::{error::ProxyError, http1::framing::Framing, upstream::pool::Connection, worker::Worker};
+use crate::{
+    error::ProxyError,
+    http1::{framing::Framing, head::ResponseHead},
+    upstream::pool::Connection,
+    worker::Worker,
+};
 
 /// How long a connection may be kept for another request, whatever the service says: the moment of
 /// its end must exist.
@@ -31,11 +38,13 @@ pub(crate) async fn relay(
         return tunnel::run(worker, to, answer, exchange).await;
     }
     let Answer { mut connection, head, head_len, framing, persistent, mut upload } = answer;
-    let (client_framing, encode) = client_framing(framing, exchange.is_http10);
+    let bytes = &exchange.buffers.upstream.filled()[..head_len];
+    let (treatment, press) = treat(worker, exchange.wish.as_ref(), &head, bytes, framing);
+    let sent_as = if press.is_some() { Framing::UntilClose } else { framing };
+    let (client_framing, encode) = client_framing(sent_as, exchange.is_http10);
     exchange.persistent &= client_framing != ClientFraming::UntilClose && upload.is_none() && !worker.is_draining();
     exchange.status = Some(head.status);
     let mut out = mem::take(&mut exchange.buffers.out);
-    let bytes = &exchange.buffers.upstream.filled()[..head_len];
     headers::write_response(
         &mut out,
         bytes,
@@ -46,12 +55,13 @@ pub(crate) async fn relay(
             id: &exchange.id,
             date: &worker.date(),
             fields: to.policies.response_fields,
+            variant: Variant { cors: exchange.cors.as_ref(), treatment },
         },
     );
     exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
 
-    let mut download = Relay::new(framing, encode, out);
+    let mut download = Relay::new(framing, encode, out).pressed(press);
     exchange.stage = Stage::Delivery;
     exchange.watch.arm(to.timeouts.idle);
     exchange.begun = true;
@@ -71,6 +81,29 @@ pub(crate) async fn relay(
         worker.pool().put(connection, now + to.service.timeouts.idle.min(MAX_IDLE));
     }
     Ok(())
+}
+
+/// What compression makes of the answer, and what its body goes through. Where there is no place for
+/// that, it passes as it is.
+fn treat(
+    worker: &Worker,
+    wish: Option<&Wish<'_>>,
+    head: &ResponseHead,
+    bytes: &[u8],
+    framing: Framing,
+) -> (Treatment, Option<Press>) {
+    let treatment = wish.map_or(Treatment::Untouched, |wish| wish.treat(head, bytes));
+    let Treatment::Compressed(algorithm) = treatment else { return (treatment, None) };
+    let length = match framing {
+        // The answer to HEAD says what that to GET would.
+        Framing::None => return (treatment, None),
+        Framing::Length(length) => Some(length),
+        Framing::Chunked | Framing::UntilClose => None,
+    };
+    match worker.presses().take(algorithm, length) {
+        Some(press) => (treatment, Some(press)),
+        None => (Treatment::Varies, None),
+    }
 }
 
 /// How the client is told where the body ends: HTTP/1.0 knows no chunks.
@@ -99,7 +132,7 @@ async fn pass(
             match polled {
                 Poll::Ready(Ok(())) => *upload = None,
                 // The endpoint has answered; what it does not want to hear is not its loss.
-                Poll::Ready(Err(RelayError::Sink)) | Poll::Pending => {}
+                Poll::Ready(Err(RelayError::Sink | RelayError::Encoder)) | Poll::Pending => {}
                 // The client takes its own request back, and cannot have the answer.
                 Poll::Ready(Err(RelayError::SourceEnded)) => return Poll::Ready(Err(ProxyError::ClientGone)),
                 Poll::Ready(Err(RelayError::Malformed(why))) => return Poll::Ready(Err(ProxyError::BadRequest(why))),
@@ -113,11 +146,14 @@ async fn pass(
                 RelayError::SourceEnded => ProxyError::UpstreamReset,
                 RelayError::Malformed(_) | RelayError::TooLarge => ProxyError::UpstreamProtocol,
                 RelayError::Sink => ProxyError::ClientGone,
+                // It fails for want of memory alone.
+                RelayError::Encoder => ProxyError::Overloaded,
             }));
         }
         let waits = if download.wants_input(&buffers.upstream) { Stage::Response } else { Stage::Delivery };
-        if *sent + uploaded > seen || waits != *stage {
-            seen = *sent + uploaded;
+        let moved = download.progress() + uploaded;
+        if moved > seen || waits != *stage {
+            seen = moved;
             *stage = waits;
             watch.arm(idle);
         }
@@ -191,6 +227,8 @@ pub(super) fn own_head(worker: &Worker, exchange: &mut Exchange<'_>, status: Sta
     headers::write_field(&mut out, "Date", worker.date().as_bytes());
     headers::write_field(&mut out, "X-Request-Id", exchange.id.as_bytes());
     headers::write_persistence(&mut out, persistence(exchange));
+    // A page that may read answers may read the gateway's own, errors too.
+    Variant { cors: exchange.cors.as_ref(), ..Variant::default() }.write_own(&mut out);
     out
 }
 

@@ -58,13 +58,29 @@ pub(crate) fn draw(
     client: &ClientAddress,
     rng: &mut impl Rng,
 ) -> u64 {
-    let key = sticky.and_then(|sticky| key(sticky, request, head, client));
+    recognise(sticky, route, request, head, Some(client)).unwrap_or_else(|| rng.random())
+}
+
+/// The number of the client, where it can be recognised; its address may not be known.
+pub(crate) fn recognise(
+    sticky: Option<&Sticky>,
+    route: &str,
+    request: &ParsedRequest,
+    head: &[u8],
+    client: Option<&ClientAddress>,
+) -> Option<u64> {
+    let key = key(sticky?, request, head, client)?;
     // Each route deals its clients anew: otherwise the first in one canary were the first in all.
-    key.map_or_else(|| rng.random(), |key| xxh3_64_with_seed(key, xxh3_64(route.as_bytes())))
+    Some(xxh3_64_with_seed(key, xxh3_64(route.as_bytes())))
 }
 
 /// The bytes that a client is recognised by. An empty value says nothing.
-fn key<'b>(sticky: &Sticky, request: &ParsedRequest, head: &'b [u8], client: &'b ClientAddress) -> Option<&'b [u8]> {
+fn key<'b>(
+    sticky: &Sticky,
+    request: &ParsedRequest,
+    head: &'b [u8],
+    client: Option<&'b ClientAddress>,
+) -> Option<&'b [u8]> {
     let fields = &request.head.fields;
     let key = match sticky {
         Sticky::Header(name) => fields
@@ -72,7 +88,7 @@ fn key<'b>(sticky: &Sticky, request: &ParsedRequest, head: &'b [u8], client: &'b
             .find(|field| field.name_bytes(head).eq_ignore_ascii_case(name.as_bytes()))
             .map(|field| field.value(head)),
         Sticky::Cookie(name) => fields.values(head, Name::Cookie).find_map(|value| cookie(value, name)),
-        Sticky::ClientAddress => Some(client.plain()),
+        Sticky::ClientAddress => client.map(ClientAddress::plain),
     };
     key.filter(|key| !key.is_empty())
 }

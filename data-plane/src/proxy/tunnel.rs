@@ -45,7 +45,9 @@ pub(crate) async fn run(
             match up.poll(cx, &mut buffers.client, &mut client.reader, &mut writer) {
                 // The endpoint hears nothing more; what it said before still has to arrive.
                 Poll::Ready(Err(RelayError::Sink)) => up_ended = true,
-                Poll::Ready(Err(RelayError::SourceEnded | RelayError::Malformed(_) | RelayError::TooLarge)) => {
+                Poll::Ready(Err(
+                    RelayError::SourceEnded | RelayError::Malformed(_) | RelayError::TooLarge | RelayError::Encoder,
+                )) => {
                     return Poll::Ready(());
                 }
                 // The client has said its last; the endpoint may still have something to say.

@@ -26,7 +26,12 @@ use self::{
     stats::WorkerStats,
     watchdog::Watchdog,
 };
-use crate::{proxy::mirror::Mirrors, table::RoutingTable, telemetry::Telemetry, upstream::pool::Pool};
+use crate::{
+    proxy::{compress::Presses, mirror::Mirrors},
+    table::RoutingTable,
+    telemetry::Telemetry,
+    upstream::pool::Pool,
+};
 
 /// The share of idle clients that is sent away when there is no room. Looking for them costs a walk
 /// through all clients of the worker, so there has to be something in it for the next ones too.
@@ -43,6 +48,7 @@ pub(crate) struct Worker {
     table: RefCell<Rc<Arc<RoutingTable>>>,
     pool: Pool,
     mirrors: Mirrors,
+    presses: Presses,
     watchdog: Rc<Watchdog>,
     blocks: Rc<Blocks>,
     /// Buffers that no connection is using.
@@ -62,6 +68,7 @@ impl Worker {
             table: RefCell::default(),
             pool: Pool::default(),
             mirrors: Mirrors::default(),
+            presses: Presses::default(),
             watchdog: Rc::default(),
             blocks: Rc::default(),
             buffers: RefCell::default(),
@@ -90,6 +97,10 @@ impl Worker {
 
     pub(crate) const fn mirrors(&self) -> &Mirrors {
         &self.mirrors
+    }
+
+    pub(crate) const fn presses(&self) -> &Presses {
+        &self.presses
     }
 
     pub(crate) const fn watchdog(&self) -> &Rc<Watchdog> {
