@@ -134,19 +134,27 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
         let older = "is it a control plane of the gateway, and not older than this program?";
         return (status.code() == Code::Unimplemented).then(|| older.to_owned());
     };
+    let named = |key: &str| named(status, key).unwrap_or_else(|| "NAME".to_owned());
     let hint = match reason {
         Reason::Invalid => "correct this and repeat the command",
-        Reason::ServiceNotFound => "`gatewayctl service list` shows the services there are",
+        Reason::ServiceNotFound | Reason::ServiceMissing => "`gatewayctl service list` shows the services there are",
         Reason::RouteNotFound => "`gatewayctl route list` shows the routes there are",
         Reason::EndpointNotFound => "`gatewayctl endpoint list NAME` shows the service's endpoints",
         Reason::NodeNotFound => "`gatewayctl node list` shows the data planes there are",
-        Reason::ServiceExists => "`gatewayctl service get NAME` shows that service",
-        Reason::RouteExists => "`gatewayctl route get NAME` shows that route; `gatewayctl apply` changes one",
-        Reason::HostTaken => return Some(host_taken(status)),
-        Reason::RouteConflict => "`gatewayctl route get NAME` shows what a route matches",
-        Reason::ServiceMissing => "`gatewayctl service list` shows the services there are",
-        Reason::ServiceInUse => "`gatewayctl route list --service NAME` shows the routes that lead to it",
-        Reason::StaleRevision => "`gatewayctl service get NAME` or `gatewayctl route get NAME` shows its revision",
+        Reason::ServiceExists => return Some(format!("`gatewayctl service get {}` shows it", named("service"))),
+        Reason::RouteExists => {
+            return Some(format!("`gatewayctl route get {}` shows it; `gatewayctl apply` changes it", named("route")));
+        }
+        Reason::HostTaken => {
+            return Some(format!("`gatewayctl service get {}` shows the host's owner", named("owner")));
+        }
+        Reason::RouteConflict => {
+            return Some(format!("`gatewayctl route get {}` shows what that route matches", named("other")));
+        }
+        Reason::ServiceInUse => {
+            return Some(format!("`gatewayctl route list --service {}` shows these routes", named("service")));
+        }
+        Reason::StaleRevision => return Some(stale(status)),
         Reason::Compacted => "begin with the current state: `gatewayctl watch --current`",
         Reason::WrongCluster | Reason::StaleReplica => "name the right control plane with --server URL",
         Reason::StoreUnavailable => "nothing was changed; look at the control plane's log and its disk",
@@ -155,10 +163,19 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
     Some(hint.to_owned())
 }
 
-fn host_taken(status: &Status) -> String {
-    let info = status.get_details_error_info();
-    let owner = info.as_ref().and_then(|info| info.metadata.get("owner")).map_or("NAME", String::as_str);
-    format!("`gatewayctl service get {}` shows the host's owner", text::escape(owner))
+fn stale(status: &Status) -> String {
+    let (noun, name) = match (named(status, "route"), named(status, "service")) {
+        (Some(route), _) => ("route", route),
+        (None, Some(service)) => ("service", service),
+        (None, None) => ("service", "NAME".to_owned()),
+    };
+    format!("`gatewayctl {noun} get {name}` shows its revision")
+}
+
+/// What a refusal says that it is about.
+fn named(status: &Status, key: &str) -> Option<String> {
+    let info = status.get_details_error_info()?;
+    info.metadata.get(key).map(|name| text::escape(name))
 }
 
 /// The stable reason that a refusal names.
@@ -193,7 +210,9 @@ mod tests {
     use crate::exit::Exit;
 
     fn refusal(reason: Reason) -> Status {
-        let metadata = HashMap::from([("owner".to_owned(), "shop".to_owned())]);
+        let named = [("owner", "shop"), ("other", "other"), ("route", "canary"), ("service", "mail")];
+        let metadata = named.map(|(key, name)| (key.to_owned(), name.to_owned()));
+        let metadata = HashMap::from(metadata);
         let details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, metadata);
         Status::with_error_details(reason.grpc(), format!("because of {reason}"), details)
     }
@@ -219,8 +238,17 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_names_the_owner_of_the_host() {
-        assert!(failure(&refusal(Reason::HostTaken)).hint.unwrap().contains("gatewayctl service get shop"));
+    fn hints_name_what_the_refusal_is_about() {
+        for (reason, command) in [
+            (Reason::HostTaken, "gatewayctl service get shop"),
+            (Reason::RouteConflict, "gatewayctl route get other"),
+            (Reason::RouteExists, "gatewayctl route get canary"),
+            (Reason::StaleRevision, "gatewayctl route get canary"),
+            (Reason::ServiceInUse, "gatewayctl route list --service mail"),
+        ] {
+            let hint = failure(&refusal(reason)).hint.unwrap();
+            assert!(hint.contains(command), "{hint}");
+        }
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn routes_that_conflict_are_named_with_their_places() {
     let expected = "\
 error: 1 mistake; nothing was changed
   stdin:2:29: routes[0].hosts[1]: matches the same requests as route \"old\"
-hint: `gatewayctl route get NAME` shows what a route matches
+hint: `gatewayctl route get NAME` shows what that route matches
 ";
     assert_eq!((ran.code, &*ran.err), (4, expected));
     let missing = [("routes[1].forward.services[0].name", "is \"gone\", which there is not")];

@@ -56,7 +56,10 @@ async fn every_violation(client: &mut Client, declaration: &Declaration, status:
                 }
             }
             None if more > 0 => {
-                listed.push(Violation { field: part.first().to_owned(), description: format!("and {more} more") });
+                // Beside the last one that there was room for.
+                let last = listed.last().and_then(|last| last.field.split_inclusive(']').next());
+                let field = last.unwrap_or(part.first()).to_owned();
+                listed.push(Violation { field, description: format!("and {more} more") });
             }
             Some(_) | None => {}
         }
