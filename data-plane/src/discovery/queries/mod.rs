@@ -3,6 +3,8 @@
 
 mod answer;
 mod question;
+#[cfg(test)]
+mod tests;
 
 use gateway_proto::discovery::v1::{
     self as pb, discovery_service_client::DiscoveryServiceClient, query::Query, query_reply::Reply,
@@ -15,8 +17,9 @@ use tracing::debug;
 use super::Status;
 use crate::{proxy::explain::explain, table::RoutingTable, worker::limits::Limits};
 
-/// The largest question in bytes: no request that could be explained has a larger head.
-const LARGEST_QUERY: usize = 512 * 1024;
+/// The largest question in bytes; what a control plane takes from operators is smaller. Larger ones
+/// would end the stream.
+const LARGEST_QUERY: usize = 8 * 1024 * 1024;
 
 /// Who answers.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ mod basics;
 mod bodies;
 mod connections;
 mod duties;
+mod explain;
 mod fields;
 mod framing;
 mod halfway;
