@@ -28,6 +28,7 @@ impl Collector for Totals {
             commits,
             version,
             services,
+            routes,
             endpoints_healthy,
             endpoints_unhealthy,
             endpoints_pending,
@@ -46,6 +47,7 @@ impl Collector for Totals {
         gauge(encoder, "store_failed", "1 if the store takes no more changes", u64::from(*store_failed))?;
         gauge(encoder, "snapshot_sequence", "Sequence of what is published in this run", version.sequence)?;
         gauge(encoder, "services", "Services that are registered", *services as u64)?;
+        gauge(encoder, "routes", "Routes that are registered", *routes as u64)?;
         let mut family =
             encoder.encode_descriptor("endpoints", "Addresses of endpoints by health", None, MetricType::Gauge)?;
         let by_health =

@@ -55,6 +55,8 @@ pub struct Totals {
     pub version: Version,
     /// Number of services.
     pub services: usize,
+    /// Number of routes.
+    pub routes: usize,
     /// Addresses that are healthy.
     pub endpoints_healthy: usize,
     /// Addresses that are unhealthy.
@@ -81,9 +83,9 @@ impl Observed {
     /// Counts everything, at a cost in proportion to the number of addresses.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let (revision, services) = {
+        let (revision, services, routes) = {
             let desired = self.desired.borrow();
-            (desired.revision, desired.services.len())
+            (desired.revision, desired.services.len(), desired.routes.len())
         };
         let health = self.health.borrow().clone();
         let version = self.published.borrow().version;
@@ -94,6 +96,7 @@ impl Observed {
             commits: revision.0.saturating_sub(self.loaded_revision.0),
             version,
             services,
+            routes,
             endpoints_healthy: count(Health::Healthy),
             endpoints_unhealthy: count(Health::Unhealthy),
             endpoints_pending: count(Health::Pending),

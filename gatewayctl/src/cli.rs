@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     client::ServerUrl,
-    commands::{apply, completion, dev, endpoint, export, node, probe, sample, service, watch},
+    commands::{apply, completion, dev, endpoint, explain, export, node, probe, route, sample, service, watch},
     output::Format,
 };
 
@@ -15,7 +15,7 @@ pub const DEFAULT_SERVER: &str = "http://127.0.0.1:7000";
 /// The longest `--timeout`, which is also the longest that a control plane waits.
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Registers services with the gateway and shows what its control plane and data planes do
+/// Registers services and routes with the gateway and shows what its control plane and data planes do
 #[derive(Debug, Parser)]
 #[command(name = "gatewayctl", version = gateway_proto::BUILD, arg_required_else_help = true, propagate_version = false)]
 #[command(
@@ -57,6 +57,11 @@ pub enum Command {
     /// Add, remove and list the endpoints of a service
     #[command(subcommand)]
     Endpoint(endpoint::Command),
+    /// Create, read, shift and delete routes
+    #[command(subcommand)]
+    Route(route::Command),
+    /// Say where a request would go, and why
+    Explain(explain::Explain),
     /// Show the data planes, and wait for them
     #[command(subcommand)]
     Node(node::Command),
@@ -66,7 +71,7 @@ pub enum Command {
     Watch(watch::Watch),
     /// Create and update what declarative files name, as one atomic change; delete nothing
     Apply(apply::Apply),
-    /// Write every service as a declarative file that apply reads back
+    /// Write every service and route as a declarative file that apply reads back
     Export(export::Export),
     /// Run a whole local cluster in one process, with sample upstreams; Ctrl-C ends it
     Dev(dev::Dev),

@@ -17,15 +17,25 @@ pub enum Reason {
     Invalid,
     /// There is no such service.
     ServiceNotFound,
+    /// There is no such route.
+    RouteNotFound,
     /// The service has no such endpoint.
     EndpointNotFound,
     /// There is no such data plane.
     NodeNotFound,
     /// A service of that name exists.
     ServiceExists,
+    /// A route of that name exists.
+    RouteExists,
     /// Another service owns the host.
     HostTaken,
-    /// The service has changed since it was read.
+    /// Another route matches the same requests of a host at the same priority.
+    RouteConflict,
+    /// A route leads to a service that does not exist.
+    ServiceMissing,
+    /// A route leads to the service that is to be deleted.
+    ServiceInUse,
+    /// The service or route has changed since it was read.
     StaleRevision,
     /// The changes asked for are older than the history that is kept.
     Compacted,
@@ -41,13 +51,18 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Invalid,
         Self::ServiceNotFound,
+        Self::RouteNotFound,
         Self::EndpointNotFound,
         Self::NodeNotFound,
         Self::ServiceExists,
+        Self::RouteExists,
         Self::HostTaken,
+        Self::RouteConflict,
+        Self::ServiceMissing,
+        Self::ServiceInUse,
         Self::StaleRevision,
         Self::Compacted,
         Self::WrongCluster,
@@ -62,10 +77,15 @@ impl Reason {
         match self {
             Self::Invalid => "INVALID",
             Self::ServiceNotFound => "SERVICE_NOT_FOUND",
+            Self::RouteNotFound => "ROUTE_NOT_FOUND",
             Self::EndpointNotFound => "ENDPOINT_NOT_FOUND",
             Self::NodeNotFound => "NODE_NOT_FOUND",
             Self::ServiceExists => "SERVICE_EXISTS",
+            Self::RouteExists => "ROUTE_EXISTS",
             Self::HostTaken => "HOST_TAKEN",
+            Self::RouteConflict => "ROUTE_CONFLICT",
+            Self::ServiceMissing => "SERVICE_MISSING",
+            Self::ServiceInUse => "SERVICE_IN_USE",
             Self::StaleRevision => "STALE_REVISION",
             Self::Compacted => "COMPACTED",
             Self::WrongCluster => "WRONG_CLUSTER",
@@ -86,10 +106,13 @@ impl Reason {
     pub const fn grpc(self) -> GrpcCode {
         match self {
             Self::Invalid => GrpcCode::InvalidArgument,
-            Self::ServiceNotFound | Self::EndpointNotFound | Self::NodeNotFound => GrpcCode::NotFound,
-            Self::ServiceExists | Self::HostTaken => GrpcCode::AlreadyExists,
+            Self::ServiceNotFound | Self::RouteNotFound | Self::EndpointNotFound | Self::NodeNotFound => {
+                GrpcCode::NotFound
+            }
+            Self::ServiceExists | Self::RouteExists | Self::HostTaken | Self::RouteConflict => GrpcCode::AlreadyExists,
             Self::StaleRevision => GrpcCode::Aborted,
             Self::Compacted => GrpcCode::OutOfRange,
+            Self::ServiceMissing | Self::ServiceInUse => GrpcCode::FailedPrecondition,
             Self::WrongCluster | Self::StaleReplica => GrpcCode::FailedPrecondition,
             Self::StoreUnavailable | Self::ShuttingDown => GrpcCode::Unavailable,
         }

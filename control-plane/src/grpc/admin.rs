@@ -117,6 +117,7 @@ impl AdminService for Admin {
             revision,
             version,
             services,
+            routes,
             endpoints_healthy,
             endpoints_unhealthy,
             endpoints_pending,
@@ -144,7 +145,7 @@ impl AdminService for Admin {
             nodes_connected: count(nodes_connected),
             nodes_in_sync: count(nodes_in_sync),
             store_bytes,
-            routes: 0,
+            routes: count(routes),
         }))
     }
 

@@ -1,27 +1,15 @@
-//! The registry's types as they are sent, and its errors as statuses.
+//! The registry's types as they are sent.
 
-use std::{collections::HashMap, ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, time::Duration};
 
-use gateway_proto::{code::DOMAIN, registry::v1 as pb};
-use tonic::Status;
-use tonic_types::{ErrorDetails, StatusExt};
+use gateway_proto::registry::v1 as pb;
+use gateway_routing::route::wire;
 
 use super::timestamp;
-use crate::{
-    error::{RegistryError, TakenHost, Violation},
-    registry::{
-        apply::{ChangeKind, Outcome},
-        model::{Endpoint, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Service, Timeouts},
-    },
+use crate::registry::{
+    apply::{ChangeKind, Outcome},
+    model::{Endpoint, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Route, Service, Timeouts},
 };
-
-/// Bytes of a status message at the most. It travels in the trailers together with the details,
-/// both encoded; 8 KiB is what every gRPC client takes.
-const MAX_MESSAGE: usize = 2048;
-/// Bytes of field violations in the details at the most.
-const MAX_DETAILS: usize = 3072;
-/// Bytes of one violation or metadata value at the most.
-const MAX_TEXT: usize = 512;
 
 /// A service as it is sent.
 #[must_use]
@@ -36,6 +24,7 @@ pub fn service(service: &Service) -> pb::Service {
         health_check,
         timeouts,
         limits,
+        policies,
         revision,
         created_at,
         updated_at,
@@ -55,7 +44,7 @@ pub fn service(service: &Service) -> pb::Service {
         health_check: Some(wire_health_check(health_check)),
         timeouts: Some(wire_timeouts(*timeouts)),
         limits: wire_limits(*limits),
-        policies: None,
+        policies: wire::policies(policies),
         revision: revision.0,
         created_at: Some(timestamp(*created_at)),
         updated_at: Some(timestamp(*updated_at)),
@@ -128,113 +117,27 @@ pub fn change(kind: ChangeKind) -> pb::ChangeKind {
 
 /// What became of one service, as it is sent.
 #[must_use]
-pub fn service_change(outcome: &Outcome) -> pb::ServiceChange {
-    let Outcome { service, change: kind } = outcome;
-    pb::ServiceChange { name: service.name.to_string(), change: change(*kind).into() }
+pub fn service_change(outcome: &Outcome<Service>) -> pb::ServiceChange {
+    let Outcome { resource, change: kind } = outcome;
+    pb::ServiceChange { name: resource.name.to_string(), change: change(*kind).into() }
 }
 
-/// A refusal as it is sent: the message for people, the details for programs.
+/// What became of one route, as it is sent.
 #[must_use]
-pub fn status(err: &RegistryError) -> Status {
-    let reason = err.reason();
-    let mut details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, metadata(err));
-    let message = match err {
-        RegistryError::Invalid(violations) => {
-            add_violations(&mut details, violations);
-            joined(violations)
-        }
-        RegistryError::HostTaken(taken) => joined(taken) + "; remove it there first, or choose another host",
-        RegistryError::NotFound { .. }
-        | RegistryError::EndpointsNotFound { .. }
-        | RegistryError::Exists { .. }
-        | RegistryError::StaleRevision { .. }
-        | RegistryError::Compacted { .. }
-        | RegistryError::StoreUnavailable(_)
-        | RegistryError::ShuttingDown => cut(&err.to_string(), MAX_MESSAGE),
-    };
-    Status::with_error_details(reason.grpc(), message, details)
-}
-
-/// What a program may want to know of a refusal.
-fn metadata(err: &RegistryError) -> HashMap<String, String> {
-    let pairs: Vec<(&str, String)> = match err {
-        RegistryError::Invalid(violations) => vec![("violations", violations.len().to_string())],
-        RegistryError::NotFound { service } | RegistryError::Exists { service } => {
-            vec![("service", service.to_string())]
-        }
-        RegistryError::EndpointsNotFound { service, endpoints } => {
-            let endpoints: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
-            vec![("service", service.to_string()), ("endpoints", cut(&endpoints.join(","), MAX_TEXT))]
-        }
-        RegistryError::HostTaken(taken) => taken
-            .first()
-            .map(|TakenHost { host, owner, wanted_by }| {
-                vec![
-                    ("host", host.to_string()),
-                    ("owner", owner.to_string()),
-                    ("service", wanted_by.to_string()),
-                    ("hosts", taken.len().to_string()),
-                ]
-            })
-            .unwrap_or_default(),
-        RegistryError::StaleRevision { service, expected, actual } => vec![
-            ("service", service.to_string()),
-            ("expected_revision", expected.to_string()),
-            ("actual_revision", actual.to_string()),
-        ],
-        RegistryError::Compacted { oldest } => vec![("oldest_revision", oldest.to_string())],
-        RegistryError::StoreUnavailable(_) | RegistryError::ShuttingDown => Vec::new(),
-    };
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
-/// As many violations as there is room for; the error's metadata tells how many there are.
-fn add_violations(details: &mut ErrorDetails, violations: &[Violation]) {
-    let mut room = MAX_DETAILS;
-    for Violation { field, message } in violations {
-        let (field, message) = (cut(field, MAX_TEXT), cut(message, MAX_TEXT));
-        let Some(left) = room.checked_sub(field.len() + message.len() + 16) else { return };
-        room = left;
-        details.add_bad_request_violation(field, message);
-    }
-}
-
-/// As many items as there is room for, and how many more there are.
-fn joined(items: &[impl ToString]) -> String {
-    let mut message = String::new();
-    for (at, item) in items.iter().enumerate() {
-        let item = cut(&item.to_string(), MAX_TEXT);
-        if message.len() + item.len() > MAX_MESSAGE {
-            let more = items.len() - at;
-            return format!("{message}; and {more} more");
-        }
-        if at > 0 {
-            message.push_str("; ");
-        }
-        message.push_str(&item);
-    }
-    message
-}
-
-fn cut(text: &str, max: usize) -> String {
-    if text.len() <= max {
-        return text.to_owned();
-    }
-    format!("{}…", &text[..text.floor_char_boundary(max)])
+pub fn route_change(outcome: &Outcome<Route>) -> pb::RouteChange {
+    let Outcome { resource, change: kind } = outcome;
+    pb::RouteChange { name: resource.name().to_string(), change: change(*kind).into() }
 }
 
 #[cfg(test)]
 mod tests {
-    use gateway_proto::code::Reason;
-    use tonic_types::StatusExt;
+    use gateway_proto::registry::v1 as pb;
+    use jiff::Timestamp;
 
-    use super::{service, status};
-    use crate::{
-        error::{RegistryError, TakenHost, Violation},
-        registry::{
-            model::{HealthCheck, Probe, ProbePolicy, Revision, Service},
-            sample, validate,
-        },
+    use super::service;
+    use crate::registry::{
+        model::{HealthCheck, Probe, ProbePolicy, Revision, Route, Service},
+        sample, validate,
     };
 
     #[test]
@@ -245,6 +148,7 @@ mod tests {
         full.endpoints = ["10.0.0.1:1", "[::1]:65535", "mail.internal:80"].map(sample::endpoint).into();
         full.timeouts.total = Some(std::time::Duration::from_millis(1));
         full.limits.request_body = Some(0);
+        full.policies = sample::policies();
         let probe = Probe::Http {
             path: "/ok?x=1".into(),
             expected_statuses: vec![200..=204, 301..=301],
@@ -263,54 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn every_violation_is_in_the_message_and_in_the_details() {
-        let violation = |at: usize| Violation { field: format!("service.hosts[{at}]"), message: "is wrong".into() };
-        let status = status(&RegistryError::Invalid((0..3).map(violation).collect()));
-        assert_eq!(status.code(), tonic::Code::InvalidArgument);
-        assert_eq!(
-            status.message(),
-            "service.hosts[0]: is wrong; service.hosts[1]: is wrong; service.hosts[2]: is wrong"
-        );
-        let details = status.get_error_details();
-        let fields = &details.bad_request().unwrap().field_violations;
-        assert_eq!(fields.len(), 3);
-        assert_eq!((fields[2].field.as_str(), fields[2].description.as_str()), ("service.hosts[2]", "is wrong"));
-        assert_eq!(details.error_info().unwrap().reason, Reason::Invalid.as_str());
-    }
-
-    #[test]
-    fn a_status_fits_the_trailers_whatever_is_wrong() {
-        let violation = |at: usize| Violation { field: format!("services[{at}].name"), message: "ü".repeat(2000) };
-        let invalid = RegistryError::Invalid((0..1000).map(violation).collect());
-        let taken = TakenHost {
-            host: gateway_proto::host::HostPattern::parse(&vec!["x".repeat(60); 4].join(".")).unwrap(),
-            owner: sample::name(&"a".repeat(63)),
-            wanted_by: sample::name(&"b".repeat(63)),
-        };
-        for err in [invalid, RegistryError::HostTaken(vec![taken; 10_000])] {
-            let status = status(&err);
-            let headers = status.into_http::<()>().into_parts().0.headers;
-            let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
-            assert!(bytes < 15 * 1024, "{bytes}");
-            assert!(status_message_ends(&err));
-        }
-    }
-
-    fn status_message_ends(err: &RegistryError) -> bool {
-        let message = status(err).message().to_owned();
-        message.contains("more") && message.len() < 3000
-    }
-
-    #[test]
-    fn each_refusal_names_what_it_is_about() {
-        let stale =
-            RegistryError::StaleRevision { service: sample::name("mail"), expected: Revision(1), actual: Revision(2) };
-        let status = status(&stale);
-        assert_eq!(status.code(), tonic::Code::Aborted);
-        assert!(status.message().contains("at revision 2 and not at 1"), "{}", status.message());
-        let details = status.get_error_details();
-        let info = details.error_info().unwrap();
-        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("STALE_REVISION", "gateway"));
-        assert_eq!((info.metadata["service"].as_str(), info.metadata["actual_revision"].as_str()), ("mail", "2"));
+    fn a_route_that_is_sent_is_read_back_as_the_same_route() {
+        let route = sample::full_route("canary", ["a", "b"], "shadow");
+        let read = validate::route(Some((&route).into())).unwrap();
+        assert!(read.asks_the_same_as(&route), "{read:?}");
+        let revised = Route { revision: Revision(7), updated_at: Timestamp::new(3, 5).unwrap(), ..route };
+        let sent = pb::Route::from(&revised);
+        let time = prost_types::Timestamp { seconds: 3, nanos: 5 };
+        assert_eq!((sent.revision, sent.updated_at, sent.title.as_str()), (7, Some(time), "Ürsprung"));
     }
 }

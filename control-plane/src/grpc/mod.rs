@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod convert;
 pub mod discovery;
+pub mod refusal;
 pub mod registry;
 #[cfg(test)]
 mod tests;

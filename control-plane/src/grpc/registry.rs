@@ -1,5 +1,7 @@
 //! The registry's gRPC service.
 
+mod routes;
+
 use std::pin::Pin;
 
 use futures_util::Stream;
@@ -12,16 +14,17 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    convert::{self, service_change, status},
+    convert::{self, route_change, service_change},
+    refusal::status,
     watch::Watcher,
 };
 use crate::{
     health::HealthView,
     registry::{
-        Registry,
+        Applied, Registry,
         apply::Outcome,
         list::Page,
-        model::Revision,
+        model::{Revision, Service},
         validate::{self, MAX_APPLY_BYTES},
     },
 };
@@ -51,35 +54,6 @@ impl RegistryRpc {
 
 #[tonic::async_trait]
 impl RegistryService for RegistryRpc {
-    async fn create_route(
-        &self,
-        _: Request<pb::CreateRouteRequest>,
-    ) -> Result<Response<pb::CreateRouteResponse>, Status> {
-        Err(Status::unimplemented("there are no routes yet"))
-    }
-
-    async fn get_route(&self, _: Request<pb::GetRouteRequest>) -> Result<Response<pb::GetRouteResponse>, Status> {
-        Err(Status::unimplemented("there are no routes yet"))
-    }
-
-    async fn list_routes(&self, _: Request<pb::ListRoutesRequest>) -> Result<Response<pb::ListRoutesResponse>, Status> {
-        Err(Status::unimplemented("there are no routes yet"))
-    }
-
-    async fn update_route(
-        &self,
-        _: Request<pb::UpdateRouteRequest>,
-    ) -> Result<Response<pb::UpdateRouteResponse>, Status> {
-        Err(Status::unimplemented("there are no routes yet"))
-    }
-
-    async fn delete_route(
-        &self,
-        _: Request<pb::DeleteRouteRequest>,
-    ) -> Result<Response<pb::DeleteRouteResponse>, Status> {
-        Err(Status::unimplemented("there are no routes yet"))
-    }
-
     async fn create_service(
         &self,
         request: Request<pb::CreateServiceRequest>,
@@ -87,7 +61,7 @@ impl RegistryService for RegistryRpc {
         let pb::CreateServiceRequest { service } = request.into_inner();
         let draft = validate::service(service).map_err(|err| status(&err))?;
         let created = self.registry.create(draft).await.map_err(|err| status(&err))?;
-        Ok(Response::new(pb::CreateServiceResponse { service: Some(convert::service(&created.service)) }))
+        Ok(Response::new(pb::CreateServiceResponse { service: Some(convert::service(&created.resource)) }))
     }
 
     async fn get_service(
@@ -104,9 +78,9 @@ impl RegistryService for RegistryRpc {
         &self,
         request: Request<pb::ListServicesRequest>,
     ) -> Result<Response<pb::ListServicesResponse>, Status> {
-        let query = validate::query(request.into_inner()).map_err(|err| status(&err))?;
-        let Page { services, next_page_token, revision } = self.registry.list(&query);
-        let services = services.iter().map(|service| convert::service(service)).collect();
+        let query = validate::service_query(request.into_inner()).map_err(|err| status(&err))?;
+        let Page { items, next_page_token, revision } = self.registry.list(&query);
+        let services = items.iter().map(|service| convert::service(service)).collect();
         Ok(Response::new(pb::ListServicesResponse { services, next_page_token, revision: revision.0 }))
     }
 
@@ -161,19 +135,52 @@ impl RegistryService for RegistryRpc {
         let pb::RemoveEndpointsRequest { name, addresses } = request.into_inner();
         let (name, gone) = validate::removed_endpoints(&name, &addresses).map_err(|err| status(&err))?;
         let removed = self.registry.remove_endpoints(name, gone).await.map_err(|err| status(&err))?;
-        Ok(Response::new(pb::RemoveEndpointsResponse { service: Some(convert::service(&removed.service)) }))
+        Ok(Response::new(pb::RemoveEndpointsResponse { service: Some(convert::service(&removed.resource)) }))
     }
 
     async fn apply(&self, request: Request<pb::ApplyRequest>) -> Result<Response<pb::ApplyResponse>, Status> {
         let pb::ApplyRequest { services, dry_run, routes } = request.into_inner();
-        if !routes.is_empty() {
-            return Err(Status::unimplemented("there are no routes yet"));
-        }
-        let drafts = validate::services(services).map_err(|err| status(&err))?;
-        let applied = if dry_run { self.registry.preview(drafts) } else { self.registry.apply(drafts).await };
-        let applied = applied.map_err(|err| status(&err))?;
-        let changes = applied.outcomes.iter().map(service_change).collect();
-        Ok(Response::new(pb::ApplyResponse { changes, revision: applied.revision.0, route_changes: Vec::new() }))
+        let (services, routes) = validate::change(services, routes).map_err(|err| status(&err))?;
+        let applied =
+            if dry_run { self.registry.preview(services, routes) } else { self.registry.apply(services, routes).await };
+        let Applied { services, routes, revision } = applied.map_err(|err| status(&err))?;
+        Ok(Response::new(pb::ApplyResponse {
+            changes: services.iter().map(service_change).collect(),
+            revision: revision.0,
+            route_changes: routes.iter().map(route_change).collect(),
+        }))
+    }
+
+    async fn create_route(
+        &self,
+        request: Request<pb::CreateRouteRequest>,
+    ) -> Result<Response<pb::CreateRouteResponse>, Status> {
+        routes::create(&self.registry, request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn get_route(&self, request: Request<pb::GetRouteRequest>) -> Result<Response<pb::GetRouteResponse>, Status> {
+        routes::get(&self.registry, request.into_inner()).map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn list_routes(
+        &self,
+        request: Request<pb::ListRoutesRequest>,
+    ) -> Result<Response<pb::ListRoutesResponse>, Status> {
+        routes::list(&self.registry, request.into_inner()).map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn update_route(
+        &self,
+        request: Request<pb::UpdateRouteRequest>,
+    ) -> Result<Response<pb::UpdateRouteResponse>, Status> {
+        routes::update(&self.registry, request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn delete_route(
+        &self,
+        request: Request<pb::DeleteRouteRequest>,
+    ) -> Result<Response<pb::DeleteRouteResponse>, Status> {
+        routes::delete(&self.registry, request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;
@@ -190,8 +197,8 @@ impl RegistryService for RegistryRpc {
     }
 }
 
-fn sent(outcome: &Outcome) -> (Option<pb::Service>, i32) {
-    (Some(convert::service(&outcome.service)), convert::change(outcome.change).into())
+fn sent(outcome: &Outcome<Service>) -> (Option<pb::Service>, i32) {
+    (Some(convert::service(&outcome.resource)), convert::change(outcome.change).into())
 }
 
 #[cfg(test)]

@@ -7,19 +7,19 @@ use std::{collections::VecDeque, future::ready, ops::Bound, sync::Arc};
 
 use futures_util::{Stream, stream};
 use gateway_proto::registry::v1::{self as pb, watch_response::Event as WireEvent};
-use imbl::ordmap::DiffItem;
+use imbl::{OrdMap, ordmap::DiffItem};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{convert, endpoint_status, timestamp};
+use super::{convert, endpoint_status, refusal, timestamp};
 use crate::{
     error::RegistryError,
     health::{EndpointHealth, EndpointKey, HealthView},
     registry::{
         Registry,
-        model::{Desired, Revision, Service, ServiceName},
+        model::{Desired, Key, Record, Revision, RouteName, ServiceName},
     },
     store::{Change, Changes},
 };
@@ -49,13 +49,14 @@ pub(super) struct Watcher {
 #[derive(Debug)]
 enum Current {
     Services(Desired, Option<ServiceName>),
+    Routes(Desired, Option<RouteName>),
     Health(Option<EndpointKey>),
 }
 
 #[derive(Debug)]
 enum Event {
-    Upserted(Arc<Service>),
-    Deleted(ServiceName, Timestamp),
+    Upserted(Record),
+    Deleted(Key, Timestamp),
     Health(EndpointKey, Arc<EndpointHealth>),
     Synced,
     /// What follows is of this revision.
@@ -96,7 +97,7 @@ impl Watcher {
             let mut watcher = watcher?;
             match watcher.next().await {
                 Some(Ok(event)) => Some((Ok(event), Some(watcher))),
-                Some(Err(err)) => Some((Err(convert::status(&err)), None)),
+                Some(Err(err)) => Some((Err(refusal::status(&err)), None)),
                 None => None,
             }
         })
@@ -137,19 +138,19 @@ impl Watcher {
     fn tell_current(&mut self, current: Current) {
         self.current = match current {
             Current::Services(desired, last) => {
-                let start = last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-                let rest = desired.services.range::<_, ServiceName>((start, Bound::Unbounded)).take(CHUNK);
-                self.ready.extend(rest.map(|(_, service)| Event::Upserted(Arc::clone(service))));
-                let last = match self.ready.back() {
-                    Some(Event::Upserted(service)) => Some(service.name.clone()),
-                    _ => None,
-                };
-                Some(if last.is_some() { Current::Services(desired, last) } else { Current::Health(None) })
+                let rest = chunk(&desired.services, last.as_ref());
+                let last = rest.last().map(|(name, _)| name.clone());
+                self.ready.extend(rest.into_iter().map(|(_, service)| Event::Upserted(Record::Service(service))));
+                Some(if last.is_some() { Current::Services(desired, last) } else { Current::Routes(desired, None) })
+            }
+            Current::Routes(desired, last) => {
+                let rest = chunk(&desired.routes, last.as_ref());
+                let last = rest.last().map(|(name, _)| name.clone());
+                self.ready.extend(rest.into_iter().map(|(_, route)| Event::Upserted(Record::Route(route))));
+                Some(if last.is_some() { Current::Routes(desired, last) } else { Current::Health(None) })
             }
             Current::Health(last) => {
-                let start = last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-                let rest = self.told.range::<_, EndpointKey>((start, Bound::Unbounded)).take(CHUNK);
-                let rest: Vec<_> = rest.map(|(key, health)| (key.clone(), Arc::clone(health))).collect();
+                let rest = chunk(&self.told, last.as_ref());
                 let last = rest.last().map(|(key, _)| key.clone());
                 self.push_health(rest);
                 if last.is_none() {
@@ -163,8 +164,8 @@ impl Watcher {
     fn tell_change(&mut self, change: &Change) {
         let Change { revision, at, deletes, puts } = change;
         self.ready.push_back(Event::Revision(*revision));
-        self.ready.extend(deletes.iter().map(|name| Event::Deleted(name.clone(), *at)));
-        self.ready.extend(puts.iter().map(|service| Event::Upserted(Arc::clone(service))));
+        self.ready.extend(deletes.iter().map(|key| Event::Deleted(key.clone(), *at)));
+        self.ready.extend(puts.iter().cloned().map(Event::Upserted));
     }
 
     fn tell_health(&mut self) {
@@ -203,14 +204,25 @@ impl Watcher {
                 self.revision = revision;
                 return None;
             }
-            Event::Upserted(service) => (service.updated_at, WireEvent::ServiceUpserted(convert::service(&service))),
-            Event::Deleted(name, at) => (at, WireEvent::ServiceDeleted(name.to_string())),
+            Event::Upserted(Record::Service(service)) => {
+                (service.updated_at, WireEvent::ServiceUpserted(convert::service(&service)))
+            }
+            Event::Upserted(Record::Route(route)) => (route.updated_at, WireEvent::RouteUpserted((&*route).into())),
+            Event::Deleted(Key::Service(name), at) => (at, WireEvent::ServiceDeleted(name.to_string())),
+            Event::Deleted(Key::Route(name), at) => (at, WireEvent::RouteDeleted(name.to_string())),
             Event::Health(key, health) => (health.since, WireEvent::EndpointStatus(endpoint_status(&key, &health))),
             Event::Synced => (self.registry.now(), WireEvent::Synced(pb::Synced {})),
         };
         let revision = self.revision.0;
         Some(pb::WatchResponse { revision, time: Some(timestamp(time)), event: Some(event) })
     }
+}
+
+/// The next entries after a key, or the first; none at the end.
+fn chunk<K: Ord + Clone, V>(map: &OrdMap<K, Arc<V>>, last: Option<&K>) -> Vec<(K, Arc<V>)> {
+    let start = last.map_or(Bound::Unbounded, Bound::Excluded);
+    let rest = map.range::<_, K>((start, Bound::Unbounded)).take(CHUNK);
+    rest.map(|(key, value)| (key.clone(), Arc::clone(value))).collect()
 }
 
 #[cfg(test)]

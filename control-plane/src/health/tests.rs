@@ -23,7 +23,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{EndpointHealth, Health, HealthView, Monitor, Resolve, Settings, of_service};
 use crate::{
     registry::{
-        model::{Desired, HealthCheck, Probe, ProbePolicy, Service},
+        model::{Desired, HealthCheck, Key, Probe, ProbePolicy, Service},
         sample,
     },
     store::HealthRecord,
@@ -107,7 +107,7 @@ impl Cluster {
     fn start(services: Vec<Service>, restored: Vec<HealthRecord>, names: Arc<Table>) -> Self {
         let mut first = Desired::default();
         for service in services {
-            first.put(Arc::new(service));
+            first.put(service.into());
         }
         let desired = watch::Sender::new(first);
         let (sender, records) = mpsc::unbounded_channel();
@@ -134,7 +134,7 @@ impl Cluster {
     }
 
     fn put(&self, service: Service) {
-        self.desired.send_modify(|desired| drop(desired.put(Arc::new(service))));
+        self.desired.send_modify(|desired| drop(desired.put(service.into())));
     }
 
     /// The view of service `a`, address by address.
@@ -338,7 +338,7 @@ async fn what_is_removed_is_probed_no_more() {
     let last = removed.requests() + 1;
     kept.asked(10).await;
     assert!(removed.requests() <= last);
-    cluster.desired.send_modify(|desired| drop(desired.remove(&sample::name("a"))));
+    cluster.desired.send_modify(|desired| drop(desired.remove(&Key::Service(sample::name("a")))));
     cluster.shows(&[]).await;
     cluster.stop.cancel();
 }
@@ -352,7 +352,7 @@ async fn thousands_of_endpoints_have_their_verdict_soon() {
     let mut many = Desired::default();
     for (i, chunk) in endpoints.chunks(3).enumerate() {
         let service = Service { endpoints: chunk.to_vec(), ..sample::service(&format!("s{i}"), &[]) };
-        many.put(Arc::new(service));
+        many.put(service.into());
     }
     let mut cluster = Cluster::of(Vec::new());
     cluster.desired.send_replace(many);

@@ -1,18 +1,20 @@
 //! What a command makes of the registry. Pure: the current state in, the commit out.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use gateway_proto::host::HostPattern;
+use gateway_proto::violation::Path;
 use jiff::Timestamp;
 
 use super::{
     draft::{self, Draft, DraftEndpoint},
-    model::{Desired, EndpointAddress, Revision, Service, ServiceName},
+    model::{Desired, EndpointAddress, Key, Record, Revision, Route, RouteName, Service, ServiceName},
 };
 use crate::{
-    error::{RegistryError, TakenHost},
+    error::RegistryError,
     store::{Batch, Expect, Precondition},
 };
+
+mod check;
 
 /// What a command comes to.
 #[derive(Debug, Clone)]
@@ -20,21 +22,23 @@ pub struct Plan {
     /// What to commit; `None` if everything is already so.
     pub batch: Option<Batch>,
     /// What becomes of each service, in the order of the command.
-    pub outcomes: Vec<Outcome>,
+    pub services: Vec<Outcome<Service>>,
+    /// What becomes of each route, in the order of the command.
+    pub routes: Vec<Outcome<Route>>,
     /// The state when the commit is done.
     pub next: Desired,
 }
 
-/// What becomes of one service.
+/// What becomes of one service or route.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// The service as it then is.
-    pub service: Arc<Service>,
+pub struct Outcome<T> {
+    /// The service or route as it then is.
+    pub resource: Arc<T>,
     /// What it came to.
     pub change: ChangeKind,
 }
 
-/// What one service of a command came to.
+/// What one service or route of a command came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
     /// It is new.
@@ -47,18 +51,24 @@ pub enum ChangeKind {
 
 type Planned = Result<Plan, RegistryError>;
 
+/// Where a request has its routes, by their place in it.
+type RoutePath = fn(usize) -> Path<'static>;
+
+const ONE_ROUTE: RoutePath = |_| Path::Root("route");
+const ROUTES: RoutePath = |at| Path::Item(&Path::Root("routes"), at);
+
 /// Adds a service.
 pub(super) fn create(now: &Desired, draft: Draft, at: Timestamp) -> Planned {
     if now.services.contains_key(&draft.name) {
-        return Err(RegistryError::Exists { service: draft.name });
+        return Err(RegistryError::Exists(Key::Service(draft.name)));
     }
-    put(now, vec![draft.into_service()], at)
+    put_service(now, draft.into_service(), at)
 }
 
 /// Replaces a service.
 pub(super) fn update(now: &Desired, draft: Draft, expected: Option<Revision>, at: Timestamp) -> Planned {
-    check_revision(find(now, &draft.name)?, expected)?;
-    put(now, vec![draft.into_service()], at)
+    check_revision(now, &Key::Service(draft.name.clone()), expected)?;
+    put_service(now, draft.into_service(), at)
 }
 
 /// Adds a service, or adds to the one of its name.
@@ -67,115 +77,153 @@ pub(super) fn register(now: &Desired, draft: Draft, at: Timestamp) -> Planned {
         Some(service) => draft.merged_into(service)?,
         None => draft.into_service(),
     };
-    put(now, vec![service], at)
+    put_service(now, service, at)
 }
 
 /// Adds endpoints to a service.
 pub(super) fn add_endpoints(now: &Desired, name: &ServiceName, more: Vec<DraftEndpoint>, at: Timestamp) -> Planned {
-    let mut service = Service::clone(find(now, name)?);
+    let mut service = find(now, name)?;
     draft::merge_endpoints(&mut service.endpoints, more);
     draft::check_counts(&service, "")?;
-    put(now, vec![service], at)
+    put_service(now, service, at)
 }
 
 /// Takes endpoints from a service: all of these or none.
 pub(super) fn remove_endpoints(now: &Desired, name: &ServiceName, gone: &[EndpointAddress], at: Timestamp) -> Planned {
-    let mut service = Service::clone(find(now, name)?);
+    let mut service = find(now, name)?;
     let is_there = |address: &&EndpointAddress| service.endpoints.iter().any(|known| known.address == **address);
     let missing: Vec<EndpointAddress> = gone.iter().filter(|address| !is_there(address)).cloned().collect();
     if !missing.is_empty() {
         return Err(RegistryError::EndpointsNotFound { service: name.clone(), endpoints: missing });
     }
     service.endpoints.retain(|endpoint| !gone.contains(&endpoint.address));
-    put(now, vec![service], at)
+    put_service(now, service, at)
 }
 
-/// Removes a service.
+/// Removes a service that no route leads to.
 pub(super) fn delete(now: &Desired, name: &ServiceName, expected: Option<Revision>, at: Timestamp) -> Planned {
-    let service = find(now, name)?;
-    check_revision(service, expected)?;
-    let expect = Expect::At(service.revision);
-    let batch = Batch {
-        base: Some(now.revision),
-        preconditions: vec![Precondition { service: name.clone(), expect }],
-        deletes: vec![name.clone()],
-        puts: Vec::new(),
-        at,
+    let key = Key::Service(name.clone());
+    let revision = check_revision(now, &key, expected)?;
+    check::is_unused(now, name)?;
+    Ok(remove(now, key, revision, at))
+}
+
+/// Adds a route.
+pub(super) fn create_route(now: &Desired, route: Route, at: Timestamp) -> Planned {
+    let name = route.name();
+    if now.routes.contains_key(&name) {
+        return Err(RegistryError::Exists(Key::Route(name)));
+    }
+    put(now, Vec::new(), vec![route], ONE_ROUTE, at)
+}
+
+/// Replaces a route.
+pub(super) fn update_route(now: &Desired, route: Route, expected: Option<Revision>, at: Timestamp) -> Planned {
+    check_revision(now, &Key::Route(route.name()), expected)?;
+    put(now, Vec::new(), vec![route], ONE_ROUTE, at)
+}
+
+/// Removes a route.
+pub(super) fn delete_route(now: &Desired, name: &RouteName, expected: Option<Revision>, at: Timestamp) -> Planned {
+    let key = Key::Route(name.clone());
+    let revision = check_revision(now, &key, expected)?;
+    Ok(remove(now, key, revision, at))
+}
+
+/// Creates and replaces many services and routes at once.
+pub(super) fn apply(now: &Desired, drafts: Vec<Draft>, routes: Vec<Route>, at: Timestamp) -> Planned {
+    put(now, drafts.into_iter().map(Draft::into_service).collect(), routes, ROUTES, at)
+}
+
+fn find(now: &Desired, name: &ServiceName) -> Result<Service, RegistryError> {
+    let found = now.services.get(name).map(|service| Service::clone(service));
+    found.ok_or_else(|| RegistryError::NotFound(Key::Service(name.clone())))
+}
+
+/// The revision of what is there, which is the one that is expected.
+fn check_revision(now: &Desired, key: &Key, expected: Option<Revision>) -> Result<Revision, RegistryError> {
+    let Some(actual) = now.get(key).map(|found| found.revision()) else {
+        return Err(RegistryError::NotFound(key.clone()));
     };
-    let mut next = now.clone();
-    next.remove(name);
-    next.revision = now.revision.next();
-    Ok(Plan { batch: Some(batch), outcomes: Vec::new(), next })
-}
-
-/// Creates and replaces many services at once.
-pub(super) fn apply(now: &Desired, drafts: Vec<Draft>, at: Timestamp) -> Planned {
-    put(now, drafts.into_iter().map(Draft::into_service).collect(), at)
-}
-
-fn find<'a>(now: &'a Desired, name: &ServiceName) -> Result<&'a Arc<Service>, RegistryError> {
-    now.services.get(name).ok_or_else(|| RegistryError::NotFound { service: name.clone() })
-}
-
-fn check_revision(service: &Service, expected: Option<Revision>) -> Result<(), RegistryError> {
     match expected {
-        Some(expected) if expected != service.revision => {
-            Err(RegistryError::StaleRevision { service: service.name.clone(), expected, actual: service.revision })
+        Some(expected) if expected != actual => {
+            Err(RegistryError::StaleRevision { key: key.clone(), expected, actual })
         }
-        Some(_) | None => Ok(()),
+        Some(_) | None => Ok(actual),
     }
 }
 
-/// Writes whole services of distinct names; those that are already so are left alone.
-fn put(now: &Desired, services: Vec<Service>, at: Timestamp) -> Planned {
-    let revision = now.revision.next();
-    let mut batch = Batch { base: Some(now.revision), at, ..Batch::default() };
-    let mut outcomes = Vec::with_capacity(services.len());
-    for mut service in services {
-        let old = now.services.get(&service.name);
-        if let Some(old) = old.filter(|old| old.asks_the_same_as(&service)) {
-            outcomes.push(Outcome { service: Arc::clone(old), change: ChangeKind::Unchanged });
-            continue;
-        }
-        service.revision = revision;
-        service.created_at = old.map_or(at, |old| old.created_at);
-        // A clock may go back; a service is not changed before it was created.
-        service.updated_at = at.max(service.created_at);
-        let service = Arc::new(service);
-        let expect = old.map_or(Expect::Absent, |old| Expect::At(old.revision));
-        batch.preconditions.push(Precondition { service: service.name.clone(), expect });
-        batch.puts.push(Arc::clone(&service));
-        let change = if old.is_some() { ChangeKind::Updated } else { ChangeKind::Created };
-        outcomes.push(Outcome { service, change });
-    }
-    check_hosts(now, &batch.puts)?;
-    if batch.puts.is_empty() {
-        return Ok(Plan { batch: None, outcomes, next: now.clone() });
-    }
+fn remove(now: &Desired, key: Key, revision: Revision, at: Timestamp) -> Plan {
     let mut next = now.clone();
-    for service in &batch.puts {
-        next.put(Arc::clone(service));
-    }
-    next.revision = revision;
-    Ok(Plan { batch: Some(batch), outcomes, next })
+    next.remove(&key);
+    next.revision = now.revision.next();
+    let preconditions = vec![Precondition { key: key.clone(), expect: Expect::At(revision) }];
+    let batch = Batch { base: Some(now.revision), preconditions, deletes: vec![key], puts: Vec::new(), at };
+    Plan { batch: Some(batch), services: Vec::new(), routes: Vec::new(), next }
 }
 
-/// Whether each host is free, its service's own, or given up by its owner in the same change.
-fn check_hosts(now: &Desired, puts: &[Arc<Service>]) -> Result<(), RegistryError> {
-    let changed: HashMap<&ServiceName, &Service> = puts.iter().map(|service| (&service.name, &**service)).collect();
-    let mut claimed: HashMap<&HostPattern, &ServiceName> = HashMap::new();
-    let mut taken = Vec::new();
-    for service in puts {
-        for host in &service.hosts {
-            let keeps = |owner: &&ServiceName| changed.get(*owner).is_none_or(|owner| owner.hosts.contains(host));
-            let owner = now.hosts.get(host).filter(|owner| **owner != service.name).filter(keeps);
-            if let Some(owner) = owner.or_else(|| claimed.get(host).copied()) {
-                taken.push(TakenHost { host: host.clone(), owner: owner.clone(), wanted_by: service.name.clone() });
-            }
-            claimed.entry(host).or_insert(&service.name);
-        }
+fn put_service(now: &Desired, service: Service, at: Timestamp) -> Planned {
+    put(now, vec![service], Vec::new(), ROUTES, at)
+}
+
+/// Writes whole services and routes, each of distinct names; those that are already so are left alone.
+fn put(now: &Desired, services: Vec<Service>, routes: Vec<Route>, path: RoutePath, at: Timestamp) -> Planned {
+    let mut batch = Batch { base: Some(now.revision), at, ..Batch::default() };
+    let services: Vec<_> = services.into_iter().map(|service| plan_service(now, service, &mut batch)).collect();
+    let routes: Vec<_> = routes.into_iter().map(|route| plan_route(now, route, &mut batch)).collect();
+    if batch.puts.is_empty() {
+        return Ok(Plan { batch: None, services, routes, next: now.clone() });
     }
-    if taken.is_empty() { Ok(()) } else { Err(RegistryError::HostTaken(taken)) }
+    check::hosts(now, &services)?;
+    let mut next = now.clone();
+    for record in &batch.puts {
+        next.put(record.clone());
+    }
+    next.revision = now.revision.next();
+    check::references(&next, &routes, path)?;
+    check::claims(now, &next, &routes, path)?;
+    Ok(Plan { batch: Some(batch), services, routes, next })
+}
+
+fn plan_service(now: &Desired, mut service: Service, batch: &mut Batch) -> Outcome<Service> {
+    let old = now.services.get(&service.name);
+    if let Some(old) = old.filter(|old| old.asks_the_same_as(&service)) {
+        return Outcome { resource: Arc::clone(old), change: ChangeKind::Unchanged };
+    }
+    service.revision = now.revision.next();
+    (service.created_at, service.updated_at) = times(old.map(|old| old.created_at), batch.at);
+    let (service, old) = (Arc::new(service), old.map(|old| old.revision));
+    plan_put(Record::Service(Arc::clone(&service)), old, batch);
+    Outcome { resource: service, change: change(old) }
+}
+
+fn plan_route(now: &Desired, mut route: Route, batch: &mut Batch) -> Outcome<Route> {
+    let old = now.routes.get(&route.name());
+    if let Some(old) = old.filter(|old| old.asks_the_same_as(&route)) {
+        return Outcome { resource: Arc::clone(old), change: ChangeKind::Unchanged };
+    }
+    route.revision = now.revision.next();
+    (route.created_at, route.updated_at) = times(old.map(|old| old.created_at), batch.at);
+    let (route, old) = (Arc::new(route), old.map(|old| old.revision));
+    plan_put(Record::Route(Arc::clone(&route)), old, batch);
+    Outcome { resource: route, change: change(old) }
+}
+
+fn plan_put(record: Record, old: Option<Revision>, batch: &mut Batch) {
+    let expect = old.map_or(Expect::Absent, Expect::At);
+    batch.preconditions.push(Precondition { key: record.key(), expect });
+    batch.puts.push(record);
+}
+
+fn change(old: Option<Revision>) -> ChangeKind {
+    if old.is_some() { ChangeKind::Updated } else { ChangeKind::Created }
+}
+
+/// When something was created and when it was changed last. A clock may go back; nothing is changed
+/// before it was created.
+fn times(created: Option<Timestamp>, at: Timestamp) -> (Timestamp, Timestamp) {
+    let created = created.unwrap_or(at);
+    (created, at.max(created))
 }
 
 #[cfg(test)]

@@ -1,30 +1,74 @@
-//! Every service at one revision, by name and by host.
+//! Everything that is registered at one revision, and the indices on it.
 
 use std::sync::Arc;
 
 use gateway_proto::host::HostPattern;
-use imbl::OrdMap;
+use gateway_routing::Match;
+use imbl::{HashMap, OrdMap, OrdSet};
 
-use super::model::{Revision, Service, ServiceName};
+use super::model::{Key, Record, Revision, Route, RouteName, Service, ServiceName};
 
-/// Every service at one revision; a copy costs nothing, and comparing two skips what they share.
+/// Everything that is registered at one revision; a copy costs nothing, and comparing two skips what
+/// they share.
 #[derive(Debug, Clone, Default)]
 pub struct Desired {
     /// The revision of the last commit.
     pub revision: Revision,
     /// By name.
     pub services: OrdMap<ServiceName, Arc<Service>>,
+    /// By name.
+    pub routes: OrdMap<RouteName, Arc<Route>>,
     /// The owner of each host; always what `services` says.
     pub hosts: OrdMap<HostPattern, ServiceName>,
+    /// Which services routes lead or mirror to; always what `routes` says.
+    references: OrdSet<Reference>,
+    /// The route that has the requests of a host which match a rule; always what `routes` says.
+    claims: HashMap<Claim, RouteName>,
 }
 
+/// That a route leads or mirrors to a service. In the order of services, so that those of one of them
+/// are found together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Reference {
+    service: Arc<str>,
+    route: Arc<str>,
+}
+
+/// What two routes cannot both have: requests of a host, with their priority.
+type Claim = (HostPattern, Arc<Match>);
+
 impl Desired {
-    /// Adds a service or replaces the one of its name; returns that one.
+    /// What is registered under a key.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Record> {
+        match key {
+            Key::Route(name) => self.routes.get(name).cloned().map(Record::Route),
+            Key::Service(name) => self.services.get(name).cloned().map(Record::Service),
+        }
+    }
+
+    /// Adds something or replaces what is under its key; returns that.
     ///
-    /// A host that another service holds changes its owner: whoever calls this has made sure that
-    /// there is none, or that the other service gives it up in the same commit.
-    pub fn put(&mut self, service: Arc<Service>) -> Option<Arc<Service>> {
-        let old = self.remove(&service.name);
+    /// A host that another service holds changes its owner, and so do requests that another route has:
+    /// whoever calls this has made sure that there is none, or that the other gives it up in the same
+    /// commit.
+    pub fn put(&mut self, record: Record) -> Option<Record> {
+        match record {
+            Record::Route(route) => self.put_route(route).map(Record::Route),
+            Record::Service(service) => self.put_service(service).map(Record::Service),
+        }
+    }
+
+    /// Removes what is under a key and returns it.
+    pub fn remove(&mut self, key: &Key) -> Option<Record> {
+        match key {
+            Key::Route(name) => self.remove_route(name).map(Record::Route),
+            Key::Service(name) => self.remove_service(name).map(Record::Service),
+        }
+    }
+
+    fn put_service(&mut self, service: Arc<Service>) -> Option<Arc<Service>> {
+        let old = self.remove_service(&service.name);
         for host in &service.hosts {
             self.hosts.insert(host.clone(), service.name.clone());
         }
@@ -32,8 +76,7 @@ impl Desired {
         old
     }
 
-    /// Removes a service and returns it.
-    pub fn remove(&mut self, name: &ServiceName) -> Option<Arc<Service>> {
+    fn remove_service(&mut self, name: &ServiceName) -> Option<Arc<Service>> {
         let old = self.services.remove(name)?;
         for host in &old.hosts {
             if self.hosts.get(host) == Some(name) {
@@ -43,10 +86,32 @@ impl Desired {
         Some(old)
     }
 
-    /// The service that a request for `host` reaches: the owner of the exact host, else of the
-    /// wildcard with the longest suffix. `host` is in the form of `Authority::host`.
+    fn put_route(&mut self, route: Arc<Route>) -> Option<Arc<Route>> {
+        let name = route.name();
+        let old = self.remove_route(&name);
+        self.references.extend(references(&route));
+        self.claims.extend(claims(&route).map(|claim| (claim, name.clone())));
+        self.routes.insert(name, route);
+        old
+    }
+
+    fn remove_route(&mut self, name: &RouteName) -> Option<Arc<Route>> {
+        let old = self.routes.remove(name)?;
+        for reference in references(&old) {
+            self.references.remove(&reference);
+        }
+        for claim in claims(&old) {
+            if self.claims.get(&claim) == Some(name) {
+                self.claims.remove(&claim);
+            }
+        }
+        Some(old)
+    }
+
+    /// The service that gets what no route takes of the requests for `host`: the owner of the exact
+    /// host, else of the wildcard with the longest suffix. `host` is in the form of `Authority::host`.
     #[must_use]
-    pub fn route(&self, host: &str) -> Option<&Arc<Service>> {
+    pub fn owner(&self, host: &str) -> Option<&Arc<Service>> {
         let exact = self.hosts.get(&HostPattern::Exact(host.into()));
         let owner = exact.or_else(|| {
             let dots = host.match_indices('.').filter(|(at, _)| *at > 0);
@@ -55,25 +120,45 @@ impl Desired {
         })?;
         self.services.get(owner)
     }
+
+    /// The routes that lead or mirror to a service, in the order of their names.
+    pub fn routes_to(&self, service: &ServiceName) -> impl Iterator<Item = &Arc<Route>> {
+        let first = Reference { service: service.as_str().into(), route: "".into() };
+        let references = self.references.range(first..).take_while(move |found| *found.service == *service.as_str());
+        references.filter_map(|found| self.routes.get(&*found.route))
+    }
+
+    /// The route that has the requests for a host which match a rule.
+    #[must_use]
+    pub fn holder(&self, host: &HostPattern, rule: &Arc<Match>) -> Option<&RouteName> {
+        self.claims.get(&(host.clone(), Arc::clone(rule)))
+    }
+}
+
+fn references(route: &Route) -> impl Iterator<Item = Reference> {
+    let name = &route.route.name;
+    route.services().map(|service| Reference { service: Arc::clone(service), route: Arc::clone(name) })
+}
+
+fn claims(route: &Route) -> impl Iterator<Item = Claim> {
+    route.route.hosts.iter().map(|host| (host.clone(), Arc::clone(&route.route.rule)))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use super::Desired;
+    use super::{Desired, Record};
     use crate::registry::sample;
 
     fn reached(desired: &Desired, host: &str) -> Option<String> {
-        desired.route(host).map(|service| service.name.to_string())
+        desired.owner(host).map(|service| service.name.to_string())
     }
 
     #[test]
     fn the_exact_host_wins_then_the_longest_wildcard() {
         let mut desired = Desired::default();
-        desired.put(Arc::new(sample::service("exact", &["mail.example.test"])));
-        desired.put(Arc::new(sample::service("near", &["*.mail.example.test"])));
-        desired.put(Arc::new(sample::service("far", &["*.example.test", "[2001:db8::1]"])));
+        desired.put(Record::from(sample::service("exact", &["mail.example.test"])));
+        desired.put(Record::from(sample::service("near", &["*.mail.example.test"])));
+        desired.put(Record::from(sample::service("far", &["*.example.test", "[2001:db8::1]"])));
         assert_eq!(reached(&desired, "mail.example.test").as_deref(), Some("exact"));
         assert_eq!(reached(&desired, "a.b.mail.example.test").as_deref(), Some("near"));
         assert_eq!(reached(&desired, "www.example.test").as_deref(), Some("far"));
@@ -85,13 +170,14 @@ mod tests {
     #[test]
     fn a_replaced_or_removed_service_gives_up_its_hosts() {
         let mut desired = Desired::default();
-        desired.put(Arc::new(sample::service("a", &["a.test", "b.test"])));
-        let old = desired.put(Arc::new(sample::service("a", &["b.test"]))).unwrap();
-        assert_eq!(old.hosts.len(), 2);
+        desired.put(Record::from(sample::service("a", &["a.test", "b.test"])));
+        let old = desired.put(Record::from(sample::service("a", &["b.test"]))).unwrap();
+        let Record::Service(service) = &old else { panic!("{old:?}") };
+        assert_eq!(service.hosts.len(), 2);
         assert_eq!(reached(&desired, "a.test"), None);
         assert_eq!(reached(&desired, "b.test").as_deref(), Some("a"));
-        assert!(desired.remove(&old.name).is_some());
-        assert!(desired.remove(&old.name).is_none());
+        assert!(desired.remove(&old.key()).is_some());
+        assert!(desired.remove(&old.key()).is_none());
         assert!(desired.hosts.is_empty());
     }
 
@@ -99,13 +185,13 @@ mod tests {
     fn a_host_that_moves_within_a_commit_is_kept_whatever_the_order() {
         for giver_first in [true, false] {
             let mut desired = Desired::default();
-            desired.put(Arc::new(sample::service("giver", &["a.test"])));
+            desired.put(Record::from(sample::service("giver", &["a.test"])));
             let mut changes = vec![sample::service("giver", &[]), sample::service("taker", &["a.test"])];
             if !giver_first {
                 changes.reverse();
             }
             for service in changes {
-                desired.put(Arc::new(service));
+                desired.put(Record::from(service));
             }
             assert_eq!(reached(&desired, "a.test").as_deref(), Some("taker"));
         }

@@ -1,6 +1,7 @@
 //! What a client asks for: validated, but with what it left open still open.
 
 use gateway_proto::host::HostPattern;
+use gateway_routing::route::Policies;
 use jiff::Timestamp;
 
 use super::model::{
@@ -37,6 +38,8 @@ pub struct Draft {
     pub timeouts: Option<Timeouts>,
     /// `None` if it was left open.
     pub limits: Option<Limits>,
+    /// `None` if it was left open.
+    pub policies: Option<Policies>,
 }
 
 /// An endpoint as asked for.
@@ -59,7 +62,8 @@ impl Draft {
     /// The whole service, with defaults for what was left open; not yet of any revision.
     #[must_use]
     pub fn into_service(self) -> Service {
-        let Self { name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits } = self;
+        let Self { name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits, policies } =
+            self;
         Service {
             name,
             title: title.unwrap_or_default(),
@@ -70,6 +74,7 @@ impl Draft {
             health_check: health_check.unwrap_or_else(|| HealthCheck::Enabled(ProbePolicy::default())),
             timeouts: timeouts.unwrap_or_default(),
             limits: limits.unwrap_or_default(),
+            policies: policies.unwrap_or_default(),
             revision: Revision::default(),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
@@ -81,7 +86,8 @@ impl Draft {
     /// # Errors
     /// It would have too many of something.
     pub fn merged_into(self, service: &Service) -> Result<Service, RegistryError> {
-        let Self { name: _, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits } = self;
+        let Self { name: _, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits, policies } =
+            self;
         let mut merged = service.clone();
         merged.tags.extend(tags);
         merged.tags.sort_unstable();
@@ -97,6 +103,7 @@ impl Draft {
         merged.health_check = health_check.unwrap_or(merged.health_check);
         merged.timeouts = timeouts.unwrap_or(merged.timeouts);
         merged.limits = limits.unwrap_or(merged.limits);
+        merged.policies = policies.unwrap_or(merged.policies);
         check_counts(&merged, "service.")?;
         Ok(merged)
     }

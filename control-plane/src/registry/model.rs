@@ -4,7 +4,6 @@
 //! validated before; every default is filled in.
 
 use std::{
-    borrow::Borrow,
     fmt,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
@@ -13,9 +12,15 @@ use std::{
 };
 
 use gateway_proto::host::{Authority, HostError, HostPattern};
+use gateway_routing::route::Policies;
 use jiff::Timestamp;
 
-pub use super::desired::Desired;
+pub use super::{
+    desired::Desired,
+    name::{RouteName, ServiceName},
+    record::{Key, Record},
+    route::Route,
+};
 
 /// A durable state of the store: grows by one with each commit, and compares across restarts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,45 +37,6 @@ impl Revision {
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// A service's unique name; cheap to copy.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServiceName(Arc<str>);
-
-impl ServiceName {
-    /// The longest name in characters.
-    pub const MAX: usize = 63;
-
-    /// Reads 1 to 63 of `a-z`, `0-9` and `-` that begin and end with a letter or digit.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let ends = |c: Option<&u8>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        let bytes = text.as_bytes();
-        let valid = bytes.len() <= Self::MAX
-            && ends(bytes.first())
-            && ends(bytes.last())
-            && bytes.iter().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == b'-');
-        valid.then(|| Self(text.into()))
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Borrow<str> for ServiceName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ServiceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -95,6 +61,8 @@ pub struct Service {
     pub timeouts: Timeouts,
     /// Other limits of a request.
     pub limits: Limits,
+    /// What is done beside forwarding.
+    pub policies: Policies,
     /// The commit that changed it last.
     pub revision: Revision,
     /// When it was created.
@@ -117,6 +85,7 @@ impl Service {
             health_check,
             timeouts,
             limits,
+            policies,
             revision: _,
             created_at: _,
             updated_at: _,
@@ -130,6 +99,7 @@ impl Service {
             && *health_check == other.health_check
             && *timeouts == other.timeouts
             && *limits == other.limits
+            && *policies == other.policies
     }
 }
 

@@ -1,8 +1,12 @@
-//! Services for tests.
+//! Services and routes for tests.
+
+mod route;
 
 use gateway_proto::host::HostPattern;
+use gateway_routing::route::Policies;
 use jiff::Timestamp;
 
+pub(crate) use self::route::{full_route, policies, route, route_name, wire_policies, wire_route};
 use super::model::{
     Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, ProbePolicy, Revision, Service, ServiceName,
     Timeouts,
@@ -25,6 +29,7 @@ pub(crate) fn service(text: &str, hosts: &[&str]) -> Service {
         health_check: HealthCheck::Enabled(ProbePolicy::default()),
         timeouts: Timeouts::default(),
         limits: Limits::default(),
+        policies: Policies::default(),
         revision: Revision::default(),
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,

@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use super::*;
 use crate::{
     registry::apply::ChangeKind,
-    store::{HealthRecord, Loaded, WatchError, memory::MemoryStore},
+    store::{Batch, HealthRecord, Loaded, WatchError, memory::MemoryStore},
 };
 
 /// A store whose commits wait until the test lets them through or fails them.
@@ -94,6 +94,7 @@ fn draft(name: &str, hosts: &[&str]) -> Draft {
         health_check: None,
         timeouts: None,
         limits: None,
+        policies: None,
     }
 }
 
@@ -110,7 +111,7 @@ async fn create(
     registry: &Registry,
     name: &str,
     hosts: &[&str],
-) -> tokio::task::JoinHandle<Result<Outcome, RegistryError>> {
+) -> tokio::task::JoinHandle<Result<Outcome<Service>, RegistryError>> {
     let (registry, draft) = (registry.clone(), draft(name, hosts));
     start(async move { registry.create(draft).await }).await
 }
@@ -120,9 +121,9 @@ async fn a_command_is_answered_when_it_is_durable_and_seen_then() {
     let (registry, store) = gated();
     let created = create(&registry, "a", &["a.test"]).await;
     assert!(!created.is_finished());
-    assert_eq!(registry.get(&sample::name("a")).unwrap_err(), RegistryError::NotFound { service: sample::name("a") });
+    assert_eq!(registry.get(&sample::name("a")).unwrap_err(), RegistryError::NotFound(Key::Service(sample::name("a"))));
     store.pass().await;
-    assert_eq!(created.await.unwrap().unwrap().service.revision, Revision(1));
+    assert_eq!(created.await.unwrap().unwrap().resource.revision, Revision(1));
     assert_eq!(registry.get(&sample::name("a")).unwrap().revision, Revision(1));
     assert_eq!(registry.desired().borrow().revision, Revision(1));
 }
@@ -138,8 +139,8 @@ async fn commands_do_not_wait_for_each_others_flush() {
     assert_eq!((store.waiting(), c.is_finished()), (2, false));
     store.pass().await;
     store.pass().await;
-    assert_eq!(a.await.unwrap().unwrap().service.revision, Revision(1));
-    assert_eq!(b.await.unwrap().unwrap().service.revision, Revision(2));
+    assert_eq!(a.await.unwrap().unwrap().resource.revision, Revision(1));
+    assert_eq!(b.await.unwrap().unwrap().resource.revision, Revision(2));
     assert!(matches!(c.await.unwrap(), Err(RegistryError::HostTaken(_))));
 }
 
@@ -153,7 +154,7 @@ async fn what_changes_nothing_is_answered_when_what_it_relies_on_is_durable() {
     store.pass().await;
     first.await.unwrap().unwrap();
     let again = again.await.unwrap().unwrap();
-    assert_eq!((again.change, again.service.revision), (ChangeKind::Unchanged, Revision(1)));
+    assert_eq!((again.change, again.resource.revision), (ChangeKind::Unchanged, Revision(1)));
 }
 
 #[tokio::test]
@@ -188,14 +189,14 @@ async fn a_client_that_goes_away_takes_nothing_back() {
     let next = create(&registry, "b", &["b.test"]).await;
     store.pass().await;
     store.pass().await;
-    assert_eq!(next.await.unwrap().unwrap().service.revision, Revision(2));
+    assert_eq!(next.await.unwrap().unwrap().resource.revision, Revision(2));
     assert!(registry.get(&sample::name("a")).is_ok());
     // And a failure that nobody is told of is taken back all the same.
     create(&registry, "c", &["c.test"]).await.abort();
     store.fail(StoreError::Busy);
     let again = create(&registry, "c", &["c.test"]).await;
     store.pass().await;
-    assert_eq!(again.await.unwrap().unwrap().service.revision, Revision(3));
+    assert_eq!(again.await.unwrap().unwrap().resource.revision, Revision(3));
 }
 
 #[tokio::test]
@@ -219,16 +220,63 @@ async fn a_store_that_fails_is_told_to_everybody() {
     assert_eq!(registry.desired().borrow().revision, Revision(0));
 }
 
+/// What a route leads to and what it is led to by are looked at in what is queued, too.
+#[tokio::test]
+async fn services_and_routes_hold_together_before_they_are_durable() {
+    let (registry, store) = gated();
+    let a = create(&registry, "a", &[]).await;
+    let led = registry.clone();
+    let led = start(async move { led.create_route(sample::route("r", &["x.test"], "/", "a")).await }).await;
+    let rival = registry.clone();
+    let rival = start(async move { rival.create_route(sample::route("q", &["x.test"], "/", "a")).await }).await;
+    let deleted = registry.clone();
+    let deleted = start(async move { deleted.delete(sample::name("a"), None).await }).await;
+    assert_eq!((store.waiting(), rival.is_finished(), deleted.is_finished()), (2, false, false));
+    // The service comes to nothing, and so does the route; the rival is not told of a conflict.
+    let full = StoreError::DiskFull { path: "scripted".into() };
+    store.fail(full.clone());
+    store.pass().await;
+    assert_eq!(a.await.unwrap().unwrap_err(), RegistryError::StoreUnavailable(full));
+    for refused in [led.await.unwrap().unwrap_err(), rival.await.unwrap().unwrap_err()] {
+        assert!(matches!(refused, RegistryError::ServiceMissing(_)), "{refused}");
+    }
+    let missing = RegistryError::NotFound(Key::Service(sample::name("a")));
+    assert_eq!(deleted.await.unwrap().unwrap_err(), missing);
+}
+
+#[tokio::test]
+async fn routes_are_created_read_changed_listed_and_deleted() {
+    let registry = in_memory();
+    registry.create(draft("a", &[])).await.unwrap();
+    let route = sample::route("r", &["x.test"], "/", "a");
+    let name = sample::route_name("r");
+    assert_eq!(registry.get_route(&name).unwrap_err(), RegistryError::NotFound(Key::Route(name.clone())));
+    let created = registry.create_route(route.clone()).await.unwrap();
+    assert_eq!((created.change, created.resource.revision), (ChangeKind::Created, Revision(2)));
+    let titled = Route { title: "Shop".into(), ..route };
+    let updated = registry.update_route(titled, Some(Revision(2))).await.unwrap();
+    assert_eq!((updated.change, updated.resource.revision), (ChangeKind::Updated, Revision(3)));
+    assert_eq!(registry.get_route(&name).unwrap(), updated.resource);
+    assert_eq!(registry.list_routes(&RouteQuery::default()).items, [updated.resource]);
+    let refused = registry.delete(sample::name("a"), None).await.unwrap_err();
+    assert!(matches!(refused, RegistryError::ServiceInUse { .. }), "{refused}");
+    assert_eq!(registry.delete_route(name, Some(Revision(3))).await, Ok(Revision(4)));
+    assert_eq!(registry.delete(sample::name("a"), None).await, Ok(Revision(5)));
+}
+
 #[tokio::test]
 async fn a_preview_changes_nothing() {
     let registry = in_memory();
     let drafts = vec![draft("a", &["a.test"]), draft("b", &["b.test"])];
-    let preview = registry.preview(drafts.clone()).unwrap();
-    assert_eq!((preview.outcomes[0].change, preview.revision), (ChangeKind::Created, Revision(0)));
-    let applied = registry.apply(drafts.clone()).await.unwrap();
-    assert_eq!((applied.outcomes.len(), applied.revision), (2, Revision(1)));
-    let again = registry.apply(drafts).await.unwrap();
-    assert_eq!((again.outcomes[1].change, again.revision), (ChangeKind::Unchanged, Revision(1)));
+    let routes = vec![sample::route("r", &["x.test"], "/", "b")];
+    let preview = registry.preview(drafts.clone(), routes.clone()).unwrap();
+    assert_eq!((preview.services[0].change, preview.revision), (ChangeKind::Created, Revision(0)));
+    assert_eq!((preview.routes[0].change, registry.desired().borrow().routes.len()), (ChangeKind::Created, 0));
+    let applied = registry.apply(drafts.clone(), routes.clone()).await.unwrap();
+    assert_eq!((applied.services.len(), applied.routes.len(), applied.revision), (2, 1, Revision(1)));
+    let again = registry.apply(drafts, routes).await.unwrap();
+    assert_eq!((again.services[1].change, again.revision), (ChangeKind::Unchanged, Revision(1)));
+    assert_eq!(again.routes[0].change, ChangeKind::Unchanged);
     assert_eq!(registry.delete(sample::name("a"), Some(Revision(1))).await, Ok(Revision(2)));
 }
 
@@ -247,7 +295,7 @@ async fn hundreds_of_writers_on_one_service_lose_nothing() {
     for added in (1..=900).map(add).collect::<Vec<_>>() {
         let added = added.await.unwrap().unwrap();
         assert_eq!(added.change, ChangeKind::Updated);
-        revisions.push(added.service.revision.0);
+        revisions.push(added.resource.revision.0);
     }
     revisions.sort_unstable();
     assert_eq!(revisions, (2..=901).collect::<Vec<u64>>());

@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Snapshot,
-    resource::{ResourceName, of_service},
+    resource::{ResourceName, of_route, of_service},
 };
 use crate::{
     health::HealthView,
-    registry::model::{Desired, ServiceName},
+    registry::model::{Desired, RouteName, ServiceName},
 };
 
 /// Publishes one snapshot after another. What changes while it builds one comes with the next.
@@ -70,8 +70,8 @@ impl Publisher {
     }
 }
 
-/// The snapshot after `latest`, or `None` if it would be the same. Only services that the change
-/// concerns are looked at.
+/// The snapshot after `latest`, or `None` if it would be the same. Only services and routes that the
+/// change concerns are looked at.
 fn advance(latest: &Snapshot, before: &(Desired, HealthView), now: &(Desired, HealthView)) -> Option<Snapshot> {
     let (desired, health) = now;
     let mut next = latest.clone();
@@ -93,6 +93,12 @@ fn advance(latest: &Snapshot, before: &(Desired, HealthView), now: &(Desired, He
         };
         noted |= noted_before != pending;
     }
+    for route in touched_routes(&before.0, desired) {
+        changed |= match desired.routes.get(&route) {
+            Some(wanted) => next.put(of_route(wanted)),
+            None => next.remove(&ResourceName::of_route(&route)),
+        };
+    }
     next.revision = desired.revision;
     // Data planes do not see what is pending, so that alone makes no version.
     next.version.sequence += u64::from(changed);
@@ -113,10 +119,16 @@ fn touched(before: &(Desired, HealthView), now: &(Desired, HealthView)) -> BTree
     services.chain(verdicts).collect()
 }
 
+/// The routes whose resources may have changed.
+fn touched_routes(before: &Desired, now: &Desired) -> Vec<RouteName> {
+    let routes = before.routes.diff(&now.routes).map(|change| match change {
+        DiffItem::Add(name, _) | DiffItem::Update { new: (name, _), .. } | DiffItem::Remove(name, _) => name.clone(),
+    });
+    routes.collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use imbl::OrdMap;
     use proptest::prelude::*;
     use tokio::sync::watch;
@@ -126,7 +138,7 @@ mod tests {
     use crate::{
         health::{Health, HealthView},
         registry::{
-            model::{Desired, Revision, Service},
+            model::{Desired, Key, Record, Revision, Route, Service},
             sample,
         },
         snapshot::{Snapshot, Version, sample::heard},
@@ -136,7 +148,14 @@ mod tests {
 
     fn put(desired: &mut Desired, name: &str, endpoints: &[&str]) {
         let endpoints = endpoints.iter().map(|address| sample::endpoint(address)).collect();
-        desired.put(Arc::new(Service { endpoints, ..sample::service(name, &[]) }));
+        desired.put(Record::from(Service { endpoints, ..sample::service(name, &[]) }));
+        desired.revision = desired.revision.next();
+    }
+
+    fn put_route(desired: &mut Desired, name: &str, prefix: &str, title: &str) {
+        // Requests have one holder: each has a host of its own.
+        let host = format!("{name}.test");
+        desired.put(Record::from(Route { title: title.into(), ..sample::route(name, &[&host], prefix, "s0") }));
         desired.revision = desired.revision.next();
     }
 
@@ -183,11 +202,49 @@ mod tests {
         assert!(advance(&next, &now, &now).is_none());
     }
 
+    #[tokio::test]
+    async fn routes_are_published_changed_and_taken_back() {
+        let (desired, health) = (watch::Sender::new(Desired::default()), watch::Sender::new(HealthView::new()));
+        let (publisher, mut published) = Publisher::new("c".into(), 7, desired.subscribe(), health.subscribe());
+        published.mark_unchanged();
+        let task = tokio::spawn(publisher.run(CancellationToken::new()));
+        let change = |record: Result<Route, &str>| {
+            desired.send_modify(|desired| {
+                match record {
+                    Ok(route) => drop(desired.put(route.into())),
+                    Err(gone) => drop(desired.remove(&Key::Route(sample::route_name(gone)))),
+                }
+                desired.revision = desired.revision.next();
+            });
+        };
+        let mut digests = Vec::new();
+        for record in [
+            Ok(sample::route("r", &["x.test"], "/", "a")),
+            Ok(sample::route("r", &["x.test"], "/", "b")),
+            // What data planes do not see makes a version, for they are to know the revision.
+            Ok(Route { title: "Shop".into(), ..sample::route("r", &["x.test"], "/", "b") }),
+            Err("r"),
+        ] {
+            change(record);
+            published.changed().await.unwrap();
+            let snapshot = published.borrow_and_update().clone();
+            assert_eq!(snapshot.revision.0 + 1, snapshot.version.sequence);
+            let names: Vec<_> = snapshot.resources.keys().map(|name| name.as_str().to_owned()).collect();
+            digests.push((names, snapshot.digests.total()));
+        }
+        let names: Vec<usize> = digests.iter().map(|(names, _)| names.len()).collect();
+        assert_eq!(names, [1, 1, 1, 0], "{digests:?}");
+        assert_eq!(digests[0].0, ["routes/r"]);
+        assert!(digests[0].1 != digests[1].1 && digests[1].1 == digests[2].1 && digests[3].1 == 0, "{digests:?}");
+        drop((desired, health));
+        task.await.unwrap();
+    }
+
     proptest! {
         /// A snapshot that was reached step by step is the one that is built at once.
         #[test]
         fn steps_lead_to_the_same_snapshot_as_a_fresh_start(
-            steps in proptest::collection::vec((0u8..4, 0u8..6, 0u8..3, 0u8..3), 0..60),
+            steps in proptest::collection::vec((0u8..6, 0u8..6, 0u8..3, 0u8..3), 0..60),
         ) {
             let nothing = (Desired::default(), HealthView::new());
             let mut now = nothing.clone();
@@ -198,11 +255,13 @@ mod tests {
                 let address = format!("10.0.0.{endpoint}:80");
                 match step {
                     0 => put(&mut now.0, &name, &[ADDRESS, &address][usize::from(endpoint == 1)..]),
-                    1 => drop(now.0.remove(&sample::name(&name))),
+                    1 => drop(now.0.remove(&Key::Service(sample::name(&name)))),
                     2 => {
                         let health = [Health::Pending, Health::Healthy, Health::Unhealthy][usize::from(verdict)];
                         heard(&mut now.1, &name, &address, Some(&address), health);
                     }
+                    3 => put_route(&mut now.0, &format!("r{service}"), &format!("/{endpoint}"), ["", "Shop", "Other"][usize::from(verdict)]),
+                    4 => drop(now.0.remove(&Key::Route(sample::route_name(&format!("r{service}"))))),
                     _ => drop(now.1.remove(&now.1.keys().next().cloned().unwrap_or_else(unused_key))),
                 }
                 if let Some(next) = advance(&snapshot, &before, &now) {

@@ -2,13 +2,26 @@
 //!
 //! A record is, in little-endian: length of the payload (u32), format (u16), CRC-32 (u32) over the
 //! key, the format and the payload, and the payload, which is one of `stored`'s forms.
+//!
+//! A record has the earliest format by which it is understood, so that a store in which there is
+//! nothing new is open to earlier programs too, and others refuse it instead of losing what they do
+//! not know:
+//!
+//! | format | what it brought |
+//! | --- | --- |
+//! | 1 | services, health, the store's own record |
+//! | 2 | routes, and policies of services; the store's own record has it where there are routes |
 
+use gateway_routing::route::Policies;
 use prost::Message;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::registry::model::Service;
+use crate::registry::model::{Desired, Record};
 
-/// The format that this program writes, and the latest that it reads.
-pub(super) const FORMAT: u16 = 1;
+/// The format that the first program wrote.
+pub(super) const FIRST: u16 = 1;
+/// The latest format that this program writes and reads.
+pub(super) const LATEST: u16 = 2;
 /// Length, format and CRC.
 const HEADER: usize = 10;
 
@@ -28,24 +41,35 @@ pub(super) struct Meta {
     pub(super) cluster_id: String,
     #[prost(uint64, tag = "2")]
     pub(super) revision: u64,
-    /// What `digest` makes of all services, so that a lost or outdated one is noticed.
+    /// What `digest` makes of all records, so that a lost or outdated one is noticed.
     #[prost(fixed64, tag = "3")]
     pub(super) digest: u64,
 }
 
-/// The share of a service in the digest of a store, which is the wrapping sum of them all.
-pub(super) fn digest(service: &Service) -> u64 {
-    let Service { name, revision, .. } = service;
-    xxhash_rust::xxh3::xxh3_64_with_seed(name.as_str().as_bytes(), revision.0)
+/// The share of a record in the digest of a store, which is the wrapping sum of them all.
+pub(super) fn digest(record: &Record) -> u64 {
+    match record {
+        Record::Service(service) => xxh3_64_with_seed(service.name.as_str().as_bytes(), service.revision.0),
+        // No service has such a name.
+        Record::Route(route) => xxh3_64_with_seed(format!("route/{}", route.name()).as_bytes(), route.revision.0),
+    }
+}
+
+/// The earliest format by which a record is understood.
+pub(super) fn format_of(record: &Record) -> u16 {
+    match record {
+        Record::Service(service) if service.policies == Policies::default() => FIRST,
+        Record::Service(_) | Record::Route(_) => LATEST,
+    }
+}
+
+/// The earliest format by which there is nothing strange in a store.
+pub(super) fn format_of_store(desired: &Desired) -> u16 {
+    if desired.routes.is_empty() { FIRST } else { LATEST }
 }
 
 /// Wraps a payload that will be stored under `key`.
-pub(super) fn seal(key: &[u8], payload: &impl Message) -> Vec<u8> {
-    seal_as(key, FORMAT, payload)
-}
-
-/// The same in any format.
-pub(super) fn seal_as(key: &[u8], format: u16, payload: &impl Message) -> Vec<u8> {
+pub(super) fn seal(key: &[u8], format: u16, payload: &impl Message) -> Vec<u8> {
     let payload = payload.encode_to_vec();
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
     let mut record = Vec::with_capacity(HEADER + payload.len());
@@ -69,7 +93,7 @@ pub(super) fn open<M: Message + Default>(key: &[u8], record: &[u8]) -> Result<M,
         return Err(RecordError::Damaged("a record has the wrong checksum"));
     }
     match format {
-        FORMAT => M::decode(payload).map_err(|_| RecordError::Damaged("a record cannot be decoded")),
+        FIRST..=LATEST => M::decode(payload).map_err(|_| RecordError::Damaged("a record cannot be decoded")),
         0 => Err(RecordError::Damaged("a record has no format")),
         later => Err(RecordError::Future(later)),
     }
@@ -87,7 +111,11 @@ fn checksum(key: &[u8], format: u16, payload: &[u8]) -> u32 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{FORMAT, Meta, RecordError, checksum, open, seal};
+    use super::{FIRST, LATEST, Meta, RecordError, checksum, digest, format_of, format_of_store, open, seal};
+    use crate::registry::{
+        model::{Desired, Key, Record, Revision, Service},
+        sample,
+    };
 
     fn meta() -> Meta {
         Meta { cluster_id: "0123456789abcdef".into(), revision: 7, digest: 3 }
@@ -95,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_record_is_read_back_under_its_own_key_only() {
-        let record = seal(b"m", &meta());
+        let record = seal(b"m", FIRST, &meta());
         assert_eq!(open::<Meta>(b"m", &record), Ok(meta()));
         assert!(matches!(open::<Meta>(b"x", &record), Err(RecordError::Damaged(_))));
     }
@@ -104,16 +132,49 @@ mod tests {
     fn a_record_of_a_later_format_is_told_from_damage() {
         let payload = b"whatever comes";
         let mut record = Vec::from(u32::try_from(payload.len()).unwrap().to_le_bytes());
-        record.extend((FORMAT + 1).to_le_bytes());
-        record.extend(checksum(b"m", FORMAT + 1, payload).to_le_bytes());
+        record.extend((LATEST + 1).to_le_bytes());
+        record.extend(checksum(b"m", LATEST + 1, payload).to_le_bytes());
         record.extend(payload);
-        assert_eq!(open::<Meta>(b"m", &record), Err(RecordError::Future(FORMAT + 1)));
+        assert_eq!(open::<Meta>(b"m", &record), Err(RecordError::Future(LATEST + 1)));
+    }
+
+    #[test]
+    fn a_record_has_the_earliest_format_that_understands_it() {
+        let plain = sample::service("a", &["a.test"]);
+        let with_policies = Service { policies: sample::policies(), ..plain.clone() };
+        let route = sample::route("r", &["a.test"], "/", "a");
+        let mut desired = Desired::default();
+        for (record, format, of_store) in [
+            (Record::from(plain), FIRST, FIRST),
+            (Record::from(with_policies), LATEST, FIRST),
+            (Record::from(route), LATEST, LATEST),
+        ] {
+            assert_eq!(format_of(&record), format, "{record:?}");
+            let key = record.key();
+            desired.put(record);
+            assert_eq!(format_of_store(&desired), of_store, "{key}");
+        }
+        desired.remove(&Key::Route(sample::route_name("r")));
+        assert_eq!(format_of_store(&desired), FIRST);
+        assert_eq!(open::<Meta>(b"m", &seal(b"m", LATEST, &meta())), Ok(meta()));
+    }
+
+    #[test]
+    fn a_service_and_a_route_of_one_name_have_different_digests() {
+        let service = Record::from(sample::service("a", &[]));
+        let route = Record::from(sample::route("a", &[], "/", "a"));
+        assert_ne!(digest(&service), digest(&route));
+        let mut later = route.clone();
+        later.set_revision(Revision(1));
+        assert_ne!(digest(&route), digest(&later));
+        // What stores have in their records from before there were routes.
+        assert_eq!(digest(&service), 0xe6c6_32b6_1e96_4e1f);
     }
 
     proptest! {
         #[test]
         fn every_cut_and_every_flipped_bit_is_noticed(at in 0_usize..1000, bit in 0_u8..8) {
-            let record = seal(b"m", &meta());
+            let record = seal(b"m", FIRST, &meta());
             let at = at % record.len();
             prop_assert!(matches!(open::<Meta>(b"m", &record[..at]), Err(RecordError::Damaged(_))));
             let mut flipped = record.clone();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Expect;
-use crate::registry::model::{Revision, ServiceName};
+use crate::registry::model::{Key, Revision};
 
 /// Why a store failed. What is durable, and what readers see, is unchanged by a batch that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,13 +89,13 @@ pub enum StoreError {
         actual: Revision,
     },
     /// A precondition does not hold.
-    #[error("service \"{service}\" is not as expected any more; read it again and repeat the change")]
+    #[error("{key} is not as expected any more; read it again and repeat the change")]
     Precondition {
-        /// The service's name.
-        service: ServiceName,
+        /// Which record.
+        key: Key,
         /// What was expected.
         expected: Expect,
-        /// The revision that it is at, if there is one of that name.
+        /// The revision that it is at, if there is one.
         actual: Option<Revision>,
     },
     /// Too many commits wait.

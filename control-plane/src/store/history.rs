@@ -6,33 +6,54 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use gateway_proto::registry::v1 as pb;
+use gateway_routing::route::wire;
 use jiff::Timestamp;
+use prost::Message;
 use tokio::sync::watch;
 
-use crate::registry::model::{Revision, Service, ServiceName};
+use crate::registry::{
+    model::{Key, Record, Revision},
+    route::patterns,
+};
 
 /// Commits that are kept.
 const MAX_CHANGES: usize = 4096;
-/// Names, hosts and endpoints that are kept in all of them together: some 100 MB at the most.
+/// What is kept in all of them together, in hundreds of bytes, give or take: some 100 MB at the most.
 const MAX_WEIGHT: usize = 1 << 20;
+/// A regular expression, compiled.
+const PATTERN: usize = 640;
 
 /// One commit, as it became durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// Its revision.
     pub revision: Revision,
     /// When it was asked for.
     pub at: Timestamp,
-    /// Names of services that it deleted and did not write again.
-    pub deletes: Vec<ServiceName>,
-    /// Services that it wrote.
-    pub puts: Vec<Arc<Service>>,
+    /// What it deleted and did not write again.
+    pub deletes: Vec<Key>,
+    /// What it wrote.
+    pub puts: Vec<Record>,
 }
 
 impl Change {
     fn weight(&self) -> usize {
-        let puts: usize = self.puts.iter().map(|service| 8 + service.hosts.len() + service.endpoints.len()).sum();
+        let puts: usize = self.puts.iter().map(weight).sum();
         1 + self.deletes.len() + puts
+    }
+}
+
+fn weight(record: &Record) -> usize {
+    match record {
+        Record::Service(service) => {
+            let policies = wire::policies(&service.policies).map_or(0, |wire| wire.encoded_len() / 100);
+            8 + service.hosts.len() + service.endpoints.len() + policies
+        }
+        Record::Route(route) => {
+            let wire = pb::Route::from(&**route);
+            8 + wire.hosts.len() + wire.encoded_len() / 100 + patterns(&wire) * PATTERN
+        }
     }
 }
 
@@ -167,12 +188,13 @@ impl Changes {
 mod tests {
     use std::sync::Arc;
 
+    use gateway_proto::registry::v1 as pb;
     use jiff::Timestamp;
 
-    use super::{Change, History, MAX_CHANGES, WatchError};
+    use super::{Change, History, MAX_CHANGES, WatchError, weight};
     use crate::registry::{
-        model::{Revision, Service},
-        sample,
+        model::{Record, Revision},
+        sample, validate,
     };
 
     fn change(revision: u64) -> Arc<Change> {
@@ -209,14 +231,38 @@ mod tests {
         let history = History::new(Revision(0));
         let mut service = sample::service("large", &[]);
         service.endpoints = vec![sample::endpoint("127.0.0.1:1"); 1000];
-        let service = Arc::new(service);
-        let puts: Vec<Arc<Service>> = (0..500).map(|_| Arc::clone(&service)).collect();
+        let puts = vec![Record::from(service); 500];
         for revision in 1..=3 {
             let puts = puts.clone();
             let large = Change { revision: Revision(revision), at: Timestamp::UNIX_EPOCH, deletes: vec![], puts };
             history.push(Arc::new(large));
         }
         assert_eq!(history.watch(Revision(0)).err(), Some(WatchError::Compacted { oldest: Revision(1) }));
+    }
+
+    #[test]
+    fn large_routes_and_their_regular_expressions_count() {
+        let mut large = sample::wire_route("large", ["a", "b"], "c");
+        let action = pb::Respond { status: 200, body: "x".repeat(64 * 1024), content_type: String::new() };
+        large.action = Some(pb::route::Action::Respond(action));
+        let condition = |at: usize| pb::Condition {
+            name: format!("x-{at}"),
+            test: Some(pb::condition::Test::Regex("^a+$".into())),
+        };
+        let mut patterns = large.clone();
+        patterns.r#match = Some(pb::RouteMatch { headers: (0..32).map(condition).collect(), ..Default::default() });
+        for (wire, at_least) in [(large, 655), (patterns, 32 * 640)] {
+            let route = Record::from(validate::route(Some(wire)).unwrap());
+            assert!(weight(&route) > at_least, "{}", weight(&route));
+        }
+        let set = vec![pb::HeaderField { name: "x-a".into(), value: "x".repeat(1000) }];
+        let rules = pb::HeaderRules { set, ..pb::HeaderRules::default() };
+        let policies = pb::Policies { request_headers: Some(rules), ..pb::Policies::default() };
+        let mut wire = pb::Service { name: "a".into(), ..pb::Service::default() };
+        let plain = Record::from(validate::service(Some(wire.clone())).unwrap().into_service());
+        wire.policies = Some(policies);
+        let service = Record::from(validate::service(Some(wire)).unwrap().into_service());
+        assert_eq!(weight(&service), weight(&plain) + 10);
     }
 
     #[test]

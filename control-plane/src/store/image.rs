@@ -3,23 +3,34 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::HealthRecord;
-use crate::registry::model::{EndpointAddress, Revision, Service, ServiceName};
+use crate::registry::model::{EndpointAddress, Key, Record, Revision, ServiceName};
 
 /// Records to write, or to delete where there is `None`.
 #[derive(Debug, Default)]
 pub(super) struct Image {
-    /// The revision that is reached and the digest of all services, if there was a commit.
-    pub(super) head: Option<(Revision, u64)>,
-    /// By name.
-    pub(super) services: BTreeMap<ServiceName, Option<Arc<Service>>>,
+    /// What is reached, if there was a commit.
+    pub(super) head: Option<Head>,
+    /// By key.
+    pub(super) records: BTreeMap<Key, Option<Record>>,
     /// By service and endpoint.
     pub(super) health: BTreeMap<(ServiceName, EndpointAddress), Option<Arc<HealthRecord>>>,
+}
+
+/// What the store knows of itself after a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The commit's revision.
+    pub(super) revision: Revision,
+    /// The digest of all records.
+    pub(super) digest: u64,
+    /// The earliest format by which all of them are understood.
+    pub(super) format: u16,
 }
 
 impl Image {
     /// Whether there is nothing to do.
     pub(super) fn is_empty(&self) -> bool {
-        let Self { head, services, health } = self;
-        head.is_none() && services.is_empty() && health.is_empty()
+        let Self { head, records, health } = self;
+        head.is_none() && records.is_empty() && health.is_empty()
     }
 }

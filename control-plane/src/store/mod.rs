@@ -1,4 +1,4 @@
-//! Where the registry is kept: an atomic, durable, revisioned set of services, after etcd's model.
+//! Where the registry is kept: an atomic, durable, revisioned set of records, after etcd's model.
 
 mod codec;
 mod error;
@@ -12,7 +12,7 @@ mod stored;
 mod suite;
 mod writer;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use rand::Rng;
@@ -22,7 +22,7 @@ pub use self::{
     error::StoreError,
     history::{Change, Changes, WatchError},
 };
-use crate::registry::model::{Desired, EndpointAddress, Revision, Service, ServiceName};
+use crate::registry::model::{Desired, EndpointAddress, Key, Record, Revision, ServiceName};
 
 /// Batches that may wait for the writer; one more is answered with [`StoreError::Busy`].
 pub const QUEUE: usize = 1024;
@@ -73,29 +73,29 @@ pub struct Loaded {
 pub struct Batch {
     /// The revision that the store must be at; `None` means any.
     pub base: Option<Revision>,
-    /// What must hold of single services.
+    /// What must hold of single records.
     pub preconditions: Vec<Precondition>,
-    /// Services to delete; one that is not there is passed over.
-    pub deletes: Vec<ServiceName>,
-    /// Services to write after the deletes, each under its name. The store sets their revision.
-    pub puts: Vec<Arc<Service>>,
+    /// Records to delete; one that is not there is passed over.
+    pub deletes: Vec<Key>,
+    /// Records to write after the deletes, each under its key. The store sets their revision.
+    pub puts: Vec<Record>,
     /// When it was asked for.
     pub at: Timestamp,
 }
 
-/// What must hold of a service for a batch to be committed.
+/// What must hold of a record for a batch to be committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Precondition {
-    /// The service's name.
-    pub service: ServiceName,
+    /// Which record.
+    pub key: Key,
     /// What must hold.
     pub expect: Expect,
 }
 
-/// What may be expected of a service; no precondition means anything.
+/// What may be expected of a record; no precondition means anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// There is none of that name.
+    /// There is none under that key.
     Absent,
     /// It was changed last by this revision.
     At(Revision),

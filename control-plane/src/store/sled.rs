@@ -1,7 +1,7 @@
 //! The store on disk, in sled.
 //!
-//! Keys are `m` for what the store knows of itself, `s` and a name for services, `h`, a name and an
-//! endpoint for health. A record is cut into pieces, each under its key, a zero byte and its place:
+//! Keys are `m` for what the store knows of itself, `s` and a name for services, `r` and a name for
+//! routes, `h`, a service's name and an endpoint for health. A record is cut into pieces, each under its key, a zero byte and its place:
 //! sled puts a page of pieces larger than these into a file of its own, which it never flushes.
 
 mod fault;
@@ -16,11 +16,11 @@ use self::marker::Marker;
 use super::{
     Batch, Changes, HealthRecord, Loaded, Store, StoreError, WatchError,
     codec::{self, Meta},
-    image::Image,
-    stored::{StoredHealth, StoredService},
+    image::{Head, Image},
+    stored::{self, StoredHealth, StoredService},
     writer::{Disk, Writer},
 };
-use crate::registry::model::{Desired, EndpointAddress, Revision, ServiceName};
+use crate::registry::model::{Desired, EndpointAddress, Key, Record, Revision, ServiceName};
 
 /// Bytes of a piece: sixteen of them, the most that sled keeps on a page, stay below the 128 KiB
 /// at which a page gets a file of its own.
@@ -89,21 +89,21 @@ struct Directory {
 
 impl Directory {
     fn batch(&self, image: &Image) -> Result<::sled::Batch, ::sled::Error> {
-        let Image { head, services, health } = image;
+        let Image { head, records, health } = image;
         let mut batch = ::sled::Batch::default();
-        if let Some((revision, digest)) = head {
-            let meta = Meta { cluster_id: self.cluster_id.clone(), revision: revision.0, digest: *digest };
+        if let Some(Head { revision, digest, format }) = *head {
+            let meta = Meta { cluster_id: self.cluster_id.clone(), revision: revision.0, digest };
             let key = meta_key();
-            self.stage(&mut batch, &key, &codec::seal(&key, &meta))?;
+            self.stage(&mut batch, &key, &codec::seal(&key, format, &meta))?;
         }
-        for (name, service) in services {
-            let key = service_key(name);
-            let record = service.as_ref().map(|service| codec::seal(&key, &StoredService::from(&**service)));
+        for (key, record) in records {
+            let key = record_key(key);
+            let record = record.as_ref().map(|record| sealed(&key, record));
             self.stage(&mut batch, &key, &record.unwrap_or_default())?;
         }
         for ((service, endpoint), record) in health {
             let key = health_key(service, endpoint);
-            let record = record.as_ref().map(|record| codec::seal(&key, &StoredHealth::from(&**record)));
+            let record = record.as_ref().map(|record| codec::seal(&key, codec::FIRST, &StoredHealth::from(&**record)));
             self.stage(&mut batch, &key, &record.unwrap_or_default())?;
         }
         Ok(batch)
@@ -130,8 +130,8 @@ impl Directory {
         self.db.apply_batch(batch).map_err(failed)?;
         self.db.flush().map_err(failed)?;
         self.file.sync_data().map_err(|err| fault::of_io(&self.path, &err))?;
-        if let Some((revision, _)) = image.head {
-            self.marker.set(revision).map_err(|err| fault::of_io(&self.path, &err))?;
+        if let Some(head) = &image.head {
+            self.marker.set(head.revision).map_err(|err| fault::of_io(&self.path, &err))?;
         }
         Ok(())
     }
@@ -168,8 +168,19 @@ fn meta_key() -> Vec<u8> {
     b"m".to_vec()
 }
 
-fn service_key(name: &ServiceName) -> Vec<u8> {
-    format!("s{name}").into_bytes()
+fn record_key(key: &Key) -> Vec<u8> {
+    match key {
+        Key::Service(name) => format!("s{name}").into_bytes(),
+        Key::Route(name) => format!("r{name}").into_bytes(),
+    }
+}
+
+fn sealed(key: &[u8], record: &Record) -> Vec<u8> {
+    let format = codec::format_of(record);
+    match record {
+        Record::Service(service) => codec::seal(key, format, &StoredService::from(&**service)),
+        Record::Route(route) => codec::seal(key, format, &stored::of_route(route)),
+    }
 }
 
 fn health_key(service: &ServiceName, endpoint: &EndpointAddress) -> Vec<u8> {

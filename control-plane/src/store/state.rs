@@ -4,15 +4,18 @@ use std::{collections::HashSet, sync::Arc};
 
 use imbl::OrdMap;
 
-use super::{Batch, Change, Expect, HealthRecord, Loaded, Precondition, StoreError, codec, image::Image};
-use crate::registry::model::{Desired, EndpointAddress, Service, ServiceName};
+use super::{
+    Batch, Change, Expect, HealthRecord, Loaded, Precondition, StoreError, codec,
+    image::{Head, Image},
+};
+use crate::registry::model::{Desired, EndpointAddress, Key, Record, Service, ServiceName};
 
 /// Everything in a store; a copy costs nothing.
 #[derive(Debug, Clone)]
 pub(super) struct State {
     cluster_id: Arc<str>,
     desired: Desired,
-    /// The wrapping sum of the services' digests.
+    /// The wrapping sum of the records' digests.
     digest: u64,
     health: OrdMap<ServiceName, OrdMap<EndpointAddress, Arc<HealthRecord>>>,
 }
@@ -48,48 +51,59 @@ impl State {
             self.check(precondition)?;
         }
         let revision = self.desired.revision.next();
-        let written: HashSet<&ServiceName> = puts.iter().map(|service| &service.name).collect();
-        deletes.retain(|name| !written.contains(name));
-        for name in &deletes {
-            self.delete(name, image);
+        let written: HashSet<Key> = puts.iter().map(Record::key).collect();
+        deletes.retain(|key| !written.contains(key));
+        for key in &deletes {
+            self.delete(key, image);
         }
         let mut change = Change { revision, at, deletes, puts };
-        for service in &mut change.puts {
-            if service.revision != revision {
-                Arc::make_mut(service).revision = revision;
-            }
-            self.put(service, image);
+        for record in &mut change.puts {
+            record.set_revision(revision);
+            self.put(record, image);
         }
         self.desired.revision = revision;
-        image.head = Some((revision, self.digest));
+        image.head = Some(Head { revision, digest: self.digest, format: codec::format_of_store(&self.desired) });
         Ok(change)
     }
 
     fn check(&self, precondition: Precondition) -> Result<(), StoreError> {
-        let Precondition { service, expect } = precondition;
-        let actual = self.desired.services.get(&service).map(|service| service.revision);
+        let Precondition { key, expect } = precondition;
+        let actual = self.desired.get(&key).map(|record| record.revision());
         let holds = match expect {
             Expect::Absent => actual.is_none(),
             Expect::At(revision) => actual == Some(revision),
         };
-        if holds { Ok(()) } else { Err(StoreError::Precondition { service, expected: expect, actual }) }
+        if holds { Ok(()) } else { Err(StoreError::Precondition { key, expected: expect, actual }) }
     }
 
-    fn delete(&mut self, name: &ServiceName, image: &mut Image) {
-        if let Some(old) = self.desired.remove(name) {
+    fn delete(&mut self, key: &Key, image: &mut Image) {
+        if let Some(old) = self.desired.remove(key) {
             self.digest = self.digest.wrapping_sub(codec::digest(&old));
-            image.services.insert(name.clone(), None);
+            image.records.insert(key.clone(), None);
         }
-        for endpoint in self.health.remove(name).unwrap_or_default().keys() {
-            image.health.insert((name.clone(), endpoint.clone()), None);
+        match key {
+            Key::Service(name) => {
+                for endpoint in self.health.remove(name).unwrap_or_default().keys() {
+                    image.health.insert((name.clone(), endpoint.clone()), None);
+                }
+            }
+            Key::Route(_) => {}
         }
     }
 
-    fn put(&mut self, service: &Arc<Service>, image: &mut Image) {
-        let old = self.desired.put(Arc::clone(service));
+    fn put(&mut self, record: &Record, image: &mut Image) {
+        let old = self.desired.put(record.clone());
         let old = old.map_or(0, |old| codec::digest(&old));
-        self.digest = self.digest.wrapping_sub(old).wrapping_add(codec::digest(service));
-        image.services.insert(service.name.clone(), Some(Arc::clone(service)));
+        self.digest = self.digest.wrapping_sub(old).wrapping_add(codec::digest(record));
+        image.records.insert(record.key(), Some(record.clone()));
+        match record {
+            Record::Service(service) => self.forget_endpoints(service, image),
+            Record::Route(_) => {}
+        }
+    }
+
+    /// Forgets what is known of endpoints that the service does not have any more.
+    fn forget_endpoints(&mut self, service: &Service, image: &mut Image) {
         let Some(known) = self.health.get_mut(&service.name) else { return };
         let kept: HashSet<&EndpointAddress> = service.endpoints.iter().map(|endpoint| &endpoint.address).collect();
         let gone: Vec<EndpointAddress> = known.keys().filter(|endpoint| !kept.contains(endpoint)).cloned().collect();
@@ -123,7 +137,9 @@ impl State {
     }
 }
 
-/// The wrapping sum of the services' digests.
+/// The wrapping sum of the records' digests.
 pub(super) fn digest(desired: &Desired) -> u64 {
-    desired.services.values().fold(0, |sum, service| sum.wrapping_add(codec::digest(service)))
+    let services = desired.services.values().cloned().map(Record::Service);
+    let records = services.chain(desired.routes.values().cloned().map(Record::Route));
+    records.fold(0, |sum, record| sum.wrapping_add(codec::digest(&record)))
 }

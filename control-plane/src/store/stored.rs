@@ -1,12 +1,24 @@
 //! The forms of what is stored, apart from the wire's and the model's, so that neither of those
 //! can change what was written. A new field takes a new tag; a changed meaning takes a new format.
+//!
+//! Routes and policies are the exception. They are stored as the contract has them, in canonical form,
+//! and read by the one reader that both planes have: the contract is never changed for what it has
+//! said before, and whatever that reader admits it admits for good.
 
 use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
 
-use gateway_proto::host::HostPattern;
+use gateway_proto::{
+    host::HostPattern,
+    registry::v1 as pb,
+    violation::{Path, Violations},
+};
+use gateway_routing::route::{self, Policies, wire};
 use jiff::Timestamp;
 use prost::Message;
 
+mod routes;
+
+pub(super) use self::routes::{into_route, of_route};
 use super::HealthRecord;
 use crate::registry::model::{
     Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Revision, Service, ServiceName,
@@ -49,6 +61,9 @@ pub(super) struct StoredService {
     /// Absent likewise.
     #[prost(uint64, optional, tag = "15")]
     max_request_body: Option<u64>,
+    /// Absent likewise.
+    #[prost(message, optional, tag = "16")]
+    policies: Option<pb::Policies>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -125,6 +140,7 @@ impl From<&Service> for StoredService {
             health_check,
             timeouts,
             limits,
+            policies,
             revision,
             created_at,
             updated_at,
@@ -154,6 +170,7 @@ impl From<&Service> for StoredService {
             updated_at: (*updated_at).into(),
             total_timeout_ns: total.map(nanoseconds),
             max_request_body: request_body,
+            policies: wire::policies(policies),
         }
     }
 }
@@ -202,6 +219,7 @@ impl StoredService {
             updated_at,
             total_timeout_ns,
             max_request_body,
+            policies,
         } = self;
         let endpoint = |StoredEndpoint { address, weight }| {
             Some(Endpoint { address: EndpointAddress::parse(&address).ok()?, weight })
@@ -227,11 +245,21 @@ impl StoredService {
                 total: total_timeout_ns.map(Duration::from_nanos),
             },
             limits: Limits { request_body: max_request_body },
+            policies: match policies {
+                None => Policies::default(),
+                Some(policies) => read_policies(&policies)?,
+            },
             revision: Revision(revision),
             created_at: created_at.into_timestamp()?,
             updated_at: updated_at.into_timestamp()?,
         })
     }
+}
+
+fn read_policies(stored: &pb::Policies) -> Option<Policies> {
+    let mut violations = Violations::default();
+    let policies = route::policies(stored, &Path::Root("policies"), &mut violations);
+    violations.finish(Some(policies)).ok()
 }
 
 impl StoredProbes {
@@ -300,90 +328,4 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use jiff::Timestamp;
-    use prost::Message;
-
-    use super::{StoredHealth, StoredService};
-    use crate::{
-        registry::{
-            model::{HealthCheck, Probe, ProbePolicy, Revision, Service},
-            sample,
-        },
-        store::HealthRecord,
-    };
-
-    fn read_back(service: &Service) -> Option<Service> {
-        let bytes = StoredService::from(service).encode_to_vec();
-        StoredService::decode(&*bytes).unwrap().into_service()
-    }
-
-    #[test]
-    fn a_service_is_read_back_as_it_was() {
-        let mut service = sample::service("mail", &["mail.test", "*.mail.test", "[2001:db8::1]"]);
-        service.title = "Mail".into();
-        service.tags = vec!["a".into(), "b".into()];
-        service.endpoints = ["10.0.0.1:1", "[::1]:65535", "mail.internal:80"].map(sample::endpoint).into();
-        service.endpoints[1].weight = 1000;
-        service.timeouts.idle = Duration::from_secs(24 * 3600);
-        service.timeouts.total = Some(Duration::from_millis(1));
-        service.limits.request_body = Some(0);
-        service.revision = Revision(u64::MAX);
-        service.created_at = Timestamp::new(1, 999_999_999).unwrap();
-        service.updated_at = Timestamp::new(-1, -1).unwrap();
-        assert_eq!(read_back(&service).as_ref(), Some(&service));
-
-        service.health_check = HealthCheck::Disabled;
-        assert_eq!(read_back(&service).as_ref(), Some(&service));
-
-        let probe = Probe::Http {
-            path: "/ok?x=1".into(),
-            expected_statuses: vec![100..=100, 200..=599],
-            host: Some("probe.test".into()),
-        };
-        let policy = ProbePolicy { probe, rise: 3, fall: 4, jitter_percent: 0, ..ProbePolicy::default() };
-        service.health_check = HealthCheck::Enabled(policy);
-        assert_eq!(read_back(&service).as_ref(), Some(&service));
-
-        service.health_check = HealthCheck::Enabled(ProbePolicy { probe: Probe::Tcp, ..ProbePolicy::default() });
-        assert_eq!(read_back(&service).as_ref(), Some(&service));
-    }
-
-    #[test]
-    fn a_record_from_before_there_were_limits_has_none() {
-        let record = b"\n\x04mail\"\tmail.test*\x12\n\x0e127.0.0.1:3001\x10\x010\x01:(\n\x14\n\x0c/healthcheck\
-            \x12\x04\xc8\x01\xab\x02\x10\x80\xe4\x97\xd0\x12\x18\x80\xa8\xd6\xb9\x07 \x01(\x020\n@\x80\xa8\xd6\xb9\x07\
-            H\x80\xd8\x8e\xe1oP\x80\xb0\x9d\xc2\xdf\x01b\x00j\x00";
-        let service = sample::service("mail", &["mail.test"]);
-        assert_eq!(StoredService::decode(&record[..]).unwrap().into_service().as_ref(), Some(&service));
-        // And what has none is still written so: an earlier version reads it, too.
-        assert_eq!(StoredService::from(&service).encode_to_vec(), record);
-    }
-
-    #[test]
-    fn what_is_no_service_is_refused() {
-        let good = StoredService::from(&sample::service("mail", &["mail.test"]));
-        assert!(good.clone().into_service().is_some());
-        assert!(StoredService { name: "Mail".into(), ..good.clone() }.into_service().is_none());
-        assert!(StoredService { hosts: vec!["a:1".into()], ..good.clone() }.into_service().is_none());
-        assert!(StoredService { load_balancing: 9, ..good.clone() }.into_service().is_none());
-        let mut odd = good.clone();
-        odd.probes.as_mut().unwrap().http.as_mut().unwrap().expected_statuses.push(200);
-        assert!(odd.into_service().is_none());
-        let mut address = good;
-        address.endpoints[0].address = "nowhere".into();
-        assert!(address.into_service().is_none());
-    }
-
-    #[test]
-    fn health_is_read_back_as_it_was() {
-        let record = HealthRecord {
-            service: sample::name("mail"),
-            endpoint: sample::endpoint("mail.internal:80").address,
-            addresses: vec![("10.0.0.1:80".parse().unwrap(), true), ("[::1]:80".parse().unwrap(), false)],
-        };
-        assert_eq!(StoredHealth::from(&record).into_record(), Some(record));
-    }
-}
+mod tests;

@@ -1,15 +1,18 @@
 //! What every store must do: one suite, run against each.
 
-use std::sync::Arc;
+mod routes;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use self::routes::{
+    a_batch_of_services_and_routes_is_all_or_nothing, policies_of_services_are_kept, routes_are_kept_beside_services,
+};
 use super::{
     Batch, Expect, HealthRecord, Precondition, Store, StoreError, WatchError, memory::MemoryStore, sled::SledStore,
 };
 use crate::registry::{
-    model::{Revision, Service},
+    model::{Desired, Key, Record, Revision, Service},
     sample,
 };
 
@@ -45,6 +48,10 @@ impl Fixture {
         });
     }
 
+    fn desired(&self) -> Desired {
+        self.store().load().unwrap().desired
+    }
+
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
         self.store().commit(batch).await.unwrap()
     }
@@ -61,11 +68,15 @@ impl Fixture {
 }
 
 fn put(services: &[Service]) -> Batch {
-    Batch { puts: services.iter().cloned().map(Arc::new).collect(), ..Batch::default() }
+    Batch { puts: services.iter().cloned().map(Record::from).collect(), ..Batch::default() }
+}
+
+fn key(service: &str) -> Key {
+    Key::Service(sample::name(service))
 }
 
 fn delete(name: &str) -> Batch {
-    Batch { deletes: vec![sample::name(name)], ..Batch::default() }
+    Batch { deletes: vec![key(name)], ..Batch::default() }
 }
 
 fn health(service: &str, endpoint: &str, addresses: &[(&str, bool)]) -> HealthRecord {
@@ -84,9 +95,9 @@ async fn revisions_grow_by_one_and_survive(mut fixture: Fixture) {
     fixture.reopen();
     let loaded = fixture.store().load().unwrap();
     assert_eq!((loaded.cluster_id.as_str(), loaded.desired.revision), ("cluster", Revision(3)));
-    let b = loaded.desired.route("b.test").unwrap();
+    let b = loaded.desired.owner("b.test").unwrap();
     assert_eq!((b.name.as_str(), b.revision), ("b", Revision(2)));
-    assert_eq!(loaded.desired.route("a.test"), None);
+    assert_eq!(loaded.desired.owner("a.test"), None);
     assert_eq!(fixture.commit(Batch::default()).await, Ok(Revision(4)));
 }
 
@@ -110,31 +121,29 @@ async fn what_is_read_back_is_what_was_written(mut fixture: Fixture) {
 
 async fn a_batch_is_all_or_nothing(mut fixture: Fixture) {
     fixture.commit(put(&[sample::service("a", &[])])).await.unwrap();
-    let absent = |name: &str| Precondition { service: sample::name(name), expect: Expect::Absent };
+    let absent = |name: &str| Precondition { key: key(name), expect: Expect::Absent };
     let batch = Batch {
         preconditions: vec![absent("b"), absent("a")],
-        deletes: vec![sample::name("a")],
+        deletes: vec![key("a")],
         ..put(&[sample::service("b", &[])])
     };
-    let refused =
-        StoreError::Precondition { service: sample::name("a"), expected: Expect::Absent, actual: Some(Revision(1)) };
+    let refused = StoreError::Precondition { key: key("a"), expected: Expect::Absent, actual: Some(Revision(1)) };
     assert_eq!(fixture.commit(batch).await, Err(refused));
     assert_eq!(fixture.names(), ["a"]);
     fixture.reopen();
     assert_eq!(fixture.names(), ["a"]);
-    let both =
-        Batch { deletes: vec![sample::name("a")], ..put(&[sample::service("b", &[]), sample::service("c", &[])]) };
+    let both = Batch { deletes: vec![key("a")], ..put(&[sample::service("b", &[]), sample::service("c", &[])]) };
     assert_eq!(fixture.commit(both).await, Ok(Revision(2)));
     fixture.reopen();
     assert_eq!(fixture.names(), ["b", "c"]);
 }
 
 async fn preconditions_are_checked_by_the_writer(fixture: Fixture) {
-    let at = |revision| Precondition { service: sample::name("a"), expect: Expect::At(Revision(revision)) };
+    let at = |revision| Precondition { key: key("a"), expect: Expect::At(Revision(revision)) };
     let expecting = |revision| Batch { preconditions: vec![at(revision)], ..put(&[sample::service("a", &[])]) };
     let refused = |revision, actual| {
         let expected = Expect::At(Revision(revision));
-        Err(StoreError::Precondition { service: sample::name("a"), expected, actual })
+        Err(StoreError::Precondition { key: key("a"), expected, actual })
     };
     assert_eq!(fixture.commit(expecting(1)).await, refused(1, None));
     assert_eq!(fixture.commit(put(&[sample::service("a", &[])])).await, Ok(Revision(1)));
@@ -165,10 +174,10 @@ async fn an_answer_comes_after_readers_can_see_it(fixture: Fixture) {
         assert_eq!(desired.borrow().revision, revision);
         let change = changes.next().await.unwrap();
         assert_eq!((change.revision, change.at.as_second()), (revision, at));
-        assert_eq!((change.puts.len(), change.puts[0].revision), (1, revision));
+        assert_eq!((change.puts.len(), change.puts[0].revision()), (1, revision));
     }
     fixture.commit(delete("s1")).await.unwrap();
-    assert_eq!(changes.next().await.unwrap().deletes, [sample::name("s1")]);
+    assert_eq!(changes.next().await.unwrap().deletes, [key("s1")]);
 }
 
 async fn history_begins_with_the_store(mut fixture: Fixture) {
@@ -252,4 +261,7 @@ conformance!(
     a_receiver_that_is_dropped_changes_nothing,
     health_is_kept_without_consuming_revisions,
     health_goes_with_its_endpoint_and_service,
+    routes_are_kept_beside_services,
+    a_batch_of_services_and_routes_is_all_or_nothing,
+    policies_of_services_are_kept,
 );

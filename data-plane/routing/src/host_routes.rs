@@ -127,7 +127,7 @@ pub struct Selected<'t, 'r, T> {
     path: Cow<'r, [u8]>,
 }
 
-impl<'t, 'r, T> Selected<'t, 'r, T> {
+impl<'t, T> Selected<'t, '_, T> {
     /// The route.
     #[must_use]
     pub fn route(&self) -> &'t Route<T> {
@@ -144,12 +144,6 @@ impl<'t, 'r, T> Selected<'t, 'r, T> {
     #[must_use]
     pub fn path(&self) -> Option<&[u8]> {
         (self.route.rule.path().kind() != PathKind::Any).then_some(&*self.path)
-    }
-
-    /// The same, to keep.
-    #[must_use]
-    pub fn into_path(self) -> Option<Cow<'r, [u8]>> {
-        (self.route.rule.path().kind() != PathKind::Any).then_some(self.path)
     }
 
     /// The segment that a parameter of the route's template stands for, in normal form: what is

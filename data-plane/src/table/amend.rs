@@ -6,10 +6,7 @@ use std::{
 };
 
 use gateway_proto::host::HostPattern;
-use gateway_routing::{
-    HostRoutes,
-    route::{Action, Forward, Mirror, Route, WeightedService},
-};
+use gateway_routing::{HostRoutes, route::Route};
 
 use super::{Entry, RoutingTable, Stamp};
 
@@ -93,13 +90,13 @@ impl RoutingTable {
         let mut touched = BTreeMap::<HostPattern, Vec<&Arc<Route>>>::new();
         for name in changes.keys() {
             if let Some(old) = self.routes.remove(name) {
-                destinations(&old).for_each(|service| self.drop_reference(service, name));
+                old.services().for_each(|service| self.drop_reference(service, name));
                 touched.extend(old.hosts.iter().map(|host| (host.clone(), Vec::new())));
             }
         }
         for (name, route) in changes {
             let Some(route) = route else { continue };
-            for service in destinations(route) {
+            for service in route.services() {
                 self.references.entry(Arc::clone(service)).or_default().insert(Arc::clone(name));
             }
             for host in &route.hosts {
@@ -151,7 +148,7 @@ impl RoutingTable {
     /// What leads nowhere after the changes: a route that came or changed leads to it, or it went.
     fn missing_services(&self, changes: &Changes) -> Vec<Conflict> {
         let gone = changes.services.keys();
-        let named = changes.routes.values().flatten().flat_map(|route| destinations(route));
+        let named = changes.routes.values().flatten().flat_map(|route| route.services());
         let asked: BTreeSet<_> = gone.chain(named).filter(|name| !self.has_service(name)).collect();
         let conflict = |service: &Arc<str>| {
             let routes = self.references.get(service)?.iter().cloned().collect();
@@ -159,16 +156,4 @@ impl RoutingTable {
         };
         asked.into_iter().filter_map(conflict).collect()
     }
-}
-
-/// The services that requests of the route may come to, shadows included.
-fn destinations(route: &Route) -> impl Iterator<Item = &Arc<str>> {
-    let forward = match &route.action {
-        Action::Forward(forward) => Some(forward),
-        Action::Redirect(_) | Action::Respond(_) => None,
-    };
-    let services = forward.into_iter().flat_map(|Forward { services, .. }| services);
-    let mirror = forward.into_iter().filter_map(|Forward { mirror, .. }| mirror.as_ref());
-    let services = services.map(|WeightedService { name, weight: _ }| name);
-    services.chain(mirror.map(|Mirror { service, per_mille: _ }| service))
 }

@@ -11,6 +11,9 @@ use crate::{
     output::text,
 };
 
+/// What the things that people name are in, in requests.
+const WRAPPERS: [&str; 3] = ["service.", "route.", "query."];
+
 /// Whether the control plane has answered at all.
 #[derive(Debug)]
 pub(super) enum Verdict {
@@ -76,17 +79,21 @@ pub fn violations(status: &Status) -> Violations {
 
 /// The failure that a refusal comes to.
 pub(super) fn failure(status: &Status) -> Failure {
-    let Violations { listed, more } = violations(status);
+    let reason = reason(status);
+    let Violations { listed, more } = match reason {
+        Some(Reason::Invalid) => violations(status),
+        // What other refusals say of fields is in their message.
+        Some(_) | None => Violations::default(),
+    };
     let wrong = listed.len() + more;
-    let details = listed.into_iter().map(|violation| {
-        let field = violation.field.strip_prefix("service.").unwrap_or(&violation.field);
-        format!("{field}: {}", violation.description)
+    let details = listed.into_iter().map(|Violation { field, description }| {
+        let field = WRAPPERS.into_iter().find_map(|wrapper| field.strip_prefix(wrapper)).unwrap_or(&field);
+        format!("{field}: {description}")
     });
     let mut details: Vec<String> = details.collect();
     if more > 0 {
         details.push(format!("and {more} more"));
     }
-    let reason = reason(status);
     let mut failure = Failure::new(exit(status, reason), summary(status, wrong)).details(details);
     failure.hint = hint(status, reason);
     failure
@@ -94,9 +101,12 @@ pub(super) fn failure(status: &Status) -> Failure {
 
 fn exit(status: &Status, reason: Option<Reason>) -> Exit {
     match reason {
-        Some(Reason::ServiceNotFound | Reason::EndpointNotFound | Reason::NodeNotFound) => Exit::NotFound,
-        Some(Reason::ServiceExists | Reason::HostTaken | Reason::StaleRevision) => Exit::Conflict,
+        Some(Reason::ServiceNotFound | Reason::RouteNotFound) => Exit::NotFound,
+        Some(Reason::EndpointNotFound | Reason::NodeNotFound) => Exit::NotFound,
+        Some(Reason::ServiceExists | Reason::RouteExists | Reason::HostTaken) => Exit::Conflict,
+        Some(Reason::RouteConflict | Reason::StaleRevision) => Exit::Conflict,
         Some(Reason::ShuttingDown) => Exit::Unreachable,
+        Some(Reason::ServiceMissing | Reason::ServiceInUse) => Exit::Failed,
         Some(Reason::Invalid | Reason::Compacted | Reason::WrongCluster) => Exit::Failed,
         Some(Reason::StaleReplica | Reason::StoreUnavailable) => Exit::Failed,
         None => match status.code() {
@@ -124,14 +134,27 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
         let older = "is it a control plane of the gateway, and not older than this program?";
         return (status.code() == Code::Unimplemented).then(|| older.to_owned());
     };
+    let named = |key: &str| named(status, key).unwrap_or_else(|| "NAME".to_owned());
     let hint = match reason {
         Reason::Invalid => "correct this and repeat the command",
-        Reason::ServiceNotFound => "`gatewayctl service list` shows the services there are",
+        Reason::ServiceNotFound | Reason::ServiceMissing => "`gatewayctl service list` shows the services there are",
+        Reason::RouteNotFound => "`gatewayctl route list` shows the routes there are",
         Reason::EndpointNotFound => "`gatewayctl endpoint list NAME` shows the service's endpoints",
         Reason::NodeNotFound => "`gatewayctl node list` shows the data planes there are",
-        Reason::ServiceExists => "`gatewayctl service get NAME` shows that service",
-        Reason::HostTaken => return Some(host_taken(status)),
-        Reason::StaleRevision => "`gatewayctl service get NAME` shows its revision",
+        Reason::ServiceExists => return Some(format!("`gatewayctl service get {}` shows it", named("service"))),
+        Reason::RouteExists => {
+            return Some(format!("`gatewayctl route get {}` shows it; `gatewayctl apply` changes it", named("route")));
+        }
+        Reason::HostTaken => {
+            return Some(format!("`gatewayctl service get {}` shows the host's owner", named("owner")));
+        }
+        Reason::RouteConflict => {
+            return Some(format!("`gatewayctl route get {}` shows what that route matches", named("other")));
+        }
+        Reason::ServiceInUse => {
+            return Some(format!("`gatewayctl route list --service {}` shows these routes", named("service")));
+        }
+        Reason::StaleRevision => return Some(stale(status)),
         Reason::Compacted => "begin with the current state: `gatewayctl watch --current`",
         Reason::WrongCluster | Reason::StaleReplica => "name the right control plane with --server URL",
         Reason::StoreUnavailable => "nothing was changed; look at the control plane's log and its disk",
@@ -140,10 +163,19 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
     Some(hint.to_owned())
 }
 
-fn host_taken(status: &Status) -> String {
-    let info = status.get_details_error_info();
-    let owner = info.as_ref().and_then(|info| info.metadata.get("owner")).map_or("NAME", String::as_str);
-    format!("`gatewayctl service get {}` shows the host's owner", text::escape(owner))
+fn stale(status: &Status) -> String {
+    let (noun, name) = match (named(status, "route"), named(status, "service")) {
+        (Some(route), _) => ("route", route),
+        (None, Some(service)) => ("service", service),
+        (None, None) => ("service", "NAME".to_owned()),
+    };
+    format!("`gatewayctl {noun} get {name}` shows its revision")
+}
+
+/// What a refusal says that it is about.
+fn named(status: &Status, key: &str) -> Option<String> {
+    let info = status.get_details_error_info()?;
+    info.metadata.get(key).map(|name| text::escape(name))
 }
 
 /// The stable reason that a refusal names.
@@ -178,7 +210,9 @@ mod tests {
     use crate::exit::Exit;
 
     fn refusal(reason: Reason) -> Status {
-        let metadata = HashMap::from([("owner".to_owned(), "shop".to_owned())]);
+        let named = [("owner", "shop"), ("other", "other"), ("route", "canary"), ("service", "mail")];
+        let metadata = named.map(|(key, name)| (key.to_owned(), name.to_owned()));
+        let metadata = HashMap::from(metadata);
         let details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, metadata);
         Status::with_error_details(reason.grpc(), format!("because of {reason}"), details)
     }
@@ -187,9 +221,12 @@ mod tests {
     fn every_reason_has_its_exit_status_and_a_hint() {
         for reason in Reason::ALL {
             let expected = match reason {
-                Reason::ServiceNotFound | Reason::EndpointNotFound | Reason::NodeNotFound => Exit::NotFound,
-                Reason::ServiceExists | Reason::HostTaken | Reason::StaleRevision => Exit::Conflict,
+                Reason::ServiceNotFound | Reason::RouteNotFound => Exit::NotFound,
+                Reason::EndpointNotFound | Reason::NodeNotFound => Exit::NotFound,
+                Reason::ServiceExists | Reason::RouteExists | Reason::HostTaken => Exit::Conflict,
+                Reason::RouteConflict | Reason::StaleRevision => Exit::Conflict,
                 Reason::ShuttingDown => Exit::Unreachable,
+                Reason::ServiceMissing | Reason::ServiceInUse => Exit::Failed,
                 Reason::Invalid | Reason::Compacted | Reason::WrongCluster => Exit::Failed,
                 Reason::StaleReplica | Reason::StoreUnavailable => Exit::Failed,
             };
@@ -201,8 +238,17 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_names_the_owner_of_the_host() {
-        assert!(failure(&refusal(Reason::HostTaken)).hint.unwrap().contains("gatewayctl service get shop"));
+    fn hints_name_what_the_refusal_is_about() {
+        for (reason, command) in [
+            (Reason::HostTaken, "gatewayctl service get shop"),
+            (Reason::RouteConflict, "gatewayctl route get other"),
+            (Reason::RouteExists, "gatewayctl route get canary"),
+            (Reason::StaleRevision, "gatewayctl route get canary"),
+            (Reason::ServiceInUse, "gatewayctl route list --service mail"),
+        ] {
+            let hint = failure(&refusal(reason)).hint.unwrap();
+            assert!(hint.contains(command), "{hint}");
+        }
     }
 
     #[test]

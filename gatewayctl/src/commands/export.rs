@@ -8,12 +8,9 @@ use std::{
 };
 
 use clap::Args;
-use gateway_proto::registry::v1::{Service, ServiceFilter};
+use gateway_proto::registry::v1::{Route, RouteFilter, Service, ServiceFilter};
 
-use super::{
-    Context,
-    service::{Listing, all},
-};
+use super::{Context, route, service};
 use crate::{
     client::Client,
     exit::{Exit, Failure},
@@ -24,7 +21,7 @@ use crate::{
 /// How often a registry that changes while it is read is read again.
 const ATTEMPTS: usize = 5;
 
-/// Write every service as a declarative file, which apply reads back to the same state
+/// Write every service and route as a declarative file, which apply reads back to the same state
 #[derive(Debug, Args)]
 pub struct Export {
     /// File to write; JSON if its name ends so [default: standard output]
@@ -48,8 +45,8 @@ impl Export {
     /// # Errors
     /// If the services cannot be read or the file cannot be written.
     pub async fn run(self, mut context: Context) -> Result<(), Failure> {
-        let services = snapshot(&mut context.client).await?;
-        let document = Document::of(&services);
+        let (services, routes) = snapshot(&mut context.client).await?;
+        let document = Document::of(&services, &routes);
         let text = match context.output.format {
             Format::Json => output::json(&document)?,
             Format::Yaml | Format::Table => output::yaml(&document)?,
@@ -61,22 +58,24 @@ impl Export {
                 replace(file, text.trim_end()).map_err(|err| {
                     Failure::new(Exit::Failed, format!("{} cannot be written: {err}", file.display()))
                 })?;
-                note(&format!("{} written to {}", text::count(services.len(), "service"), file.display()));
+                let (services, routes) = (services.len(), routes.len());
+                note(&format!("{} written to {}", text::services_and_routes(services, routes), file.display()));
                 Ok(())
             }
         }
     }
 }
 
-/// Every service as of one revision.
-async fn snapshot(client: &mut Client) -> Result<Vec<Service>, Failure> {
+/// Every service and route as of one revision.
+async fn snapshot(client: &mut Client) -> Result<(Vec<Service>, Vec<Route>), Failure> {
     for _ in 0..ATTEMPTS {
-        let Listing { services, consistent } = all(client, ServiceFilter::default()).await?;
-        if consistent {
-            return Ok(services);
+        let services = service::all(client, ServiceFilter::default()).await?;
+        let routes = route::all(client, RouteFilter::default()).await?;
+        if services.revision.is_some() && services.revision == routes.revision {
+            return Ok((services.items, routes.items));
         }
     }
-    let summary = format!("the services changed {ATTEMPTS} times while they were read");
+    let summary = format!("services or routes changed {ATTEMPTS} times while they were read");
     Err(Failure::new(Exit::Failed, summary).hint("repeat the command when fewer changes are made"))
 }
 

@@ -1,19 +1,22 @@
 //! One file a verb.
 
 pub mod apply;
+mod change;
 pub mod completion;
 pub mod dev;
 pub mod endpoint;
+pub mod explain;
 pub mod export;
+mod listing;
 pub mod node;
 pub mod probe;
+pub mod route;
 pub mod sample;
 pub mod service;
 mod status;
 pub mod wait;
 pub mod watch;
 
-use gateway_proto::registry::v1::ChangeKind;
 use tokio::runtime;
 
 use crate::{
@@ -49,6 +52,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sample(command) => block_on(command.run()),
         Command::Service(command) => block_on(command.run(context(global, Format::Table))),
         Command::Endpoint(command) => block_on(command.run(context(global, Format::Table))),
+        Command::Route(command) => block_on(command.run(context(global, Format::Table))),
+        Command::Explain(command) => block_on(command.run(context(global, Format::Table))),
         Command::Node(command) => block_on(command.run(context(global, Format::Table))),
         Command::Status => block_on(status::run(context(global, Format::Table))),
         Command::Watch(command) => block_on(command.run(context(global, Format::Table))),
@@ -64,14 +69,4 @@ fn context(global: Global, default: Format) -> Context {
 fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|err| Failure::new(Exit::Failed, format!("cannot start: {err}")))?.block_on(work)
-}
-
-/// The word for what a change came to.
-#[must_use]
-pub fn change_name(kind: ChangeKind) -> &'static str {
-    match kind {
-        ChangeKind::Unspecified | ChangeKind::Unchanged => "unchanged",
-        ChangeKind::Created => "created",
-        ChangeKind::Updated => "updated",
-    }
 }

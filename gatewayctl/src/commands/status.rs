@@ -22,6 +22,7 @@ struct Status {
     control_plane: ControlPlane,
     store: Store,
     services: u32,
+    routes: u32,
     endpoints: Endpoints,
     data_planes: DataPlanes,
 }
@@ -81,7 +82,7 @@ impl Status {
             nodes_connected,
             nodes_in_sync,
             store_bytes,
-            routes: _,
+            routes,
         } = answer;
         Self {
             control_plane: ControlPlane {
@@ -93,6 +94,7 @@ impl Status {
             },
             store: Store { revision, bytes: store_bytes },
             services,
+            routes,
             endpoints: Endpoints {
                 healthy: endpoints_healthy,
                 unhealthy: endpoints_unhealthy,
@@ -103,7 +105,7 @@ impl Status {
     }
 
     fn screen(&self, width: Option<u16>, endpoints: &[registry_pb::EndpointStatus]) -> String {
-        let Self { control_plane, store, services, endpoints: counts, data_planes } = self;
+        let Self { control_plane, store, services, routes, endpoints: counts, data_planes } = self;
         let mut sections = vec![pairs(
             width,
             [
@@ -112,6 +114,7 @@ impl Status {
                 ("Cluster", control_plane.cluster_id.clone()),
                 ("Store", store.line()),
                 ("Services", services.to_string()),
+                ("Routes", routes.to_string()),
                 ("Endpoints", counts.line()),
                 ("Data planes", format!("{} connected, {} in sync", data_planes.connected, data_planes.in_sync)),
             ],

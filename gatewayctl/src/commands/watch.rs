@@ -9,13 +9,13 @@ use super::Context;
 use crate::{
     client::registry,
     exit::{Exit, Failure},
-    output::{Output, note, observed, service, table, text},
+    output::{Output, note, observed, route, route_facts, service, table, text},
 };
 
 /// Print changes and health transitions as they happen, a line each, until Ctrl-C
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// Begin with every current service and endpoint
+    /// Begin with every current service, route and endpoint
     #[arg(long, env = "GATEWAY_CURRENT", value_parser = BoolishValueParser::new())]
     pub current: bool,
     /// Begin with the changes after this revision [default: from now on]
@@ -83,6 +83,8 @@ struct Happened {
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<Box<service::Service>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<Box<route::Route>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<observed::Endpoint>,
 }
 
@@ -91,7 +93,8 @@ impl Happened {
     fn read(wire: pb::WatchResponse, current: bool) -> Option<Self> {
         let pb::WatchResponse { revision, time, event } = wire;
         let time = time.as_ref().map(text::timestamp);
-        let mut happened = Self { time, revision, kind: "synced", name: None, service: None, endpoint: None };
+        let mut happened =
+            Self { time, revision, kind: "synced", name: None, service: None, route: None, endpoint: None };
         match event? {
             Event::ServiceUpserted(service) => {
                 happened.kind = match (current, service.created_at == service.updated_at) {
@@ -116,21 +119,36 @@ impl Happened {
                 happened.endpoint = Some(observed::Endpoint::from(&status));
             }
             Event::Synced(pb::Synced {}) => {}
-            // Told with the command that makes them.
-            Event::RouteUpserted(_) | Event::RouteDeleted(_) => return None,
+            Event::RouteUpserted(route) => {
+                happened.kind = match (current, route.created_at == route.updated_at) {
+                    (true, _) => "route_current",
+                    (false, true) => "route_created",
+                    (false, false) => "route_updated",
+                };
+                happened.name = Some(route.name.clone());
+                happened.route = Some(Box::new(route::Route::full(&route)));
+            }
+            Event::RouteDeleted(name) => {
+                happened.kind = "route_deleted";
+                happened.name = Some(name);
+            }
         }
         Some(happened)
     }
 
     /// `TIME KIND NAME DETAILS`.
     fn line(&self) -> String {
-        let Self { time, revision, kind, name, service, endpoint } = self;
+        let Self { time, revision, kind, name, service, route, endpoint } = self;
         let time = time.as_deref().unwrap_or("-");
         let name = name.as_deref().map_or_else(|| "-".to_owned(), text::escape);
         let mut details = Vec::new();
         if let Some(service) = service {
             details.push(format!("hosts {}", table::short_list(&service.hosts)));
             details.push(text::count(service.endpoints.len(), "endpoint"));
+        }
+        if let Some(route) = route {
+            details.push(format!("hosts {}", table::short_list(&route.hosts)));
+            details.push(format!("{} -> {}", route_facts::matching(route), route_facts::doing(route)));
         }
         if let Some(endpoint) = endpoint {
             details.push(endpoint.resolved.as_ref().unwrap_or(&endpoint.address).clone());

@@ -4,10 +4,7 @@ use std::ops::RangeInclusive;
 
 use gateway_proto::registry::v1::{self as pb, health_check::Probe};
 
-use super::{
-    decode::{At, kind},
-    node::Value,
-};
+use super::{at::At, node::Value, scalar::kind};
 
 /// The fields of a health check.
 pub(super) const HEALTH_CHECK: [&str; 8] =
@@ -23,16 +20,11 @@ pub(super) fn health_check(at: &mut At<'_>) -> Option<pb::HealthCheck> {
     if !at.has_fields(&HEALTH_CHECK) {
         return None;
     }
-    let probes = [
-        at.field("http", http).map(Probe::Http),
-        at.field("tcp", |at| at.has_fields(&[]).then_some(Probe::Tcp(pb::TcpProbe {}))),
-        at.field("disabled", disabled),
-    ];
-    let mut probes = probes.into_iter().flatten();
-    let probe = probes.next();
-    if probes.next().is_some() {
-        at.mistake("has more than one of http, tcp and disabled; choose one");
-    }
+    let probe = at.choice([
+        ("http", |at| http(at).map(Probe::Http)),
+        ("tcp", |at| at.has_fields(&[]).then_some(Probe::Tcp(pb::TcpProbe {}))),
+        ("disabled", disabled),
+    ]);
     let check = pb::HealthCheck {
         interval: at.field("interval", |at| at.duration()),
         timeout: at.field("timeout", |at| at.duration()),
@@ -49,11 +41,7 @@ pub(super) fn health_check(at: &mut At<'_>) -> Option<pb::HealthCheck> {
 }
 
 fn disabled(at: &mut At<'_>) -> Option<Probe> {
-    if at.node.value == Value::Plain("true".to_owned()) {
-        return Some(Probe::Disabled(pb::DisabledProbe {}));
-    }
-    at.mistake("can only be true; leave it away to have endpoints probed");
-    None
+    at.only_true("leave it away to have endpoints probed").map(|()| Probe::Disabled(pb::DisabledProbe {}))
 }
 
 fn http(at: &mut At<'_>) -> Option<pb::HttpProbe> {

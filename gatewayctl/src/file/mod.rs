@@ -1,15 +1,20 @@
 //! The declarative file: read with the place of everything in it, so that every mistake is told as
 //! file, line and field, whoever finds it.
 
+mod action;
+mod at;
 mod decode;
 mod health;
 mod mistake;
 mod node;
+mod policy;
+mod route;
+mod scalar;
 mod source;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use gateway_proto::registry::v1 as pb;
 use serde::Serialize;
@@ -20,13 +25,13 @@ pub use self::{
     node::{Node, Place},
     source::{Source, read},
 };
-use crate::output::service::Service;
+use crate::output::{route::Route, service::Service};
 
-/// A service as a file names it.
+/// A service or a route as a file names it.
 #[derive(Debug)]
-pub struct Declared {
+pub struct Declared<T> {
     /// What is sent.
-    pub service: pb::Service,
+    pub wire: T,
     /// Where it stands.
     pub node: Node,
     /// Its path in the file, such as `services[2]`.
@@ -37,7 +42,9 @@ pub struct Declared {
 #[derive(Debug, Default)]
 pub struct Declaration {
     /// In the order of the files.
-    pub services: Vec<Declared>,
+    pub services: Vec<Declared<pb::Service>>,
+    /// In the order of the files.
+    pub routes: Vec<Declared<pb::Route>>,
 }
 
 /// Reads every document of every source. All mistakes are found, not only the first.
@@ -47,32 +54,40 @@ pub fn parse(sources: &[Source]) -> (Declaration, Mistakes) {
     let mut declaration = Declaration::default();
     let mut budget = node::Budget::default();
     for (index, source) in sources.iter().enumerate() {
-        let documents = node::documents(index, &source.text, &mut budget, &mut mistakes);
-        for document in documents {
-            declaration.services.extend(decode::document(&document, &mut mistakes));
+        for document in node::documents(index, &source.text, &mut budget, &mut mistakes) {
+            let Declaration { services, routes } = decode::document(&document, &mut mistakes);
+            declaration.services.extend(services);
+            declaration.routes.extend(routes);
         }
     }
-    name_duplicates(&declaration, sources, &mut mistakes);
+    name_duplicates("service", &declaration.services, |service| &service.name, sources, &mut mistakes);
+    name_duplicates("route", &declaration.routes, |route| &route.name, sources, &mut mistakes);
     (declaration, mistakes)
 }
 
-/// A service has one place; the second one is the mistake.
-fn name_duplicates(declaration: &Declaration, sources: &[Source], mistakes: &mut Mistakes) {
+/// A name has one place; the second one is the mistake.
+fn name_duplicates<T>(
+    noun: &str,
+    all: &[Declared<T>],
+    name: impl Fn(&T) -> &str,
+    sources: &[Source],
+    mistakes: &mut Mistakes,
+) {
     let mut first = HashMap::new();
-    for declared in &declaration.services {
-        let name = &*declared.service.name;
+    for declared in all {
+        let name = name(&declared.wire);
         if name.is_empty() {
             continue;
         }
         let place = declared.node.get("name").map_or(declared.node.place, |node| node.place);
-        if let Some(known) = first.insert(name, place) {
-            let other = known.in_sources(sources);
-            mistakes.add(
-                place,
-                format!("{}.name", declared.path),
-                format!("service {name:?} stands already at {other}"),
-            );
-            first.insert(name, known);
+        match first.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(place);
+            }
+            Entry::Occupied(entry) => {
+                let sentence = format!("{noun} {name:?} stands already at {}", entry.get().in_sources(sources));
+                mistakes.add(place, format!("{}.name", declared.path), sentence);
+            }
         }
     }
 }
@@ -82,10 +97,23 @@ impl Declaration {
     /// or of the nearest thing around it that the file holds.
     #[must_use]
     pub fn locate(&self, field: &str) -> Option<(Place, String)> {
-        let rest = field.strip_prefix("services[")?;
+        let (list, rest) = field.split_once('[')?;
         let (index, rest) = rest.split_once(']')?;
-        let declared = self.services.get(index.parse::<usize>().ok()?)?;
-        Some((declared.node.nearest(rest), format!("{}{rest}", declared.path)))
+        let index = index.parse::<usize>().ok()?;
+        match list {
+            "services" => self.services.get(index).map(|declared| declared.locate(rest)),
+            "routes" => self.routes.get(index).map(|declared| declared.locate(rest)),
+            _ => None,
+        }
+    }
+}
+
+impl<T> Declared<T> {
+    /// The same of a field of this, such as `.hosts[0]`.
+    fn locate(&self, field: &str) -> (Place, String) {
+        // In files, policies stand on the service or the route itself.
+        let field = field.strip_prefix(".policies").unwrap_or(field);
+        (self.node.nearest(field), format!("{}{field}", self.path))
     }
 }
 
@@ -94,14 +122,21 @@ impl Declaration {
 pub struct Document {
     /// In the order of their names.
     pub services: Vec<Service>,
+    /// In the order of their names; left away where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
     /// There are none yet.
     pub consumers: [(); 0],
 }
 
 impl Document {
-    /// A file that says all that has to be said of these services.
+    /// A file that says all that has to be said of these services and routes.
     #[must_use]
-    pub fn of(services: &[pb::Service]) -> Self {
-        Self { services: services.iter().map(Service::declared).collect(), consumers: [] }
+    pub fn of(services: &[pb::Service], routes: &[pb::Route]) -> Self {
+        Self {
+            services: services.iter().map(Service::declared).collect(),
+            routes: routes.iter().map(Route::declared).collect(),
+            consumers: [],
+        }
     }
 }

@@ -1,6 +1,12 @@
 //! Results on standard output, as a table, JSON or YAML; notes on standard error.
 
+pub mod action;
+pub mod explained;
+pub mod facts;
 pub mod observed;
+pub mod policy;
+pub mod route;
+pub mod route_facts;
 pub mod service;
 pub mod table;
 pub mod text;

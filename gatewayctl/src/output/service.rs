@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use gateway_proto::{registry::v1 as pb, size::format_size};
+use gateway_proto::registry::v1 as pb;
 use serde::Serialize;
 
-use super::text;
+use super::{
+    policy::{Limits, Policies, Timeouts},
+    text,
+};
 
 /// A service. What is `None` is left away: read-only fields and defaults in an exported file.
 #[derive(Debug, Clone, Serialize)]
@@ -34,6 +37,9 @@ pub struct Service {
     /// Other limits of a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// What is done beside forwarding.
+    #[serde(flatten)]
+    pub policies: Policies,
     /// Of the last change. Read-only, as what follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
@@ -115,31 +121,6 @@ pub enum Statuses {
     Range(String),
 }
 
-/// Time limits of a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Timeouts {
-    /// Until a connection is made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub connect: Option<String>,
-    /// Until the response head is received.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub response: Option<String>,
-    /// Standing still.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub idle: Option<String>,
-    /// For the whole exchange; there is none by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total: Option<String>,
-}
-
-/// Limits of a request that are not of time; there are none by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Limits {
-    /// The largest body.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_body: Option<String>,
-}
-
 /// The health of endpoints by the address they are registered with.
 pub type HealthByAddress<'a> = HashMap<&'a str, &'static str>;
 
@@ -157,9 +138,9 @@ impl Service {
             health_check,
             timeouts,
             limits,
+            policies,
             revision,
             created_at,
-            policies: _,
             updated_at,
         } = wire;
         let endpoint = |endpoint: &pb::Endpoint| Endpoint {
@@ -177,6 +158,7 @@ impl Service {
             health_check: health_check.as_ref().map(HealthCheck::full),
             timeouts: timeouts.as_ref().map(Timeouts::full),
             limits: limits.map(Limits::full).filter(|limits| *limits != Limits::default()),
+            policies: policies.as_ref().map(Policies::full).unwrap_or_default(),
             revision: Some(*revision),
             created_at: created_at.as_ref().map(text::timestamp),
             updated_at: updated_at.as_ref().map(text::timestamp),
@@ -197,6 +179,7 @@ impl Service {
                 .map(HealthCheck::without_defaults)
                 .filter(|left| *left != HealthCheck::default()),
             timeouts: full.timeouts.map(Timeouts::without_defaults).filter(|left| *left != Timeouts::default()),
+            policies: full.policies.without_defaults(),
             revision: None,
             created_at: None,
             updated_at: None,
@@ -280,33 +263,5 @@ impl HttpProbe {
             expected_statuses: self.expected_statuses.filter(|statuses| *statuses != success),
             host: self.host,
         }
-    }
-}
-
-impl Timeouts {
-    fn full(wire: &pb::Timeouts) -> Self {
-        let pb::Timeouts { connect, response, idle, total } = wire;
-        Self {
-            connect: connect.as_ref().map(text::wire_duration),
-            response: response.as_ref().map(text::wire_duration),
-            idle: idle.as_ref().map(text::wire_duration),
-            total: total.as_ref().map(text::wire_duration),
-        }
-    }
-
-    fn without_defaults(self) -> Self {
-        Self {
-            connect: self.connect.filter(|limit| limit != "2s"),
-            response: self.response.filter(|limit| limit != "30s"),
-            idle: self.idle.filter(|limit| limit != "60s"),
-            total: self.total,
-        }
-    }
-}
-
-impl Limits {
-    fn full(wire: pb::Limits) -> Self {
-        let pb::Limits { request_body } = wire;
-        Self { request_body: request_body.map(format_size) }
     }
 }

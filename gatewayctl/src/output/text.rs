@@ -53,6 +53,16 @@ pub fn count(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// Both counts with their nouns; of what there is none, nothing is said.
+#[must_use]
+pub fn services_and_routes(services: usize, routes: usize) -> String {
+    match (services, routes) {
+        (_, 0) => count(services, "service"),
+        (0, _) => count(routes, "route"),
+        (_, _) => format!("{} and {}", count(services, "service"), count(routes, "route")),
+    }
+}
+
 /// The text with control characters made visible, so that nobody's title steers the terminal.
 #[must_use]
 pub fn escape(text: &str) -> String {
@@ -75,7 +85,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{bytes, duration, escape, timestamp};
+    use super::{bytes, duration, escape, services_and_routes, timestamp};
 
     #[test]
     fn durations_are_short() {
@@ -105,6 +115,12 @@ mod tests {
     #[test]
     fn sizes_have_a_unit() {
         assert_eq!([bytes(0), bytes(1023), bytes(1536), bytes(5 << 30)], ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]);
+    }
+
+    #[test]
+    fn routes_are_counted_where_there_are_some() {
+        let texts = [(0, 0), (2, 0), (0, 2), (1, 1)].map(|(services, routes)| services_and_routes(services, routes));
+        assert_eq!(texts, ["0 services", "2 services", "2 routes", "1 service and 1 route"]);
     }
 
     #[test]

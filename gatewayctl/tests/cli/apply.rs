@@ -16,7 +16,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
     program::{run, run_with_input},
-    server::{Server, service},
+    server::{Server, route, service},
 };
 
 const MAIL: &str = "services:\n  - name: mail\n    hosts: [mail.test]\n";
@@ -65,6 +65,81 @@ revision 9: served by 1 data plane: dp-1
 }
 
 #[test]
+fn routes_are_part_of_the_change() {
+    let server = Server::start();
+    let route_change =
+        |name: &str, change: pb::ChangeKind| pb::RouteChange { name: name.into(), change: change.into() };
+    let answer = pb::ApplyResponse {
+        route_changes: vec![
+            route_change("canary", pb::ChangeKind::Created),
+            route_change("moved", pb::ChangeKind::Unchanged),
+        ],
+        ..applied(&[("mail", pb::ChangeKind::Unchanged)])
+    };
+    server.answer("apply", answer.clone());
+    let text = "services: [{name: mail}]
+routes:
+  - {name: canary, hosts: [mail.test], forward: {services: [{name: mail}]}, ambiguous_paths: refuse}
+  - {name: moved, hosts: [old.test], redirect: {host: mail.test}}
+";
+    let out = run_with_input(&server.url, &["apply", "-f", "-"], text).quiet();
+    let expected = "\
+unchanged mail
+created   route canary
+unchanged route moved
+1 created, 0 updated, 2 unchanged (revision 9)
+";
+    assert_eq!(out, expected);
+    let asked: Vec<pb::ApplyRequest> = server.asked("apply");
+    let names: Vec<_> = asked[0].routes.iter().map(|route| &*route.name).collect();
+    assert_eq!(names, ["canary", "moved"]);
+    let policies = asked[0].routes[0].policies.as_ref().unwrap();
+    assert_eq!(policies.ambiguous_paths(), pb::AmbiguousPaths::Refuse);
+    let json = run_with_input(&server.url, &["apply", "-f", "-", "-o", "json"], text).json();
+    assert_eq!(json["route_changes"][0], serde_json::json!({"name": "canary", "change": "created"}));
+    let unchanged = pb::ApplyResponse { route_changes: vec![answer.route_changes[1].clone()], ..applied(&[]) };
+    server.answer("apply", unchanged);
+    run_with_input(&server.url, &["apply", "-f", "-"], text).quiet();
+    let out = run_with_input(&server.url, &["apply", "-f", "-"], text).quiet();
+    assert_eq!(out, "unchanged route moved\nnothing changed: 1 route already so (revision 9)\n");
+}
+
+#[test]
+fn routes_that_conflict_are_named_with_their_places() {
+    let refusal = |reason: Reason, message: &str, violations: &[(&str, &str)]| {
+        let mut details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, HashMap::<String, String>::new());
+        for (field, description) in violations {
+            details.add_bad_request_violation(*field, *description);
+        }
+        Status::with_error_details(reason.grpc(), message, details)
+    };
+    let text = "routes:
+- {name: a, hosts: [a.test, b.test], forward: {services: [{name: mail}]}}
+- {name: b, hosts: [a.test], cors: {allow_origins: [x]}, forward: {services: [{name: gone}]}}
+";
+    let apply = |status: Status| {
+        let server = Server::start();
+        server.refuse("apply", status);
+        run_with_input(&server.url, &["apply", "-f", "-"], text)
+    };
+    let conflict = "matches the same requests as route \"old\"";
+    let ran = apply(refusal(Reason::RouteConflict, "a conflict", &[("routes[0].hosts[1]", conflict)]));
+    let expected = "\
+error: 1 mistake; nothing was changed
+  stdin:2:29: routes[0].hosts[1]: matches the same requests as route \"old\"
+hint: `gatewayctl route get NAME` shows what that route matches
+";
+    assert_eq!((ran.code, &*ran.err), (4, expected));
+    let missing = [("routes[1].forward.services[0].name", "is \"gone\", which there is not")];
+    let ran = apply(refusal(Reason::ServiceMissing, "a service is missing", &missing));
+    assert!(ran.err.contains("stdin:3:86: routes[1].forward.services[0].name: is \"gone\""), "{ran:#?}");
+    assert_eq!(ran.code, 1);
+    let origin = [("routes[1].policies.cors.allow_origins[0]", "is no origin")];
+    let ran = apply(refusal(Reason::Invalid, "1 field is wrong", &origin));
+    assert!(ran.err.contains("stdin:3:53: routes[1].cors.allow_origins[0]: is no origin"), "{ran:#?}");
+}
+
+#[test]
 fn a_second_time_says_that_nothing_changed() {
     let server = Server::start();
     server.answer("apply", applied(&[("mail", pb::ChangeKind::Unchanged)]));
@@ -81,7 +156,7 @@ fn a_dry_run_says_what_would_change() {
     assert!(server.asked::<pb::ApplyRequest>("apply")[0].dry_run);
     let ran = run_with_input(&server.url, &["apply", "-f", "-", "--dry-run", "-o", "json"], MAIL);
     let expected = serde_json::json!({
-        "revision": 9, "dry_run": true, "changes": [{"name": "mail", "change": "created"}],
+        "revision": 9, "dry_run": true, "changes": [{"name": "mail", "change": "created"}], "route_changes": [],
     });
     assert_eq!(ran.json(), expected);
 }
@@ -177,7 +252,7 @@ error: 4 mistakes; nothing was changed
   stdin:2:11: services[0].name: is a number; put it in quotes: \"5\"
   stdin:3:13: services[0].hosts[0]: is odd
   stdin:4:5: services[0].colour: is no field here; there are: name, title, tags, hosts, endpoints, load_balancing, \
-                    health_check, timeouts, limits
+                    health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths
   stdin:5:12: consumers: holds consumers, which this version does not know; leave it empty
 hint: correct them and apply again
 ";
@@ -215,9 +290,16 @@ fn export_writes_what_apply_reads() {
         next_page_token: token.into(),
         revision,
     };
-    // The first attempt sees two revisions and is not used.
+    let routes = |revision| pb::ListRoutesResponse {
+        routes: vec![route("canary")],
+        revision,
+        ..pb::ListRoutesResponse::default()
+    };
+    // The first two attempts see two revisions and are not used.
     server.answer("list_services", page("mail", "next", 7)).answer("list_services", page("old", "", 8));
+    server.answer("list_services", page("mail", "next", 8)).answer("list_services", page("old", "", 8));
     server.answer("list_services", page("mail", "next", 8)).answer("list_services", page("shop", "", 8));
+    server.answer("list_routes", routes(8)).answer("list_routes", routes(9)).answer("list_routes", routes(8));
     let yaml = run(&server.url, &["export"]).quiet();
     assert!(!yaml.contains("old") && !yaml.contains("revision") && !yaml.contains("health_check"), "{yaml}");
     server.answer("apply", applied(&[]));
@@ -226,12 +308,17 @@ fn export_writes_what_apply_reads() {
     let names: Vec<_> = asked[0].services.iter().map(|service| &*service.name).collect();
     assert_eq!(names, ["mail", "shop"]);
     assert_eq!(asked[0].services[1].endpoints[1].weight, 2);
+    let mut expected = pb::Route { revision: 0, created_at: None, updated_at: None, ..route("canary") };
+    // What is the default is not written.
+    expected.policies.as_mut().unwrap().cors.as_mut().unwrap().enabled = None;
+    assert_eq!(asked[0].routes, [expected]);
 }
 
 #[test]
 fn export_replaces_a_file_and_takes_its_form_from_the_name() {
     let server = Server::start();
     server.answer("list_services", pb::ListServicesResponse { services: vec![service("mail")], ..Default::default() });
+    server.answer("list_routes", pb::ListRoutesResponse::default());
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("all.json");
     fs::write(&file, "old").unwrap();
@@ -252,6 +339,7 @@ fn export_replaces_a_file_and_takes_its_form_from_the_name() {
 fn export_keeps_what_is_no_plain_file() {
     let server = Server::start();
     server.answer("list_services", pb::ListServicesResponse { services: vec![service("mail")], ..Default::default() });
+    server.answer("list_routes", pb::ListRoutesResponse::default());
     let directory = tempfile::tempdir().unwrap();
     let (file, link) = (directory.path().join("all.yaml"), directory.path().join("link.yaml"));
     fs::write(&file, "old").unwrap();

@@ -65,8 +65,12 @@ impl Drop for Dev {
 }
 
 fn get(proxy: &str, host: &str) -> String {
+    get_path(proxy, host, "/")
+}
+
+fn get_path(proxy: &str, host: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(proxy).unwrap();
-    write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -81,11 +85,15 @@ fn a_whole_cluster_serves_the_sample_at_once_and_ends_well() {
     for proxy in dev.proxies() {
         let answer = get(proxy, "hello.localhost");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("hello from hello-"), "{answer}");
+        assert!(get_path(proxy, "hello.localhost", "/v1/users").contains(": GET /users\n"));
         assert!(get(proxy, "nobody.test").starts_with("HTTP/1.1 404 "));
     }
     let created = dev.until("service_created", "hello");
     assert_eq!(created["service"]["hosts"], json!(["hello.localhost"]));
-    dev.until("endpoint_healthy", "hello");
+    assert_eq!(dev.until("route_created", "hello-v1")["route"]["match"]["path"], json!({"prefix": "/v1"}));
+    let in_use = run(dev.server(), &["service", "delete", "hello"]);
+    assert!(in_use.code == 1 && in_use.err.contains("hello-v1"), "{in_use:#?}");
+    run(dev.server(), &["route", "delete", "hello-v1"]).quiet();
     run(dev.server(), &["service", "delete", "hello", "--wait"]).quiet();
     dev.until("service_deleted", "hello");
     for proxy in dev.proxies() {
@@ -104,9 +112,9 @@ fn every_command_works_on_a_real_cluster() {
     let register =
         ["service", "register", "shop", "--host", "shop.test", "--endpoint", &endpoint, "--tag", "web", "--wait"];
     let out = run(&register).quiet();
-    assert!(out.starts_with("service shop created (revision 2)\nrevision 2: served by 1 data plane: dev-1"), "{out}");
+    assert!(out.starts_with("service shop created (revision 3)\nrevision 3: served by 1 data plane: dev-1"), "{out}");
     assert!(get(dev.proxies()[0], "shop.test").contains("200 OK"));
-    assert!(run(&register).quiet().starts_with("service shop unchanged (revision 2)"));
+    assert!(run(&register).quiet().starts_with("service shop unchanged (revision 3)"));
 
     let shop = run(&["service", "get", "shop", "-o", "json"]).json();
     assert_eq!(shop["endpoints"], json!([{"address": address, "weight": 3, "health": "healthy"}]));
@@ -137,6 +145,54 @@ fn every_command_works_on_a_real_cluster() {
 }
 
 #[test]
+fn routes_work_on_a_real_cluster() {
+    let dev = Dev::start(&["--data-planes", "1"]);
+    let server = dev.server().to_owned();
+    let run = |args: &[&str]| run(&server, args);
+    let address = dev.started["samples"][0].as_str().unwrap();
+    run(&["service", "register", "v2", "--endpoint", address, "--wait"]).quiet();
+    let create = ["route", "create", "canary", "--host", "Hello.localhost", "--path-template", "/u/{id}"];
+    let split = ["--service", "hello=90%", "--service", "v2=10%", "--rewrite-path", "/users/{id}", "--wait"];
+    let out = run(&[&create[..], &split].concat()).quiet();
+    assert!(out.starts_with("route canary created: template /u/{id} -> hello 90%, v2 10% (revision 4)\n"), "{out}");
+    assert!(get_path(dev.proxies()[0], "hello.localhost", "/u/7").contains(": GET /users/7\n"));
+    let out = run(&["route", "weights", "canary", "v2=1000", "--wait"]).quiet();
+    assert!(out.starts_with("route canary updated: hello 0%, v2 100% (revision 5)\n"), "{out}");
+    assert!(get_path(dev.proxies()[0], "hello.localhost", "/u/7").contains("hello from hello-1"));
+    assert!(run(&["route", "weights", "canary", "v2=1000"]).quiet().starts_with("route canary unchanged: "));
+
+    let listed = run(&["route", "list", "--service", "v2", "-o", "json"]).json();
+    assert_eq!(listed, json!([run(&["route", "get", "canary", "-o", "json"]).json()]));
+    assert_eq!(run(&["route", "list", "--host", "hello.localhost"]).quiet().lines().count(), 3);
+    assert!(run(&["status"]).quiet().contains("Routes:         2\n"));
+    let exists = run(&["route", "create", "canary", "--host", "a.test", "--respond", "204"]);
+    assert!(exists.code == 4 && exists.err.contains("gatewayctl route get canary"), "{exists:#?}");
+    let conflict = run(&[
+        "route",
+        "create",
+        "other",
+        "--host",
+        "hello.localhost",
+        "--path-template",
+        "/u/{x}",
+        "--respond",
+        "204",
+    ]);
+    assert!(conflict.code == 4 && conflict.err.contains("canary") && conflict.err.contains("other"), "{conflict:#?}");
+    let missing = run(&["route", "create", "other", "--host", "a.test", "--service", "nobody"]);
+    assert!(missing.code == 1 && missing.err.contains("nobody"), "{missing:#?}");
+    let wrong = run(&["route", "create", "Bad_Name", "--host", "a b", "--service", "v2=10", "--path", "a"]);
+    for field in ["name: ", "hosts[0]: ", "forward.services: ", "match.path.exact: "] {
+        assert!(wrong.err.contains(&format!("\n  {field}")), "{field}: {wrong:#?}");
+    }
+    assert_eq!(run(&["route", "get", "nobody"]).code, 3);
+    assert_eq!(run(&["route", "delete", "canary", "--revision", "1"]).code, 4);
+    run(&["route", "delete", "canary", "--wait"]).quiet();
+    assert!(get_path(dev.proxies()[0], "hello.localhost", "/u/7").contains(": GET /u/7\n"));
+    dev.end("-INT");
+}
+
+#[test]
 fn files_are_applied_and_exported_on_a_real_cluster() {
     let dev = Dev::start(&["--data-planes", "1"]);
     let server = dev.server();
@@ -150,12 +206,12 @@ fn files_are_applied_and_exported_on_a_real_cluster() {
     let out = run_with_input(server, &["apply", "-f", "-", "--dry-run"], text).quiet();
     assert!(out.contains("dry run, nothing changed: 2 to create"), "{out}");
     let out = run_with_input(server, &["apply", "-f", "-", "--wait"], text).quiet();
-    assert!(out.contains("2 created, 0 updated, 0 unchanged (revision 2)\nrevision 2: served by 1"), "{out}");
+    assert!(out.contains("2 created, 0 updated, 0 unchanged (revision 3)\nrevision 3: served by 1"), "{out}");
     let out = run_with_input(server, &["apply", "-f", "-"], text).quiet();
-    assert!(out.contains("nothing changed: 2 services already so (revision 2)"), "{out}");
+    assert!(out.contains("nothing changed: 2 services already so (revision 3)"), "{out}");
     let exported = run(server, &["export"]).quiet();
     let out = run_with_input(server, &["apply", "-f", "-"], &exported).quiet();
-    assert!(out.contains("nothing changed: 3 services already so (revision 2)"), "{out}\n{exported}");
+    assert!(out.contains("nothing changed: 3 services and 1 route already so (revision 3)"), "{out}\n{exported}");
 
     // More mistakes than one answer has room for.
     let mut bad = String::from("services:\n");

@@ -54,7 +54,7 @@ fn server() -> Server {
         nodes_connected: 1,
         nodes_in_sync: 1,
         store_bytes: 524_288,
-        routes: 0,
+        routes: 3,
     };
     server.answer("get_status", status);
     server
@@ -86,6 +86,7 @@ fn a_list_is_an_array_and_a_thing_is_an_object() {
         },
         "store": {"revision": 7, "bytes": 524_288},
         "services": 1,
+        "routes": 3,
         "endpoints": {"healthy": 1, "unhealthy": 1, "pending": 0},
         "data_planes": {"connected": 1, "in_sync": 1, "nodes": [node]},
     });
@@ -143,6 +144,7 @@ Started:        2023-11-14T22:13:20.000Z
 Cluster:        c-1
 Store:          revision 7, 512.0 KiB on disk
 Services:       1
+Routes:         3
 Endpoints:      1 healthy, 1 unhealthy, 0 pending
 Data planes:    1 connected, 1 in sync
 

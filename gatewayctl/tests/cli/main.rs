@@ -4,10 +4,12 @@
 
 mod apply;
 mod dev;
+mod explain;
 mod failures;
 mod formats;
 mod nodes;
 mod program;
+mod routes;
 mod server;
 mod services;
 mod watch;

@@ -181,6 +181,51 @@ pub(crate) fn service(name: &str) -> pb::Service {
     }
 }
 
+/// A route as a control plane stores it.
+pub(crate) fn route(name: &str) -> pb::Route {
+    let service = |name: &str, weight| pb::WeightedService { name: name.into(), weight: Some(weight) };
+    pb::Route {
+        name: name.into(),
+        title: "A canary".into(),
+        hosts: vec!["shop.test".into()],
+        r#match: Some(pb::RouteMatch {
+            path: Some(pb::PathMatch { kind: Some(pb::path_match::Kind::Prefix("/api".into())) }),
+            methods: vec!["GET".into(), "POST".into()],
+            headers: vec![pb::Condition { name: "x-beta".into(), test: Some(pb::condition::Test::Exact("1".into())) }],
+            query: Vec::new(),
+        }),
+        priority: 0,
+        action: Some(pb::route::Action::Forward(pb::Forward {
+            services: vec![service("shop", 900), service("shop-v2", 100)],
+            sticky: Some(pb::Sticky { key: Some(pb::sticky::Key::Cookie("session".into())) }),
+            mirror: Some(pb::Mirror { service: "shadow".into(), per_mille: Some(50) }),
+            rewrite: Some(pb::Rewrite {
+                path_rewrite: Some(pb::rewrite::PathRewrite::Prefix("/v2".into())),
+                host: "internal.test".into(),
+            }),
+        })),
+        timeouts: Some(pb::Timeouts { response: seconds(5), ..pb::Timeouts::default() }),
+        limits: Some(pb::Limits { request_body: Some(1 << 20) }),
+        policies: Some(pb::Policies {
+            cors: Some(pb::Cors {
+                enabled: Some(true),
+                allow_origins: vec!["https://app.test".into()],
+                max_age: seconds(600),
+                ..pb::Cors::default()
+            }),
+            request_headers: Some(pb::HeaderRules {
+                set: vec![pb::HeaderField { name: "x-a".into(), value: "1".into() }],
+                remove: vec!["x-b".into()],
+                ..pb::HeaderRules::default()
+            }),
+            ..pb::Policies::default()
+        }),
+        revision: 7,
+        created_at: time(0),
+        updated_at: time(60),
+    }
+}
+
 /// The state of its two endpoints: one healthy, one not.
 pub(crate) fn statuses(service: &str) -> Vec<pb::EndpointStatus> {
     let healthy = pb::EndpointStatus {

@@ -9,7 +9,7 @@ use gateway_proto::registry::v1::{self as pb, watch_response::Event};
 
 use crate::{
     program::{command, run},
-    server::{Server, service, statuses, time},
+    server::{Server, route, service, statuses, time},
 };
 
 fn events() -> Vec<Option<pb::WatchResponse>> {
@@ -42,6 +42,28 @@ fn events_are_lines_and_a_broken_stream_is_a_failure() {
     assert!(ran.err.contains("error: the stream broke: the control plane ended it\nhint: "), "{ran:#?}");
     let asked: Vec<pb::WatchRequest> = server.asked("watch");
     assert_eq!(asked, [pb::WatchRequest { include_current: false, after_revision: Some(6) }]);
+}
+
+#[test]
+fn routes_are_told_too() {
+    let server = Server::start();
+    let created = pb::Route { updated_at: time(0), ..route("canary") };
+    let happened =
+        [Event::RouteUpserted(created), Event::RouteUpserted(route("canary")), Event::RouteDeleted("canary".into())];
+    let event = |(index, event)| Some(pb::WatchResponse { revision: index, time: time(0), event: Some(event) });
+    server.answer("watch", (7..).zip(happened).map(event).collect::<Vec<_>>());
+    let expected = "\
+2023-11-14T22:13:20.000Z route_created      canary hosts shop.test; GET, POST prefix /api; header x-beta is \"1\" -> shop 90%, shop-v2 10%; revision 7
+2023-11-14T22:13:20.000Z route_updated      canary hosts shop.test; GET, POST prefix /api; header x-beta is \"1\" -> shop 90%, shop-v2 10%; revision 8
+2023-11-14T22:13:20.000Z route_deleted      canary revision 9
+";
+    assert_eq!(run(&server.url, &["watch"]).out, expected);
+    let ran = run(&server.url, &["watch", "-o", "json"]);
+    let first: serde_json::Value = serde_json::from_str(ran.out.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&first["kind"], &first["route"]["forward"]["services"][1]["weight"]),
+        (&"route_created".into(), &100.into())
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::{
     listener::accept_speaking,
     observed::Observed,
     registry::{
-        model::{Desired, Service},
+        model::{Desired, Record, Service},
         sample,
     },
     snapshot::{Snapshot, digest::bucket_of, nodes::Nodes, publisher::Publisher, sample::heard},
@@ -106,7 +106,7 @@ pub(super) const SHORT: Duration = Duration::from_millis(50);
 
 pub(super) fn put(desired: &mut Desired, name: &str) {
     let service = Service { endpoints: vec![sample::endpoint(ADDRESS)], ..sample::service(name, &[]) };
-    desired.put(Arc::new(service));
+    desired.put(Record::from(service));
     desired.revision = desired.revision.next();
 }
 

@@ -1,7 +1,12 @@
 //! Random commands against a naive model, and the cases that matter one by one.
 
+mod routes;
+mod together;
+
 use std::{collections::BTreeMap, time::Duration};
 
+use gateway_proto::host::HostPattern;
+use gateway_routing::route::{AmbiguousPaths, Policies};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -27,6 +32,7 @@ fn draft(name: &str, hosts: &[&str]) -> Draft {
         health_check: None,
         timeouts: None,
         limits: None,
+        policies: None,
     }
 }
 
@@ -35,24 +41,24 @@ fn endpoint(address: &str, weight: Option<u32>) -> DraftEndpoint {
 }
 
 fn with(services: &[Draft]) -> Desired {
-    apply(&Desired::default(), services.to_vec(), at(1)).unwrap().next
+    apply(&Desired::default(), services.to_vec(), vec![], at(1)).unwrap().next
 }
 
 fn kinds(plan: &Plan) -> Vec<ChangeKind> {
-    plan.outcomes.iter().map(|outcome| outcome.change).collect()
+    plan.services.iter().map(|outcome| outcome.change).collect()
 }
 
 #[test]
 fn a_service_carries_its_revision_and_times() {
     let created = create(&Desired::default(), draft("a", &["a.test"]), at(1)).unwrap();
     let updated = update(&created.next, draft("a", &["b.test"]), Some(Revision(1)), at(5)).unwrap();
-    let service = &updated.outcomes[0].service;
+    let service = &updated.services[0].resource;
     assert_eq!((service.revision, service.created_at, service.updated_at), (Revision(2), at(1), at(5)));
     assert_eq!(updated.next.revision, Revision(2));
     let batch = updated.batch.unwrap();
     let expect = Expect::At(Revision(1));
     assert_eq!(batch.base, Some(Revision(1)));
-    assert_eq!(batch.preconditions, [Precondition { service: sample::name("a"), expect }]);
+    assert_eq!(batch.preconditions, [Precondition { key: Key::Service(sample::name("a")), expect }]);
 }
 
 #[test]
@@ -61,11 +67,11 @@ fn a_change_that_changes_nothing_is_no_commit() {
     for plan in [
         update(&now, draft("a", &["a.test"]), None, at(9)).unwrap(),
         register(&now, draft("a", &[]), at(9)).unwrap(),
-        apply(&now, vec![draft("a", &["a.test"])], at(9)).unwrap(),
+        apply(&now, vec![draft("a", &["a.test"])], vec![], at(9)).unwrap(),
     ] {
         assert!(plan.batch.is_none());
         assert_eq!((kinds(&plan), plan.next.revision), (vec![ChangeKind::Unchanged], Revision(1)));
-        assert_eq!(plan.outcomes[0].service.updated_at, at(1));
+        assert_eq!(plan.services[0].resource.updated_at, at(1));
     }
 }
 
@@ -77,6 +83,7 @@ fn registering_merges_and_keeps_what_is_left_open() {
         endpoints: vec![endpoint("10.0.0.1:1", Some(5))],
         timeouts: Some(Timeouts { total: Some(Duration::from_secs(90)), ..Timeouts::default() }),
         limits: Some(Limits { request_body: Some(0) }),
+        policies: Some(sample::policies()),
         ..draft("mail", &["mail.test"])
     };
     let now = register(&Desired::default(), first, at(1)).unwrap().next;
@@ -87,37 +94,46 @@ fn registering_merges_and_keeps_what_is_left_open() {
     };
     let merged = register(&now, second, at(2)).unwrap();
     assert_eq!(kinds(&merged), [ChangeKind::Updated]);
-    let service = &merged.outcomes[0].service;
+    let service = &merged.services[0].resource;
     assert_eq!((service.title.as_str(), service.tags.join(",")), ("Mail", "a,b".into()));
     assert_eq!((service.timeouts.total, service.limits.request_body), (Some(Duration::from_secs(90)), Some(0)));
+    assert_eq!(service.policies, sample::policies());
     let hosts: Vec<String> = service.hosts.iter().map(ToString::to_string).collect();
     assert_eq!(hosts, ["mail.test", "*.mail.test"]);
     let weights: Vec<_> = service.endpoints.iter().map(|known| (known.address.to_string(), known.weight)).collect();
     assert_eq!(weights, [("10.0.0.1:1".into(), 5), ("10.0.0.2:1".into(), 1)]);
+    let ambiguous = Policies { ambiguous_paths: Some(AmbiguousPaths::Allow), ..Policies::default() };
     let third = Draft {
         endpoints: vec![endpoint("10.0.0.1:1", Some(9))],
         timeouts: Some(Timeouts::default()),
         limits: Some(Limits::default()),
+        // As a whole, not block by block.
+        policies: Some(ambiguous.clone()),
         ..draft("mail", &[])
     };
-    let service = &register(&merged.next, third, at(3)).unwrap().outcomes[0].service;
+    let service = &register(&merged.next, third, at(3)).unwrap().services[0].resource;
     assert_eq!(service.endpoints[0].weight, 9);
     assert_eq!((service.timeouts, service.limits), (Timeouts::default(), Limits::default()));
+    assert_eq!(service.policies, ambiguous);
 }
 
 #[test]
-fn a_limit_alone_is_a_change() {
+fn a_limit_or_a_policy_alone_is_a_change() {
     let now = with(&[draft("a", &["a.test"])]);
     let total = Some(Timeouts { total: Some(Duration::from_secs(90)), ..Timeouts::default() });
     for changed in [
         Draft { timeouts: total, ..draft("a", &["a.test"]) },
         Draft { limits: Some(Limits { request_body: Some(0) }), ..draft("a", &["a.test"]) },
+        Draft { policies: Some(sample::policies()), ..draft("a", &["a.test"]) },
     ] {
-        let plan = apply(&now, vec![changed.clone()], at(9)).unwrap();
+        let plan = apply(&now, vec![changed.clone()], vec![], at(9)).unwrap();
         assert_eq!(kinds(&plan), [ChangeKind::Updated], "{changed:?}");
-        assert_eq!(kinds(&apply(&plan.next, vec![changed], at(9)).unwrap()), [ChangeKind::Unchanged]);
+        assert_eq!(kinds(&apply(&plan.next, vec![changed], vec![], at(9)).unwrap()), [ChangeKind::Unchanged]);
         // A file that names no limit takes it away.
-        assert_eq!(kinds(&apply(&plan.next, vec![draft("a", &["a.test"])], at(9)).unwrap()), [ChangeKind::Updated]);
+        assert_eq!(
+            kinds(&apply(&plan.next, vec![draft("a", &["a.test"])], vec![], at(9)).unwrap()),
+            [ChangeKind::Updated]
+        );
     }
 }
 
@@ -145,7 +161,7 @@ fn endpoints_go_all_or_none() {
     let endpoints = vec![address("10.0.0.9:1"), address("x:1")];
     assert_eq!(refused, RegistryError::EndpointsNotFound { service: sample::name("a"), endpoints });
     let plan = remove_endpoints(&now, &sample::name("a"), &[address("H:1"), address("10.0.0.1:1")], at(2)).unwrap();
-    assert!(plan.outcomes[0].service.endpoints.is_empty());
+    assert!(plan.services[0].resource.endpoints.is_empty());
 }
 
 #[test]
@@ -164,28 +180,32 @@ fn a_host_moves_within_one_change_only_if_its_owner_gives_it_up() {
     for order in
         [[draft("a", &["y.test"]), draft("b", &["x.test"])], [draft("b", &["x.test"]), draft("a", &["y.test"])]]
     {
-        let plan = apply(&now, order.to_vec(), at(2)).unwrap();
-        assert_eq!(plan.next.route("x.test").unwrap().name.as_str(), "b");
-        assert_eq!(plan.next.route("y.test").unwrap().name.as_str(), "a");
+        let plan = apply(&now, order.to_vec(), vec![], at(2)).unwrap();
+        assert_eq!(plan.next.owner("x.test").unwrap().name.as_str(), "b");
+        assert_eq!(plan.next.owner("y.test").unwrap().name.as_str(), "a");
     }
     let swap = [draft("a", &["x.test", "y.test"]), draft("b", &["x.test"])];
-    assert!(matches!(apply(&now, swap.to_vec(), at(2)), Err(RegistryError::HostTaken(_))));
+    assert!(matches!(apply(&now, swap.to_vec(), vec![], at(2)), Err(RegistryError::HostTaken(_))));
     let both = [draft("c", &["z.test"]), draft("d", &["z.test"])];
-    assert!(matches!(apply(&now, both.to_vec(), at(2)), Err(RegistryError::HostTaken(_))));
+    assert!(matches!(apply(&now, both.to_vec(), vec![], at(2)), Err(RegistryError::HostTaken(_))));
 }
 
 #[test]
 fn what_is_not_there_and_what_is_stale_is_refused() {
     let now = with(&[draft("a", &[])]);
-    let missing = RegistryError::NotFound { service: sample::name("b") };
+    let missing = RegistryError::NotFound(Key::Service(sample::name("b")));
     assert_eq!(update(&now, draft("b", &[]), None, at(2)).unwrap_err(), missing);
     assert_eq!(delete(&now, &sample::name("b"), None, at(2)).unwrap_err(), missing);
     assert_eq!(add_endpoints(&now, &sample::name("b"), vec![], at(2)).unwrap_err(), missing);
     assert_eq!(remove_endpoints(&now, &sample::name("b"), &[], at(2)).unwrap_err(), missing);
-    let stale = RegistryError::StaleRevision { service: sample::name("a"), expected: Revision(7), actual: Revision(1) };
+    let stale = RegistryError::StaleRevision {
+        key: Key::Service(sample::name("a")),
+        expected: Revision(7),
+        actual: Revision(1),
+    };
     assert_eq!(update(&now, draft("a", &[]), Some(Revision(7)), at(2)).unwrap_err(), stale);
     assert_eq!(delete(&now, &sample::name("a"), Some(Revision(7)), at(2)).unwrap_err(), stale);
-    let exists = RegistryError::Exists { service: sample::name("a") };
+    let exists = RegistryError::Exists(Key::Service(sample::name("a")));
     assert_eq!(create(&now, draft("a", &[]), at(2)).unwrap_err(), exists);
 }
 
@@ -277,7 +297,7 @@ fn plan(now: &Desired, command: Command) -> Result<Plan, RegistryError> {
         Command::Register(name, hosts) => register(now, numbered(name, &hosts), at(1)),
         Command::Delete(name) => delete(now, &sample::name(&format!("s{name}")), None, at(1)),
         Command::Apply(services) => {
-            apply(now, services.iter().map(|(name, hosts)| numbered(*name, hosts)).collect(), at(1))
+            apply(now, services.iter().map(|(name, hosts)| numbered(*name, hosts)).collect(), vec![], at(1))
         }
     }
 }

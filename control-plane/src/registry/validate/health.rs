@@ -1,18 +1,18 @@
-//! Reading how health is found out, and the limits of requests.
+//! Reading how health is found out.
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use gateway_proto::{host::Authority, registry::v1 as pb, size::format_size};
+use gateway_proto::{
+    host::Authority,
+    registry::v1 as pb,
+    violation::{Path, Shown, Violations, check_count, duration},
+};
 use http::uri::PathAndQuery;
 
-use crate::registry::model::{HealthCheck, Limits, Probe, ProbePolicy, Timeouts};
-use gateway_proto::violation::{Path, Shown, Violations};
+use crate::registry::model::{HealthCheck, Probe, ProbePolicy};
 
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
 const PROBE_TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
-const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
-/// A larger one is a slip of the unit: whoever wants no limit gives none.
-const MAX_REQUEST_BODY: u64 = 1 << 40;
 const THRESHOLD: RangeInclusive<u32> = 1..=10;
 const MAX_JITTER: u32 = 50;
 const MAX_PATH: usize = 2048;
@@ -43,27 +43,6 @@ pub(super) fn check(wire: pb::HealthCheck, path: &Path<'_>, violations: &mut Vio
         Some(pb::health_check::Probe::Disabled(pb::DisabledProbe {})) => return HealthCheck::Disabled,
     };
     HealthCheck::Enabled(ProbePolicy { probe, interval, timeout, rise, fall, jitter_percent })
-}
-
-pub(super) fn timeouts(wire: pb::Timeouts, path: &Path<'_>, violations: &mut Violations) -> Timeouts {
-    let pb::Timeouts { connect, response, idle, total } = wire;
-    let default = Timeouts::default();
-    Timeouts {
-        connect: duration(connect, &TIMEOUT, &path.field("connect"), violations).unwrap_or(default.connect),
-        response: duration(response, &TIMEOUT, &path.field("response"), violations).unwrap_or(default.response),
-        idle: duration(idle, &TIMEOUT, &path.field("idle"), violations).unwrap_or(default.idle),
-        total: duration(total, &TIMEOUT, &path.field("total"), violations),
-    }
-}
-
-pub(super) fn limits(wire: pb::Limits, path: &Path<'_>, violations: &mut Violations) -> Limits {
-    let pb::Limits { request_body } = wire;
-    if let Some(given) = request_body.filter(|bytes| *bytes > MAX_REQUEST_BODY) {
-        let (given, most) = (format_size(given), format_size(MAX_REQUEST_BODY));
-        let message = format_args!("{given} is too large; use 0B to {most}, or leave it away for no limit");
-        violations.add(&path.field("request_body"), message);
-    }
-    Limits { request_body }
 }
 
 fn http_probe(wire: pb::HttpProbe, path: &Path<'_>, violations: &mut Violations) -> Probe {
@@ -97,7 +76,7 @@ fn statuses(wire: Vec<pb::StatusRange>, path: &Path<'_>, violations: &mut Violat
     if wire.is_empty() {
         return vec![200..=299];
     }
-    super::check_count(wire.len(), MAX_STATUSES, path, violations);
+    check_count(wire.len(), MAX_STATUSES, path, violations);
     let mut ranges = Vec::new();
     for (at, pb::StatusRange { first, last }) in wire.into_iter().enumerate().take(MAX_STATUSES) {
         let status = |status: u32| u16::try_from(status).ok().filter(|status| (100..=599).contains(status));
@@ -136,34 +115,4 @@ fn threshold(wire: u32, default: u32, path: &Path<'_>, violations: &mut Violatio
         violations.add(path, format_args!("{wire} is too large; use {low} to {high}, or 0 for the default, {default}"));
     }
     wire
-}
-
-/// A duration in a range; `None` if it is absent or refused.
-fn duration(
-    wire: Option<prost_types::Duration>,
-    range: &RangeInclusive<Duration>,
-    path: &Path<'_>,
-    violations: &mut Violations,
-) -> Option<Duration> {
-    let prost_types::Duration { seconds, nanos } = wire?;
-    let (low, high) = (humantime::format_duration(*range.start()), humantime::format_duration(*range.end()));
-    // google.protobuf.Duration: less than a second of nanoseconds, and of the same sign.
-    let same_sign = seconds == 0 || nanos == 0 || (seconds < 0) == (nanos < 0);
-    if !(-999_999_999..=999_999_999).contains(&nanos) || !same_sign {
-        let message = format_args!("{seconds} s and {nanos} ns is no duration; use {low} to {high}");
-        violations.add(path, message);
-        return None;
-    }
-    if seconds < 0 || nanos < 0 {
-        violations.add(path, format_args!("is negative; use {low} to {high}"));
-        return None;
-    }
-    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
-    let duration = Duration::new(seconds, nanos.unsigned_abs());
-    if !range.contains(&duration) {
-        let size = if duration < *range.start() { "short" } else { "long" };
-        violations.add(path, format_args!("is too {size}; use {low} to {high}"));
-        return None;
-    }
-    Some(duration)
 }

@@ -1,9 +1,12 @@
+mod routes;
+
 use gateway_proto::registry::v1 as pb;
 
-use super::{MAX_SERVICES, added_endpoints, name, query, removed_endpoints, service, services};
+use super::{MAX_RECORDS, added_endpoints, change, name, removed_endpoints, service, service_query};
 use crate::{
     error::RegistryError,
     registry::{
+        draft::Draft,
         list::PageToken,
         model::{HealthCheck, Probe, ProbePolicy, Timeouts},
         sample,
@@ -21,6 +24,10 @@ fn good() -> pb::Service {
 
 fn endpoint(address: &str) -> pb::Endpoint {
     pb::Endpoint { address: address.into(), weight: 0 }
+}
+
+fn services(wire: Vec<pb::Service>) -> Result<Vec<Draft>, RegistryError> {
+    change(wire, vec![]).map(|(services, _)| services)
 }
 
 /// What is wrong, as `field: message`.
@@ -282,8 +289,8 @@ fn services_of_one_change_are_distinct() {
 
 #[test]
 fn a_change_has_a_size() {
-    let found = wrong(services(vec![good(); MAX_SERVICES + 1]));
-    assert!(found.len() == 1 && found[0].starts_with("services: are 10001 in "), "{found:?}");
+    let found = wrong(services(vec![good(); MAX_RECORDS + 1]));
+    assert!(found.len() == 1 && found[0].starts_with("services: are 10001 services and 0 routes in "), "{found:?}");
     let large = pb::Service { title: "x".repeat(3 * 1024 * 1024), ..good() };
     assert!(wrong(services(vec![large.clone(), large]))[0].contains("4 MiB"));
 }
@@ -321,14 +328,18 @@ fn endpoints_by_themselves() {
 #[test]
 fn queries() {
     let filter = pb::ServiceFilter { host: "MAIL.test:80".into(), ..pb::ServiceFilter::default() };
-    let token = PageToken::write(&sample::name("a"));
+    let token = PageToken::write("a");
     let wire = pb::ListServicesRequest { filter: Some(filter), page_size: 1000, page_token: token };
-    let read = query(wire).unwrap();
+    let read = service_query(wire).unwrap();
     assert_eq!((read.host.as_deref(), read.page_size, read.after), (Some("mail.test"), 1000, Some(sample::name("a"))));
-    assert_eq!(query(pb::ListServicesRequest::default()).unwrap(), crate::registry::list::Query::default());
+    assert_eq!(
+        service_query(pb::ListServicesRequest::default()).unwrap(),
+        crate::registry::list::ServiceQuery::default()
+    );
 
     let filter = pb::ServiceFilter { host: "a b".into(), ..pb::ServiceFilter::default() };
-    let found = wrong(query(pb::ListServicesRequest { filter: Some(filter), page_size: 1001, page_token: "x".into() }));
+    let found =
+        wrong(service_query(pb::ListServicesRequest { filter: Some(filter), page_size: 1001, page_token: "x".into() }));
     let fields: Vec<&str> = found.iter().map(|line| line.split_once(": ").unwrap().0).collect();
     assert_eq!(fields, ["filter.host", "page_size", "page_token"]);
 }

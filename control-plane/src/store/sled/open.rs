@@ -15,12 +15,12 @@ use super::{
     meta_key, piece_key,
 };
 use crate::{
-    registry::model::{Desired, Revision},
+    registry::model::{Desired, Record, Revision},
     store::{
         HealthRecord, Loaded, StoreError,
         codec::{self, Meta, RecordError},
         state,
-        stored::{StoredHealth, StoredService},
+        stored::{self, StoredHealth, StoredService},
     },
 };
 
@@ -91,7 +91,7 @@ fn give_birth(path: &Path, db: &::sled::Db, cluster_id: String, marked: Marked) 
     check_marker(path, marked, Revision::default())?;
     let meta = Meta { cluster_id: cluster_id.clone(), revision: 0, digest: 0 };
     let key = meta_key();
-    let written = db.insert(piece_key(&key, 0), codec::seal(&key, &meta)).and_then(|_| db.flush());
+    let written = db.insert(piece_key(&key, 0), codec::seal(&key, codec::FIRST, &meta)).and_then(|_| db.flush());
     written.map_err(|err| fault::of_sled(path, err))?;
     // The files themselves must survive too.
     let synced = File::open(path.join("db")).and_then(|file| file.sync_all());
@@ -154,7 +154,7 @@ impl Reader<'_> {
         match err {
             RecordError::Damaged(what) => self.damaged(what),
             RecordError::Future(found) => {
-                StoreError::FutureFormat { path: self.path.to_owned(), found: *found, supported: codec::FORMAT }
+                StoreError::FutureFormat { path: self.path.to_owned(), found: *found, supported: codec::LATEST }
             }
         }
     }
@@ -168,6 +168,7 @@ impl Reader<'_> {
                 Ok(())
             }
             Some(b's') => self.service(key, record),
+            Some(b'r') => self.route(key, record),
             Some(b'h') => {
                 let stored: StoredHealth = codec::open(key, record).map_err(|err| self.refuse(&err))?;
                 self.health.push(stored.into_record().ok_or_else(|| self.damaged("a health record is none"))?);
@@ -183,18 +184,30 @@ impl Reader<'_> {
         if service.hosts.iter().any(|host| self.desired.hosts.contains_key(host)) {
             return Err(self.damaged("two services have the same host"));
         }
-        self.desired.put(Arc::new(service));
+        self.desired.put(Record::from(service));
+        Ok(())
+    }
+
+    fn route(&mut self, key: &[u8], record: &[u8]) -> Result<(), StoreError> {
+        let stored = codec::open(key, record).map_err(|err| self.refuse(&err))?;
+        let route =
+            stored::into_route(stored).map_err(|what| self.damaged(&format!("a route record is none: {what}")))?;
+        if route.route.hosts.iter().any(|host| self.desired.holder(host, &route.route.rule).is_some()) {
+            return Err(self.damaged("two routes match the same requests"));
+        }
+        self.desired.put(Record::from(route));
         Ok(())
     }
 
     fn finish(mut self) -> Result<Option<Loaded>, StoreError> {
         let Some(Meta { cluster_id, revision, digest }) = self.meta.take() else {
-            let empty = self.desired.services.is_empty() && self.health.is_empty();
+            let Desired { services, routes, .. } = &self.desired;
+            let empty = services.is_empty() && routes.is_empty() && self.health.is_empty();
             return if empty { Ok(None) } else { Err(self.damaged("the record of the store itself is missing")) };
         };
         self.desired.revision = Revision(revision);
         if digest != state::digest(&self.desired) {
-            return Err(self.damaged("services are missing or outdated"));
+            return Err(self.damaged("records are missing or outdated"));
         }
         Ok(Some(Loaded { cluster_id, desired: self.desired, health: self.health }))
     }

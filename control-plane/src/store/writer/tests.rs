@@ -1,14 +1,11 @@
-use std::{
-    any::Any,
-    sync::{Arc, mpsc},
-};
+use std::{any::Any, sync::mpsc};
 
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::{Disk, Writer};
 use crate::{
     registry::{
-        model::{Desired, Revision},
+        model::{Desired, Key, Revision},
         sample,
     },
     store::{Batch, Expect, HealthRecord, Loaded, Precondition, StoreError, image::Image},
@@ -29,7 +26,7 @@ struct Script {
 
 impl Disk for Script {
     fn write(&mut self, image: &Image) -> Result<(), StoreError> {
-        self.began.send(image.services.len() + image.health.len()).unwrap();
+        self.began.send(image.records.len() + image.health.len()).unwrap();
         match self.steps.recv().unwrap() {
             Step::Succeed => Ok(()),
             Step::Fail => Err(failure()),
@@ -65,7 +62,7 @@ fn scripted() -> Scripted {
 }
 
 fn put(name: &str) -> Batch {
-    Batch { puts: vec![Arc::new(sample::service(name, &[]))], ..Batch::default() }
+    Batch { puts: vec![sample::service(name, &[]).into()], ..Batch::default() }
 }
 
 #[tokio::test]
@@ -92,7 +89,7 @@ async fn a_batch_that_is_refused_does_not_hinder_its_group() {
     let Scripted { writer, began, steps } = scripted();
     let first = writer.commit(put("a"));
     began.recv().unwrap();
-    let precondition = Precondition { service: sample::name("a"), expect: Expect::Absent };
+    let precondition = Precondition { key: Key::Service(sample::name("a")), expect: Expect::Absent };
     let refused = writer.commit(Batch { preconditions: vec![precondition], ..put("a") });
     let third = writer.commit(put("b"));
     steps.send(Step::Succeed).unwrap();

@@ -138,8 +138,7 @@ impl PathMatcher {
     }
 
     /// The segment that a template's parameter stands for in a path in normal form that it matches.
-    #[must_use]
-    pub fn parameter<'p>(&self, name: &str, path: &'p [u8]) -> Option<&'p [u8]> {
+    pub(crate) fn parameter<'p>(&self, name: &str, path: &'p [u8]) -> Option<&'p [u8]> {
         if self.kind != PathKind::Template {
             return None;
         }

@@ -40,6 +40,21 @@ pub struct Route {
     pub policies: Policies,
 }
 
+impl Route {
+    /// The services that its requests may come to, the one that gets copies included, which may be
+    /// named twice.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<str>> {
+        let forward = match &self.action {
+            Action::Forward(forward) => Some(forward),
+            Action::Redirect(_) | Action::Respond(_) => None,
+        };
+        let services = forward.into_iter().flat_map(|Forward { services, .. }| services);
+        let mirror = forward.into_iter().filter_map(|Forward { mirror, .. }| mirror.as_ref());
+        let services = services.map(|WeightedService { name, weight: _ }| name);
+        services.chain(mirror.map(|Mirror { service, per_mille: _ }| service))
+    }
+}
+
 impl PartialEq for Route {
     fn eq(&self, other: &Self) -> bool {
         let Self { name, hosts, rule, action, timeouts, limits, policies } = self;

@@ -9,7 +9,7 @@ use gateway_proto::{
 };
 use tonic::Status;
 
-use super::send;
+use super::part::Part;
 use crate::{
     client::{Client, Violation, Violations, reason, violations},
     commands::service::all,
@@ -40,21 +40,31 @@ pub(super) async fn note(client: &mut Client, declaration: &Declaration, status:
 async fn every_violation(client: &mut Client, declaration: &Declaration, status: Status) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut known = HashSet::new();
-    let mut waiting = vec![(&declaration.services[..], 0, status)];
-    while let Some((services, offset, status)) = waiting.pop() {
+    let mut waiting = vec![(Part::of(declaration), status)];
+    while let Some((part, status)) = waiting.pop() {
         let Violations { mut listed, more } = violations(&status);
-        if more > 0 && services.len() > 1 {
-            let (left, right) = services.split_at(services.len() / 2);
-            for (half, offset) in [(left, offset), (right, offset + left.len())] {
-                if let Ok(Err(status)) = send(client, half, true).await {
-                    waiting.push((half, offset, status));
+        // What holds between services and routes, a part does not tell of.
+        let halves = if is_of_fields(&status) { part.halves() } else { None };
+        match halves {
+            Some(halves) if more > 0 => {
+                for half in halves {
+                    if let Ok(Err(status)) = half.send(client, true).await
+                        && is_of_fields(&status)
+                    {
+                        waiting.push((half, status));
+                    }
                 }
             }
-        } else if more > 0 {
-            listed.push(Violation { field: "services[0]".to_owned(), description: format!("and {more} more") });
+            None if more > 0 => {
+                // Beside the last one that there was room for.
+                let last = listed.last().and_then(|last| last.field.split_inclusive(']').next());
+                let field = last.unwrap_or(part.first()).to_owned();
+                listed.push(Violation { field, description: format!("and {more} more") });
+            }
+            Some(_) | None => {}
         }
         for Violation { field, description } in listed {
-            let field = shifted(&field, offset).unwrap_or(field);
+            let field = part.in_whole(&field).unwrap_or(field);
             if known.insert((field.clone(), description.clone())) {
                 found.push(Violation { field, description });
             }
@@ -63,30 +73,28 @@ async fn every_violation(client: &mut Client, declaration: &Declaration, status:
     found
 }
 
-/// The field of the whole change, from that of a part that begins at `offset`.
-fn shifted(field: &str, offset: usize) -> Option<String> {
-    let (index, rest) = field.strip_prefix("services[")?.split_once(']')?;
-    let index: usize = index.parse().ok()?;
-    Some(format!("services[{}]{rest}", index + offset))
+/// Whether it is fields that are wrong, each by itself.
+fn is_of_fields(status: &Status) -> bool {
+    reason(status) == Some(Reason::Invalid)
 }
 
 async fn taken_hosts(client: &mut Client, declaration: &Declaration) -> Vec<Violation> {
     match all(client, ServiceFilter::default()).await {
-        Ok(listing) => conflicts(&declaration.services, &listing.services),
+        Ok(listing) => conflicts(&declaration.services, &listing.items),
         Err(_) => Vec::new(),
     }
 }
 
 /// Every declared host that another service has, unless that one gives it up in the same change.
-fn conflicts(declared: &[Declared], stored: &[Service]) -> Vec<Violation> {
+fn conflicts(declared: &[Declared<Service>], stored: &[Service]) -> Vec<Violation> {
     let patterns = |service: &Service| service.hosts.iter().filter_map(|host| HostPattern::parse(host).ok()).collect();
     let kept: HashMap<&str, HashSet<HostPattern>> =
-        declared.iter().map(|declared| (&*declared.service.name, patterns(&declared.service))).collect();
+        declared.iter().map(|declared| (&*declared.wire.name, patterns(&declared.wire))).collect();
     let owners = stored.iter().flat_map(|service| service.hosts.iter().map(|host| (&*service.name, host)));
     let owners: HashMap<HostPattern, &str> =
         owners.filter_map(|(name, host)| Some((HostPattern::parse(host).ok()?, name))).collect();
     let mut found = Vec::new();
-    for (at, Declared { service, .. }) in declared.iter().enumerate() {
+    for (at, Declared { wire: service, node: _, path: _ }) in declared.iter().enumerate() {
         for (place, host) in service.hosts.iter().enumerate() {
             let Ok(pattern) = HostPattern::parse(host) else { continue };
             let Some(owner) = owners.get(&pattern).filter(|owner| **owner != service.name) else { continue };
@@ -103,14 +111,8 @@ fn conflicts(declared: &[Declared], stored: &[Service]) -> Vec<Violation> {
 mod tests {
     use gateway_proto::registry::v1::Service;
 
-    use super::{Violation, conflicts, shifted};
+    use super::{Violation, conflicts};
     use crate::file::{Source, parse};
-
-    #[test]
-    fn fields_of_a_part_become_fields_of_the_whole() {
-        assert_eq!(shifted("services[2].hosts[0]", 10).as_deref(), Some("services[12].hosts[0]"));
-        assert_eq!(shifted("services", 10), None);
-    }
 
     #[test]
     fn a_host_conflicts_unless_its_owner_gives_it_up() {

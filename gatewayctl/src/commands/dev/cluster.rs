@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Uri;
 
-use super::{DataPlane, SERVICE, Started, process_failure};
+use super::{DataPlane, Started, process_failure, tour::SERVICE};
 use crate::{
     commands::sample,
     exit::{Exit, Failure},

@@ -1,6 +1,7 @@
 //! `gatewayctl dev`: a whole cluster in one process, for trying the gateway out.
 
 mod cluster;
+mod tour;
 
 use std::time::Duration;
 
@@ -13,18 +14,17 @@ use serde::Serialize;
 use tokio::runtime;
 use tonic::Streaming;
 
-use self::cluster::Cluster;
-use super::{wait::wait, watch};
+use self::{
+    cluster::Cluster,
+    tour::{HOST, PATH, SERVICE},
+};
+use super::watch;
 use crate::{
     cli::{DEFAULT_SERVER, Global},
     client::{Client, ServerUrl, registry},
     exit::{Exit, Failure},
     output::{Format, Output, note, table},
 };
-
-/// The sample service and the host it answers for, which `curl` and browsers take for this machine.
-const SERVICE: &str = "hello";
-const HOST: &str = "hello.localhost";
 
 /// Run a whole local cluster in one process, on temporary storage, with a sample service; Ctrl-C ends it
 #[derive(Debug, Args)]
@@ -96,27 +96,12 @@ async fn show(started: Started, timeout: Duration, output: &Output) -> Result<()
     // Before anything happens, so that nothing is missed.
     let watch = pb::WatchRequest::default();
     let mut events = client.call(async |channel| registry(channel).watch(watch).await).await?;
-    let served = register(&mut client, &started).await?;
+    let served = tour::register(&mut client, &started.samples).await?;
     output.print_event(&started, || started.text(output.width))?;
     if let Err(failure) = served.verdict() {
         note(&failure.to_string());
     }
     follow(&mut events, output).await
-}
-
-async fn register(client: &mut Client, started: &Started) -> Result<super::wait::Served, Failure> {
-    let endpoint = |address: &String| pb::Endpoint { address: address.clone(), weight: 0 };
-    let service = pb::Service {
-        name: SERVICE.to_owned(),
-        title: "Sample service".to_owned(),
-        hosts: vec![HOST.to_owned()],
-        endpoints: started.samples.iter().map(endpoint).collect(),
-        ..pb::Service::default()
-    };
-    let request = pb::RegisterServiceRequest { service: Some(service) };
-    let answer = client.call(async |channel| registry(channel).register_service(request.clone()).await).await?;
-    let revision = answer.service.unwrap_or_default().revision;
-    wait(client, revision, vec![SERVICE.to_owned()]).await
 }
 
 /// The cluster goes on when nobody reads what happens any more.
@@ -151,7 +136,8 @@ impl Started {
         };
         format!(
             "A whole gateway runs in this process; nothing of it is kept. Ctrl-C ends it.\n\n{}\n\nTry:\n  {}\n  \
-             gatewayctl{server} service get {SERVICE}\n  gatewayctl{server} status\n\nWhat happens:",
+             gatewayctl{server} explain GET http://{HOST}{PATH}/users\n  gatewayctl{server} service get {SERVICE}\n  \
+             gatewayctl{server} status\n\nWhat happens:",
             table::pairs(width, parts),
             self.curl
         )

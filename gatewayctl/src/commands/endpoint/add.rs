@@ -6,9 +6,13 @@ use gateway_proto::registry::v1 as pb;
 use super::endpoint;
 use crate::{
     client::registry,
-    commands::{Context, change_name, service::print_change, wait::wait_for_change},
+    commands::{
+        Context,
+        change::{change_name, print_change},
+        wait::wait_for_change,
+    },
     exit::Failure,
-    output::text,
+    output::{service::Service, text},
 };
 
 /// Add endpoints to a service, or change the weight of those that it has
@@ -46,6 +50,6 @@ impl Add {
                 format!("service {} unchanged (revision {})", service.name, service.revision)
             }
         };
-        print_change(&context.output, &service, change_name(change), waited, &line)
+        print_change(&context.output, Service::full(&service, None), change_name(change), waited, &line)
     }
 }

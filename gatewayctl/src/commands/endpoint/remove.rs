@@ -5,9 +5,9 @@ use gateway_proto::registry::v1 as pb;
 
 use crate::{
     client::registry,
-    commands::{Context, service::print_change, wait::wait_for_change},
+    commands::{Context, change::print_change, wait::wait_for_change},
     exit::Failure,
-    output::text,
+    output::{service::Service, text},
 };
 
 /// Take endpoints from a service; none is taken if one of them is not there
@@ -40,6 +40,6 @@ impl Remove {
             service.endpoints.len(),
             service.revision
         );
-        print_change(&context.output, &service, "updated", waited, &line)
+        print_change(&context.output, Service::full(&service, None), "updated", waited, &line)
     }
 }

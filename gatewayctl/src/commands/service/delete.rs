@@ -2,13 +2,16 @@
 
 use clap::{Args, builder::BoolishValueParser};
 use gateway_proto::registry::v1 as pb;
-use serde::Serialize;
 
-use super::ServedBy;
 use crate::{
     client::registry,
-    commands::{Context, wait::wait_for_change},
+    commands::{
+        Context,
+        change::{Deleted, print_change},
+        wait::wait_for_change,
+    },
     exit::Failure,
+    output::text,
 };
 
 /// Delete a service
@@ -24,15 +27,6 @@ pub struct Delete {
     pub wait: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Deleted {
-    name: String,
-    change: &'static str,
-    revision: u64,
-    #[serde(flatten)]
-    served: Option<ServedBy>,
-}
-
 impl Delete {
     pub(super) async fn run(self, mut context: Context) -> Result<(), Failure> {
         let Self { name, revision: expected_revision, wait } = self;
@@ -41,12 +35,7 @@ impl Delete {
         let answer = client.call(async |channel| registry(channel).delete_service(request.clone()).await).await?;
         let revision = answer.revision;
         let waited = wait_for_change(client, wait, revision, Vec::new()).await;
-        let served = waited.as_ref().ok().and_then(Option::as_ref);
-        let deleted = Deleted { name, change: "deleted", revision, served: served.map(ServedBy::from) };
-        context.output.print(&deleted, |_| {
-            let line = format!("service {} deleted (revision {revision})", deleted.name);
-            served.map_or_else(|| line.clone(), |served| format!("{line}\n{}", served.line()))
-        })?;
-        waited?.map_or(Ok(()), |served| served.verdict())
+        let line = format!("service {} deleted (revision {revision})", text::escape(&name));
+        print_change(&context.output, Deleted { name, revision }, "deleted", waited, &line)
     }
 }

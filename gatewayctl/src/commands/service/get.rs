@@ -7,8 +7,9 @@ use crate::{
     commands::{Context, endpoint::statuses},
     exit::Failure,
     output::{
+        facts::{self, Fact},
         observed::{Endpoint, endpoint_table, health_by_address},
-        service::{HealthCheck, Limits, Service, Statuses, Timeouts},
+        service::{HealthCheck, Service, Statuses},
         table::{list, pairs},
     },
 };
@@ -27,21 +28,22 @@ impl Get {
         let printed = Service::full(&service, Some(&health_by_address(&statuses)));
         let endpoints: Vec<Endpoint> = statuses.iter().map(Endpoint::from).collect();
         context.output.print(&printed, |width| {
-            let facts = pairs(width, facts(&printed));
+            let facts = pairs(width, told(&printed));
             if endpoints.is_empty() { facts } else { format!("{facts}\n\n{}", endpoint_table(width, &endpoints)) }
         })
     }
 }
 
-fn facts(service: &Service) -> Vec<(&'static str, String)> {
+fn told(service: &Service) -> Vec<Fact> {
     let mut facts = vec![("Name", service.name.clone())];
     facts.extend(service.title.clone().filter(|title| !title.is_empty()).map(|title| ("Title", title)));
     facts.push(("Tags", list(service.tags.iter().flatten().map(String::as_str))));
     facts.push(("Hosts", list(service.hosts.iter().map(String::as_str))));
     facts.push(("Load balancing", service.load_balancing.unwrap_or("random").to_owned()));
     facts.extend(service.health_check.as_ref().map(|check| ("Health check", health_line(check))));
-    facts.extend(service.timeouts.as_ref().map(|timeouts| ("Timeouts", timeouts_line(timeouts))));
-    facts.extend(service.limits.as_ref().map(|limits| ("Limits", limits_line(limits))));
+    facts.extend(service.timeouts.as_ref().map(facts::timeouts));
+    facts.extend(service.limits.as_ref().map(facts::limits));
+    facts.extend(facts::policies(&service.policies));
     facts.push(("Revision", service.revision.unwrap_or_default().to_string()));
     facts.extend(service.created_at.clone().map(|time| ("Created", time)));
     facts.extend(service.updated_at.clone().map(|time| ("Updated", time)));
@@ -78,19 +80,4 @@ fn statuses_text(statuses: &[Statuses]) -> String {
         Statuses::Range(range) => range.clone(),
     };
     statuses.iter().map(text).collect::<Vec<_>>().join(" ")
-}
-
-fn timeouts_line(timeouts: &Timeouts) -> String {
-    let Timeouts { connect, response, idle, total } = timeouts;
-    line(&[("connect", connect), ("response", response), ("idle", idle), ("total", total)])
-}
-
-fn limits_line(limits: &Limits) -> String {
-    let Limits { request_body } = limits;
-    line(&[("request body", request_body)])
-}
-
-fn line(parts: &[(&str, &Option<String>)]) -> String {
-    let part = |(name, limit): &(&str, &Option<String>)| limit.as_ref().map(|limit| format!("{name} {limit}"));
-    parts.iter().filter_map(part).collect::<Vec<_>>().join(", ")
 }

@@ -7,7 +7,10 @@ use gateway_proto::{admin::v1::ListEndpointsRequest, registry::v1 as pb};
 
 use crate::{
     client::{Client, admin, registry},
-    commands::Context,
+    commands::{
+        Context,
+        listing::{Listing, PAGE, Page, pages},
+    },
     exit::Failure,
     output::{
         note,
@@ -16,9 +19,6 @@ use crate::{
         table::{grid, short_list},
     },
 };
-
-/// The most services of a page, by registry.proto.
-const PAGE: u32 = 1_000;
 
 /// Show the services, in the order of their names
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ impl List {
         let Self { tag, host, prefix } = self;
         let filter = pb::ServiceFilter { name_prefix: prefix, tag, host };
         let filtered = filter != pb::ServiceFilter::default();
-        let Listing { services, .. } = all(&mut context.client, filter).await?;
+        let services = all(&mut context.client, filter).await?.items;
         if services.is_empty() {
             note(if filtered { "no service meets the filter" } else { "there are no services yet" });
         }
@@ -50,33 +50,15 @@ impl List {
     }
 }
 
-/// Services, and the revisions that their pages were read at.
-pub(crate) struct Listing {
-    pub(crate) services: Vec<pb::Service>,
-    /// Whether all pages are of one revision.
-    pub(crate) consistent: bool,
-}
-
 /// Reads every page.
-pub(crate) async fn all(client: &mut Client, filter: pb::ServiceFilter) -> Result<Listing, Failure> {
-    let mut listing = Listing { services: Vec::new(), consistent: true };
-    let mut read_at = None;
-    let mut token = String::new();
-    loop {
-        let request = pb::ListServicesRequest {
-            filter: Some(filter.clone()),
-            page_size: PAGE,
-            page_token: std::mem::take(&mut token),
-        };
+pub(crate) async fn all(client: &mut Client, filter: pb::ServiceFilter) -> Result<Listing<pb::Service>, Failure> {
+    pages(async |page_token| {
+        let request = pb::ListServicesRequest { filter: Some(filter.clone()), page_size: PAGE, page_token };
         let page = client.call(async |channel| registry(channel).list_services(request.clone()).await).await?;
         let pb::ListServicesResponse { services, next_page_token, revision } = page;
-        listing.services.extend(services);
-        listing.consistent &= *read_at.get_or_insert(revision) == revision;
-        if next_page_token.is_empty() {
-            return Ok(listing);
-        }
-        token = next_page_token;
-    }
+        Ok(Page { items: services, next: next_page_token, revision })
+    })
+    .await
 }
 
 async fn with_health(client: &mut Client, services: &[pb::Service]) -> Result<Vec<Service>, Failure> {

@@ -5,13 +5,18 @@ use std::time::Duration;
 use clap::{Args, builder::BoolishValueParser};
 use gateway_proto::registry::v1::{self as pb, health_check::Probe};
 
-use super::print_change;
 use crate::{
     cli::duration,
     client::registry,
-    commands::{Context, change_name, endpoint::endpoint, wait::wait_for_change},
+    commands::{
+        Context,
+        change::{change_name, print_change},
+        endpoint::endpoint,
+        wait::wait_for_change,
+    },
     exit::Failure,
     file::status_range,
+    output::service::Service,
 };
 
 /// Create a service, or add hosts, endpoints and tags to the one of that name; doing it twice changes nothing
@@ -113,7 +118,7 @@ impl Register {
         let service = answer.service.unwrap_or_default();
         let waited = wait_for_change(client, wait, service.revision, vec![service.name.clone()]).await;
         let line = format!("service {} {change} (revision {})", service.name, service.revision);
-        print_change(&context.output, &service, change, waited, &line)
+        print_change(&context.output, Service::full(&service, None), change, waited, &line)
     }
 }
 

@@ -34,7 +34,7 @@ consumers: [{name: bob}]
 policies: []
 "#;
     let expected = [
-        "f.yaml:3:5: services[0].titel: is no field here; there are: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits",
+        "f.yaml:3:5: services[0].titel: is no field here; there are: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths",
         "f.yaml:4:11: services[0].tags: is a text; write a list",
         "f.yaml:5:24: services[0].hosts[1]: is a number; put it in quotes: \"5\"",
         "f.yaml:5:36: services[0].hosts[3]: is nothing; put it in quotes: \"~\"",
@@ -62,9 +62,9 @@ policies: []
         "f.yaml:21:30: services[3].health_check.disabled: can only be true; leave it away to have endpoints probed",
         "f.yaml:22:28: services[3].limits.request_body: \"1024\" is no size; it has no unit; give a whole number and a unit of B, KiB, MiB, GiB or TiB, such as 512B, 64KiB or 10MiB",
         "f.yaml:24:28: services[4].limits.request_body: is a block of fields; write a size such as 512B, 64KiB or 10MiB",
-        "f.yaml:25:5: services[5]: is a text; write fields: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits",
+        "f.yaml:25:5: services[5]: is a text; write fields: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths",
         "f.yaml:26:12: consumers: holds consumers, which this version does not know; leave it empty",
-        "f.yaml:27:1: policies: is no field here; there are: services, consumers",
+        "f.yaml:27:1: policies: is no field here; there are: services, routes, consumers",
     ];
     let found = mistakes(text);
     for (found, expected) in found.iter().zip(expected) {
@@ -88,8 +88,8 @@ fn what_holds_nothing_or_something_else_is_a_mistake() {
     for (text, expected) in [
         ("", "f.yaml:1:1: holds nothing; begin with \"services:\""),
         ("# only a comment\n", "f.yaml:1:1: holds nothing; begin with \"services:\""),
-        ("hello\n", "f.yaml:1:1: is a text; write fields: services, consumers"),
-        ("- a\n", "f.yaml:1:1: is a list; write fields: services, consumers"),
+        ("hello\n", "f.yaml:1:1: is a text; write fields: services, routes, consumers"),
+        ("- a\n", "f.yaml:1:1: is a list; write fields: services, routes, consumers"),
         ("services:\n", "f.yaml:1:9: services: has no value; give it one or leave the field away"),
         ("services: !!set {}\n", "f.yaml:1:17: has a tag (\"!…\"), which means nothing here; leave it away"),
         ("services: []\nservices: []\n", "f.yaml:2:1: services: stands twice, first on line 1"),
@@ -115,14 +115,14 @@ fn fields_of_the_request_are_found_in_their_file() {
     let found = |field: &str| {
         declaration.locate(field).map(|(place, field)| format!("{}: {field}", place.in_sources(&sources)))
     };
-    assert_eq!(found("services[1].hosts[1]").as_deref(), Some("b.yaml:5:5: services[0].hosts[1]"));
+    assert_eq!(found("services[3].hosts[1]").as_deref(), Some("b.yaml:5:5: services[0].hosts[1]"));
     assert_eq!(
         found("services[0].endpoints[1].weight").as_deref(),
         Some("a.yaml:8:51: services[0].endpoints[1].weight")
     );
     // What the file leaves to its default is found at what is around it.
-    assert_eq!(found("services[1].timeouts.idle").as_deref(), Some("b.yaml:2:3: services[0].timeouts.idle"));
-    assert_eq!(found("services[2].name"), None);
+    assert_eq!(found("services[3].timeouts.idle").as_deref(), Some("b.yaml:2:3: services[0].timeouts.idle"));
+    assert_eq!(found("services[4].name"), None);
     assert_eq!(found("page_size"), None);
 }
 

@@ -2,11 +2,12 @@
 
 mod mistakes;
 mod round_trip;
+mod routes;
 mod schema;
 
 use gateway_proto::registry::v1::{self as pb, health_check::Probe};
 
-use super::{Source, parse};
+use super::{Declaration, Source, parse};
 
 /// The file that the documentation shows.
 const SAMPLE: &str = r#"services:
@@ -21,7 +22,41 @@ const SAMPLE: &str = r#"services:
     health_check: {http: {path: /healthcheck}, interval: 5s, timeout: 2s, rise: 1, fall: 2}
     timeouts: {connect: 2s, response: 30s, idle: 60s, total: 5m}
     limits: {request_body: 10MiB}
-    # policies, each optional, each a typed block: cache, rate_limits, auth, …
+    compression: {min_size: 4KiB, content_types: ["text/*"]}
+    ambiguous_paths: refuse
+  - name: mail-v2
+    endpoints: [{address: "127.0.0.1:3003"}]
+  - name: mail-shadow
+    endpoints: [{address: "127.0.0.1:3004"}]
+routes:
+  - name: mail-canary
+    title: Some of the API to the new version
+    hosts: [mail.example.com]
+    match:
+      path: {prefix: /api}
+      methods: [GET, POST]
+      headers: [{name: x-beta, exact: "1"}]
+      query: [{name: debug, present: true}]
+    priority: 10
+    forward:
+      services: [{name: mail, weight: 900}, {name: mail-v2, weight: 100}]
+      sticky: {cookie: session}
+      mirror: {service: mail-shadow, per_mille: 50}
+      rewrite: {prefix: /v2, host: internal.example.com}
+    timeouts: {response: 5s}
+    limits: {request_body: 1MiB}
+    cors: {allow_origins: ["https://app.example.com"], allow_credentials: true, max_age: 10m}
+    compression: {enabled: false}
+    request_headers: {set: [{name: x-a, value: "1"}], remove: [x-b]}
+    response_headers: {add: [{name: x-c, value: "2"}]}
+    ambiguous_paths: allow
+  - name: moved
+    hosts: [mail.example.com]
+    match: {path: {template: "/old/{id}"}}
+    redirect: {status: 301, scheme: https, port: 8443, path: "/new/{id}", strip_query: true}
+  - name: down
+    hosts: ["*.mail.example.com"]
+    respond: {status: 503, body: back at noon, content_type: text/plain}
 consumers: []
 "#;
 
@@ -29,11 +64,19 @@ fn source(name: &str, text: &str) -> Source {
     Source { name: name.to_owned(), text: text.to_owned() }
 }
 
-fn services(text: &str) -> Vec<pb::Service> {
+fn declaration(text: &str) -> Declaration {
     let sources = [source("f.yaml", text)];
     let (declaration, mistakes) = parse(&sources);
     assert!(mistakes.is_empty(), "{:#?}", mistakes.lines(&sources));
-    declaration.services.into_iter().map(|declared| declared.service).collect()
+    declaration
+}
+
+fn services(text: &str) -> Vec<pb::Service> {
+    declaration(text).services.into_iter().map(|declared| declared.wire).collect()
+}
+
+fn routes(text: &str) -> Vec<pb::Route> {
+    declaration(text).routes.into_iter().map(|declared| declared.wire).collect()
 }
 
 /// The lines of every mistake in one file.
@@ -72,13 +115,28 @@ fn sample() -> pb::Service {
             total: seconds(300),
         }),
         limits: Some(pb::Limits { request_body: Some(10 << 20) }),
+        policies: Some(pb::Policies {
+            compression: Some(pb::Compression {
+                min_size: Some(4096),
+                content_types: vec!["text/*".into()],
+                ..pb::Compression::default()
+            }),
+            ambiguous_paths: pb::AmbiguousPaths::Refuse.into(),
+            ..pb::Policies::default()
+        }),
         ..pb::Service::default()
     }
 }
 
 #[test]
 fn the_documented_file_is_read() {
-    assert_eq!(services(SAMPLE), [sample()]);
+    let small = |name: &str, address: &str| pb::Service {
+        name: name.into(),
+        endpoints: vec![pb::Endpoint { address: address.into(), weight: 0 }],
+        ..pb::Service::default()
+    };
+    let expected = [sample(), small("mail-v2", "127.0.0.1:3003"), small("mail-shadow", "127.0.0.1:3004")];
+    assert_eq!(services(SAMPLE), expected);
 }
 
 #[test]

@@ -1,9 +1,16 @@
 //! What export writes, apply reads back.
 
+mod policies;
+mod route;
+
 use gateway_proto::registry::v1::{self as pb, health_check::Probe};
 use proptest::{collection::vec, option, prelude::*};
 
-use super::{SAMPLE, mistakes, sample, seconds, services};
+use self::{
+    policies::{policies, stored_policies},
+    route::{route, route_without_read_only, stored_route},
+};
+use super::{SAMPLE, mistakes, routes, sample, seconds, services};
 use crate::{file::Document, output};
 
 fn duration(range: std::ops::Range<u64>) -> impl Strategy<Value = Option<prost_types::Duration>> {
@@ -35,10 +42,23 @@ fn health_check() -> impl Strategy<Value = pb::HealthCheck> {
     prop_oneof![4 => enabled, 1 => Just(disabled)]
 }
 
+fn bytes() -> impl Strategy<Value = u64> {
+    prop_oneof![0..=1_u64 << 40, (0..=1024_u64).prop_map(|mebibytes| mebibytes << 20)]
+}
+
+/// Texts that YAML might take for something else.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["\\PC{0,40}", "(a| |\n|\"|'|: |#|- |\\||\t|yes|0x1|~){0,9}", "(word ){0,40}"]
+}
+
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    vec(text(), 0..3)
+}
+
 prop_compose! {
     /// A service as the control plane stores it: every default filled in.
     fn service()(
-        title in prop_oneof!["\\PC{0,40}", "(a| |\n|\"|'|: |#|- |\\||\t|yes|0x1|~){0,9}", "(word ){0,40}"],
+        title in text(),
         tags in vec("[a-z0-9]{1,6}", 0..3),
         hosts in vec("(\\*\\.)?[a-z0-9]{1,5}(\\.[a-z0-9]{1,3}){0,2}", 0..3),
         endpoints in vec(("[a-z0-9\\[\\]:.]{1,9}:[0-9]{1,5}", 1..=1000u32), 0..3),
@@ -47,7 +67,8 @@ prop_compose! {
         response in option::weighted(0.5, duration(1..86_400_000)),
         idle in option::weighted(0.5, duration(1..86_400_000)),
         total in option::weighted(0.5, duration(1..86_400_000)),
-        request_body in option::of(prop_oneof![0..=1_u64 << 40, (0..=1024_u64).prop_map(|mebibytes| mebibytes << 20)]),
+        request_body in option::of(bytes()),
+        policies in policies(),
     ) -> pb::Service {
         pb::Service {
             name: String::new(),
@@ -65,7 +86,7 @@ prop_compose! {
             }),
             // Sent where something is limited only.
             limits: request_body.map(|bytes| pb::Limits { request_body: Some(bytes) }),
-            policies: None,
+            policies,
             revision: 7,
             created_at: Some(prost_types::Timestamp { seconds: 5, nanos: 0 }),
             updated_at: Some(prost_types::Timestamp { seconds: 9, nanos: 0 }),
@@ -100,6 +121,7 @@ fn stored(mut service: pb::Service) -> pb::Service {
     timeouts.connect = timeouts.connect.or(seconds(2));
     timeouts.response = timeouts.response.or(seconds(30));
     timeouts.idle = timeouts.idle.or(seconds(60));
+    service.policies = service.policies.map(stored_policies);
     service
 }
 
@@ -109,7 +131,7 @@ fn without_read_only(service: pb::Service) -> pb::Service {
 
 #[test]
 fn only_what_differs_from_the_defaults_is_written() {
-    let document = Document::of(&[stored(sample())]);
+    let document = Document::of(&[stored(sample())], &[]);
     let expected = r#"services:
 - name: mail
   title: Mail service
@@ -126,6 +148,11 @@ fn only_what_differs_from_the_defaults_is_written() {
     total: 5m
   limits:
     request_body: 10MiB
+  compression:
+    min_size: 4KiB
+    content_types:
+    - text/*
+  ambiguous_paths: refuse
 consumers: []
 "#;
     assert_eq!(output::yaml(&document).unwrap(), expected);
@@ -136,22 +163,26 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn exports_read_back_to_the_same_state(mut given in vec(service(), 0..3)) {
+    fn exports_read_back_to_the_same_state(mut given in vec(service(), 0..3), mut given_routes in vec(route(), 0..3)) {
         for (index, service) in given.iter_mut().enumerate() {
             service.name = format!("s{index}");
         }
-        let document = Document::of(&given);
+        for (index, route) in given_routes.iter_mut().enumerate() {
+            route.name = format!("r{index}");
+        }
+        let document = Document::of(&given, &given_routes);
         let expected: Vec<_> = given.into_iter().map(without_read_only).collect();
-        let yaml = output::yaml(&document).unwrap();
-        let read: Vec<_> = services(&yaml).into_iter().map(stored).collect();
-        prop_assert_eq!(&read, &expected, "{}", yaml);
-        let json = output::json(&document).unwrap();
-        let read: Vec<_> = services(&json).into_iter().map(stored).collect();
-        prop_assert_eq!(read, expected, "{}", json);
+        let expected_routes: Vec<_> = given_routes.into_iter().map(route_without_read_only).collect();
+        for text in [output::yaml(&document).unwrap(), output::json(&document).unwrap()] {
+            let read: Vec<_> = services(&text).into_iter().map(stored).collect();
+            prop_assert_eq!(&read, &expected, "{}", text);
+            let read: Vec<_> = routes(&text).into_iter().map(stored_route).collect();
+            prop_assert_eq!(&read, &expected_routes, "{}", text);
+        }
     }
 
     #[test]
-    fn any_text_is_read_or_refused(text in "\\PC{0,200}", marked in "([\\[\\]{}:,&*!|>'\"#%@`~-]| |\n|a|services){0,60}") {
+    fn any_text_is_read_or_refused(text in "\\PC{0,200}", marked in "([\\[\\]{}:,&*!|>'\"#%@`~-]| |\n|a|services|routes){0,60}") {
         mistakes(&text);
         mistakes(&marked);
     }

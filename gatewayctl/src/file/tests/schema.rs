@@ -1,9 +1,11 @@
 //! The published JSON schema says what this program reads.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 
-use super::{SAMPLE, services};
-use crate::file::{decode, health};
+use super::{SAMPLE, routes, services};
+use crate::file::{action, decode, health, policy, route};
 
 const SCHEMA: &str = include_str!("../../../../proto/gateway/registry/v1/declarative.schema.json");
 
@@ -20,14 +22,29 @@ fn fields(definition: &str) -> Vec<String> {
 
 #[test]
 fn the_schema_knows_exactly_the_fields_that_are_read() {
-    let known: [(&str, &[&str]); 7] = [
+    let known: [(&str, &[&str]); 22] = [
         ("", &decode::DOCUMENT),
         ("service", &decode::SERVICE),
         ("endpoint", &decode::ENDPOINT),
-        ("timeouts", &decode::TIMEOUTS),
-        ("limits", &decode::LIMITS),
         ("health_check", &health::HEALTH_CHECK),
         ("http_probe", &health::HTTP),
+        ("route", &route::ROUTE),
+        ("match", &route::MATCH),
+        ("path_match", &route::PATH),
+        ("condition", &route::CONDITION),
+        ("forward", &action::FORWARD),
+        ("weighted_service", &action::WEIGHTED_SERVICE),
+        ("sticky", &action::STICKY),
+        ("mirror", &action::MIRROR),
+        ("rewrite", &action::REWRITE),
+        ("redirect", &action::REDIRECT),
+        ("respond", &action::RESPOND),
+        ("timeouts", &policy::TIMEOUTS),
+        ("limits", &policy::LIMITS),
+        ("cors", &policy::CORS),
+        ("compression", &policy::COMPRESSION),
+        ("header_rules", &policy::HEADER_RULES),
+        ("header_field", &policy::HEADER_FIELD),
     ];
     for (definition, read) in known {
         let mut read = read.to_vec();
@@ -42,20 +59,28 @@ fn the_schema_knows_exactly_the_fields_that_are_read() {
 fn the_schema_has_the_limits_that_are_checked_here() {
     let schema = schema();
     let range = |pointer: &str| {
-        let number = schema.pointer(pointer).unwrap();
-        let bound = |name: &str| u32::try_from(number[name].as_u64().unwrap()).unwrap();
+        let number = schema.pointer(&format!("/$defs/{pointer}")).unwrap();
+        let bound = |name: &str| number[name].as_i64().unwrap();
         bound("minimum")..=bound("maximum")
     };
-    assert_eq!(range("/$defs/endpoint/properties/weight"), decode::WEIGHT);
-    assert_eq!(range("/$defs/health_check/properties/rise"), health::THRESHOLD);
-    assert_eq!(range("/$defs/health_check/properties/fall"), health::THRESHOLD);
-    assert_eq!(range("/$defs/health_check/properties/jitter_percent"), health::JITTER);
+    let unsigned = |range: RangeInclusive<u32>| i64::from(*range.start())..=i64::from(*range.end());
+    assert_eq!(range("endpoint/properties/weight"), unsigned(decode::WEIGHT));
+    assert_eq!(range("health_check/properties/rise"), unsigned(health::THRESHOLD));
+    assert_eq!(range("health_check/properties/fall"), unsigned(health::THRESHOLD));
+    assert_eq!(range("health_check/properties/jitter_percent"), unsigned(health::JITTER));
+    assert_eq!(range("route/properties/priority"), -1000..=1000);
+    assert_eq!(route::PRIORITY, -1000..=1000);
+    assert_eq!(range("weighted_service/properties/weight"), unsigned(action::SHARE));
+    assert_eq!(range("mirror/properties/per_mille"), unsigned(action::MIRRORED));
+    assert_eq!(range("redirect/properties/port"), unsigned(action::PORT));
+    assert_eq!(range("respond/properties/status"), unsigned(action::RESPOND_STATUS));
 }
 
 #[test]
 fn its_examples_are_read() {
     for example in schema()["examples"].as_array().unwrap() {
         assert_eq!(services(&example.to_string()), services(SAMPLE));
+        assert_eq!(routes(&example.to_string()), routes(SAMPLE));
     }
 }
 

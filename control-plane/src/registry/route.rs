@@ -1,0 +1,94 @@
+//! A route as the registry keeps it.
+
+use std::sync::Arc;
+
+use gateway_proto::registry::v1 as pb;
+use gateway_routing::route::{self, Action, wire};
+use jiff::Timestamp;
+use prost::Message;
+
+use super::model::{Revision, RouteName};
+
+/// A rule for some of the requests of some hosts, and what only the registry knows of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// What data planes serve.
+    pub route: Arc<route::Route>,
+    /// For people.
+    pub title: String,
+    /// The commit that changed it last.
+    pub revision: Revision,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+}
+
+impl Route {
+    /// A route that is not yet of any revision.
+    #[must_use]
+    pub fn new(route: route::Route, title: String) -> Self {
+        let (revision, epoch) = (Revision::default(), Timestamp::UNIX_EPOCH);
+        Self { route: Arc::new(route), title, revision, created_at: epoch, updated_at: epoch }
+    }
+
+    /// Unique among routes.
+    #[must_use]
+    pub fn name(&self) -> RouteName {
+        RouteName::of(&self.route)
+    }
+
+    /// Whether both ask for the same, whenever they were committed.
+    #[must_use]
+    pub fn asks_the_same_as(&self, other: &Self) -> bool {
+        let Self { route, title, revision: _, created_at: _, updated_at: _ } = self;
+        // Rules are equal if they match the same; what the parameters of a template are called is
+        // told by the text alone.
+        let is_path_same = route.rule.path().text() == other.route.rule.path().text();
+        is_path_same && *route == other.route && *title == other.title
+    }
+
+    /// The services that it leads to, and the one that it mirrors to.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<str>> {
+        let forward = match &self.route.action {
+            Action::Forward(forward) => Some(forward),
+            Action::Redirect(_) | Action::Respond(_) => None,
+        };
+        forward.into_iter().flat_map(|forward| {
+            let mirror = forward.mirror.iter().map(|mirror| &mirror.service);
+            forward.services.iter().map(|service| &service.name).chain(mirror)
+        })
+    }
+
+    /// What it takes in a message.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        pb::Route::from(self).encoded_len()
+    }
+}
+
+/// In canonical form: equal routes are equal messages.
+impl From<&Route> for pb::Route {
+    fn from(route: &Route) -> Self {
+        let Route { route, title, revision, created_at, updated_at } = route;
+        let time =
+            |time: &Timestamp| prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() };
+        Self {
+            title: title.clone(),
+            revision: revision.0,
+            created_at: Some(time(created_at)),
+            updated_at: Some(time(updated_at)),
+            ..wire::route(route)
+        }
+    }
+}
+
+/// How many regular expressions a route has.
+#[must_use]
+pub fn patterns(wire: &pb::Route) -> usize {
+    let Some(pb::RouteMatch { path, methods: _, headers, query }) = &wire.r#match else { return 0 };
+    let of_path = path.iter().filter(|path| matches!(path.kind, Some(pb::path_match::Kind::Regex(_))));
+    let of_conditions = headers.iter().chain(query);
+    let of_conditions = of_conditions.filter(|wire| matches!(wire.test, Some(pb::condition::Test::Regex(_))));
+    of_path.count() + of_conditions.count()
+}
