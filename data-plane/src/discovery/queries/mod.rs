@@ -9,6 +9,7 @@ mod tests;
 use gateway_proto::discovery::v1::{
     self as pb, discovery_service_client::DiscoveryServiceClient, query::Query, query_reply::Reply,
 };
+use prost::Message;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status as GrpcStatus, transport::Channel};
@@ -20,6 +21,8 @@ use crate::{proxy::explain::explain, table::RoutingTable, worker::limits::Limits
 /// The largest question in bytes; what a control plane takes from operators is smaller. Larger ones
 /// would end the stream.
 const LARGEST_QUERY: usize = 8 * 1024 * 1024;
+/// The largest explanation in bytes; control planes take no larger message.
+const LARGEST_EXPLANATION: usize = 3 * 1024 * 1024;
 
 /// Who answers.
 #[derive(Debug, Clone)]
@@ -73,5 +76,9 @@ fn explanation(table: &RoutingTable, limits: &Limits, query: &pb::ExplainQuery) 
     let head = question::head(query)?;
     let explained = explain(table, limits, &head);
     let explanation = explained.map_err(|error| format!("there can be no such request: {error}"))?;
-    Ok(answer::explanation(table.stamp(), &explanation))
+    let explanation = answer::explanation(table.stamp(), &explanation);
+    if explanation.encoded_len() > LARGEST_EXPLANATION {
+        return Err("its route, services and policies are too large to be explained in one message".to_owned());
+    }
+    Ok(explanation)
 }
