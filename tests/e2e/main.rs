@@ -15,6 +15,7 @@ mod bad_input;
 mod balancing;
 mod cli;
 mod connections;
+mod content;
 mod control_plane_loss;
 mod data_plane_life;
 mod departures;
