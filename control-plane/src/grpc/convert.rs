@@ -131,9 +131,12 @@ pub fn route_change(outcome: &Outcome<Route>) -> pb::RouteChange {
 
 #[cfg(test)]
 mod tests {
+    use gateway_proto::registry::v1 as pb;
+    use jiff::Timestamp;
+
     use super::service;
     use crate::registry::{
-        model::{HealthCheck, Probe, ProbePolicy, Service},
+        model::{HealthCheck, Probe, ProbePolicy, Revision, Route, Service},
         sample, validate,
     };
 
@@ -145,6 +148,7 @@ mod tests {
         full.endpoints = ["10.0.0.1:1", "[::1]:65535", "mail.internal:80"].map(sample::endpoint).into();
         full.timeouts.total = Some(std::time::Duration::from_millis(1));
         full.limits.request_body = Some(0);
+        full.policies = sample::policies();
         let probe = Probe::Http {
             path: "/ok?x=1".into(),
             expected_statuses: vec![200..=204, 301..=301],
@@ -160,5 +164,16 @@ mod tests {
             let read = validate::service(Some(service(&sent))).unwrap().into_service();
             assert!(read.asks_the_same_as(&sent), "{read:?}");
         }
+    }
+
+    #[test]
+    fn a_route_that_is_sent_is_read_back_as_the_same_route() {
+        let route = sample::full_route("canary", ["a", "b"], "shadow");
+        let read = validate::route(Some((&route).into())).unwrap();
+        assert!(read.asks_the_same_as(&route), "{read:?}");
+        let revised = Route { revision: Revision(7), updated_at: Timestamp::new(3, 5).unwrap(), ..route };
+        let sent = pb::Route::from(&revised);
+        let time = prost_types::Timestamp { seconds: 3, nanos: 5 };
+        assert_eq!((sent.revision, sent.updated_at, sent.title.as_str()), (7, Some(time), "Ürsprung"));
     }
 }

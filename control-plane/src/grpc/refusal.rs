@@ -30,21 +30,26 @@ pub fn status(err: &RegistryError) -> Status {
                 &mut details,
                 violations.iter().map(|Violation { field, message }| (field, message.clone())),
             );
-            joined(violations)
+            joined(violations, "; ")
         }
-        RegistryError::HostTaken(taken) => joined(taken) + "; remove it there first, or choose another host",
+        RegistryError::HostTaken(taken) => joined(taken, "; ") + "; remove it there first, or choose another host",
         RegistryError::RouteConflict(conflicts) => {
             add_violations(&mut details, conflicts.iter().map(|conflict| (&conflict.field, conflict.to_string())));
-            joined(conflicts) + "; change what one of them matches, or its priority"
+            joined(conflicts, "; ") + "; change what one of them matches, or its priority"
         }
         RegistryError::ServiceMissing(missing) => {
             add_violations(&mut details, missing.iter().map(|missing| (&missing.field, missing.to_string())));
-            joined(missing) + "; register it first, or lead elsewhere"
+            joined(missing, "; ") + "; register it first, or lead elsewhere"
+        }
+        RegistryError::ServiceInUse { service, routes } => {
+            let routes = joined(routes, ", ");
+            format!(
+                "service \"{service}\" cannot be deleted, for these routes lead to it: {routes}; delete or change them first"
+            )
         }
         RegistryError::NotFound(_)
         | RegistryError::EndpointsNotFound { .. }
         | RegistryError::Exists(_)
-        | RegistryError::ServiceInUse { .. }
         | RegistryError::StaleRevision { .. }
         | RegistryError::Compacted { .. }
         | RegistryError::StoreUnavailable(_)
@@ -128,16 +133,16 @@ fn add_violations<'a>(details: &mut ErrorDetails, violations: impl Iterator<Item
 }
 
 /// As many items as there is room for, and how many more there are.
-fn joined(items: &[impl ToString]) -> String {
+fn joined(items: &[impl ToString], between: &str) -> String {
     let mut message = String::new();
     for (at, item) in items.iter().enumerate() {
         let item = cut(&item.to_string(), MAX_TEXT);
         if message.len() + item.len() > MAX_MESSAGE {
             let more = items.len() - at;
-            return format!("{message}; and {more} more");
+            return format!("{message}{between}and {more} more");
         }
         if at > 0 {
-            message.push_str("; ");
+            message.push_str(between);
         }
         message.push_str(&item);
     }
@@ -158,7 +163,7 @@ mod tests {
 
     use super::status;
     use crate::{
-        error::{RegistryError, TakenHost, Violation},
+        error::{ConflictingRoute, MissingService, RegistryError, TakenHost, Violation},
         registry::{
             model::{Key, Revision},
             sample,
@@ -190,13 +195,33 @@ mod tests {
             owner: sample::name(&"a".repeat(63)),
             wanted_by: sample::name(&"b".repeat(63)),
         };
-        for err in [invalid, RegistryError::HostTaken(vec![taken; 10_000])] {
+        let conflict = ConflictingRoute {
+            field: "routes[0].hosts[0]".into(),
+            host: taken.host.clone(),
+            other: sample::route_name(&"a".repeat(63)),
+            wanted_by: sample::route_name(&"b".repeat(63)),
+        };
+        let missing = MissingService {
+            field: "routes[0].forward.services[0].name".into(),
+            service: "c".repeat(63),
+            wanted_by: sample::route_name(&"b".repeat(63)),
+        };
+        for err in [
+            invalid,
+            RegistryError::HostTaken(vec![taken; 10_000]),
+            RegistryError::RouteConflict(vec![conflict; 10_000]),
+            RegistryError::ServiceMissing(vec![missing; 10_000]),
+        ] {
             let status = status(&err);
             let headers = status.into_http::<()>().into_parts().0.headers;
             let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
             assert!(bytes < 15 * 1024, "{bytes}");
             assert!(status_message_ends(&err));
         }
+        let routes = vec![sample::route_name(&"a".repeat(63)); 10_000];
+        let in_use = status(&RegistryError::ServiceInUse { service: sample::name("a"), routes });
+        let end = " more; delete or change them first";
+        assert!(in_use.message().len() < 3000 && in_use.message().ends_with(end), "{in_use}");
     }
 
     fn status_message_ends(err: &RegistryError) -> bool {

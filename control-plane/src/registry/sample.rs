@@ -1,17 +1,15 @@
 //! Services and routes for tests.
 
-use std::sync::Arc;
+mod route;
 
 use gateway_proto::host::HostPattern;
-use gateway_routing::{
-    Match, PathMatcher,
-    route::{self as routing, Action, Forward, Policies, TimeoutOverrides, WeightedService},
-};
+use gateway_routing::route::Policies;
 use jiff::Timestamp;
 
+pub(crate) use self::route::{full_route, policies, route, route_name, wire_policies, wire_route};
 use super::model::{
-    Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, ProbePolicy, Revision, Route, RouteName, Service,
-    ServiceName, Timeouts,
+    Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, ProbePolicy, Revision, Service, ServiceName,
+    Timeouts,
 };
 
 /// A name that is one.
@@ -41,25 +39,4 @@ pub(crate) fn service(text: &str, hosts: &[&str]) -> Service {
 /// An endpoint of weight 1.
 pub(crate) fn endpoint(address: &str) -> Endpoint {
     Endpoint { address: EndpointAddress::parse(address).unwrap(), weight: 1 }
-}
-
-/// A route's name that is one.
-pub(crate) fn route_name(text: &str) -> RouteName {
-    RouteName::parse(text).unwrap()
-}
-
-/// A route of these hosts for a path and all below it, which leads to a service.
-pub(crate) fn route(name: &str, hosts: &[&str], prefix: &str, service: &str) -> Route {
-    let services = [WeightedService { name: service.into(), weight: 1000 }].into();
-    let forward = Forward { services, sticky: None, mirror: None, path: None, host: None };
-    let route = routing::Route {
-        name: name.into(),
-        hosts: hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect(),
-        rule: Arc::new(Match::new(PathMatcher::prefix(prefix).unwrap())),
-        action: Action::Forward(forward),
-        timeouts: TimeoutOverrides::default(),
-        limits: routing::Limits::default(),
-        policies: Policies::default(),
-    };
-    Route::new(route, String::new())
 }

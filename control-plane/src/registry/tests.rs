@@ -220,16 +220,63 @@ async fn a_store_that_fails_is_told_to_everybody() {
     assert_eq!(registry.desired().borrow().revision, Revision(0));
 }
 
+/// What a route leads to and what it is led to by are looked at in what is queued, too.
+#[tokio::test]
+async fn services_and_routes_hold_together_before_they_are_durable() {
+    let (registry, store) = gated();
+    let a = create(&registry, "a", &[]).await;
+    let led = registry.clone();
+    let led = start(async move { led.create_route(sample::route("r", &["x.test"], "/", "a")).await }).await;
+    let rival = registry.clone();
+    let rival = start(async move { rival.create_route(sample::route("q", &["x.test"], "/", "a")).await }).await;
+    let deleted = registry.clone();
+    let deleted = start(async move { deleted.delete(sample::name("a"), None).await }).await;
+    assert_eq!((store.waiting(), rival.is_finished(), deleted.is_finished()), (2, false, false));
+    // The service comes to nothing, and so does the route; the rival is not told of a conflict.
+    let full = StoreError::DiskFull { path: "scripted".into() };
+    store.fail(full.clone());
+    store.pass().await;
+    assert_eq!(a.await.unwrap().unwrap_err(), RegistryError::StoreUnavailable(full));
+    for refused in [led.await.unwrap().unwrap_err(), rival.await.unwrap().unwrap_err()] {
+        assert!(matches!(refused, RegistryError::ServiceMissing(_)), "{refused}");
+    }
+    let missing = RegistryError::NotFound(Key::Service(sample::name("a")));
+    assert_eq!(deleted.await.unwrap().unwrap_err(), missing);
+}
+
+#[tokio::test]
+async fn routes_are_created_read_changed_listed_and_deleted() {
+    let registry = in_memory();
+    registry.create(draft("a", &[])).await.unwrap();
+    let route = sample::route("r", &["x.test"], "/", "a");
+    let name = sample::route_name("r");
+    assert_eq!(registry.get_route(&name).unwrap_err(), RegistryError::NotFound(Key::Route(name.clone())));
+    let created = registry.create_route(route.clone()).await.unwrap();
+    assert_eq!((created.change, created.resource.revision), (ChangeKind::Created, Revision(2)));
+    let titled = Route { title: "Shop".into(), ..route };
+    let updated = registry.update_route(titled, Some(Revision(2))).await.unwrap();
+    assert_eq!((updated.change, updated.resource.revision), (ChangeKind::Updated, Revision(3)));
+    assert_eq!(registry.get_route(&name).unwrap(), updated.resource);
+    assert_eq!(registry.list_routes(&RouteQuery::default()).items, [updated.resource]);
+    let refused = registry.delete(sample::name("a"), None).await.unwrap_err();
+    assert!(matches!(refused, RegistryError::ServiceInUse { .. }), "{refused}");
+    assert_eq!(registry.delete_route(name, Some(Revision(3))).await, Ok(Revision(4)));
+    assert_eq!(registry.delete(sample::name("a"), None).await, Ok(Revision(5)));
+}
+
 #[tokio::test]
 async fn a_preview_changes_nothing() {
     let registry = in_memory();
     let drafts = vec![draft("a", &["a.test"]), draft("b", &["b.test"])];
-    let preview = registry.preview(drafts.clone(), vec![]).unwrap();
+    let routes = vec![sample::route("r", &["x.test"], "/", "b")];
+    let preview = registry.preview(drafts.clone(), routes.clone()).unwrap();
     assert_eq!((preview.services[0].change, preview.revision), (ChangeKind::Created, Revision(0)));
-    let applied = registry.apply(drafts.clone(), vec![]).await.unwrap();
-    assert_eq!((applied.services.len(), applied.revision), (2, Revision(1)));
-    let again = registry.apply(drafts, vec![]).await.unwrap();
+    assert_eq!((preview.routes[0].change, registry.desired().borrow().routes.len()), (ChangeKind::Created, 0));
+    let applied = registry.apply(drafts.clone(), routes.clone()).await.unwrap();
+    assert_eq!((applied.services.len(), applied.routes.len(), applied.revision), (2, 1, Revision(1)));
+    let again = registry.apply(drafts, routes).await.unwrap();
     assert_eq!((again.services[1].change, again.revision), (ChangeKind::Unchanged, Revision(1)));
+    assert_eq!(again.routes[0].change, ChangeKind::Unchanged);
     assert_eq!(registry.delete(sample::name("a"), Some(Revision(1))).await, Ok(Revision(2)));
 }
 

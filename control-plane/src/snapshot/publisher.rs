@@ -138,7 +138,7 @@ mod tests {
     use crate::{
         health::{Health, HealthView},
         registry::{
-            model::{Desired, Key, Record, Revision, Service},
+            model::{Desired, Key, Record, Revision, Route, Service},
             sample,
         },
         snapshot::{Snapshot, Version, sample::heard},
@@ -149,6 +149,13 @@ mod tests {
     fn put(desired: &mut Desired, name: &str, endpoints: &[&str]) {
         let endpoints = endpoints.iter().map(|address| sample::endpoint(address)).collect();
         desired.put(Record::from(Service { endpoints, ..sample::service(name, &[]) }));
+        desired.revision = desired.revision.next();
+    }
+
+    fn put_route(desired: &mut Desired, name: &str, prefix: &str, title: &str) {
+        // Requests have one holder: each has a host of its own.
+        let host = format!("{name}.test");
+        desired.put(Record::from(Route { title: title.into(), ..sample::route(name, &[&host], prefix, "s0") }));
         desired.revision = desired.revision.next();
     }
 
@@ -195,11 +202,49 @@ mod tests {
         assert!(advance(&next, &now, &now).is_none());
     }
 
+    #[tokio::test]
+    async fn routes_are_published_changed_and_taken_back() {
+        let (desired, health) = (watch::Sender::new(Desired::default()), watch::Sender::new(HealthView::new()));
+        let (publisher, mut published) = Publisher::new("c".into(), 7, desired.subscribe(), health.subscribe());
+        published.mark_unchanged();
+        let task = tokio::spawn(publisher.run(CancellationToken::new()));
+        let change = |record: Result<Route, &str>| {
+            desired.send_modify(|desired| {
+                match record {
+                    Ok(route) => drop(desired.put(route.into())),
+                    Err(gone) => drop(desired.remove(&Key::Route(sample::route_name(gone)))),
+                }
+                desired.revision = desired.revision.next();
+            });
+        };
+        let mut digests = Vec::new();
+        for record in [
+            Ok(sample::route("r", &["x.test"], "/", "a")),
+            Ok(sample::route("r", &["x.test"], "/", "b")),
+            // What data planes do not see makes a version, for they are to know the revision.
+            Ok(Route { title: "Shop".into(), ..sample::route("r", &["x.test"], "/", "b") }),
+            Err("r"),
+        ] {
+            change(record);
+            published.changed().await.unwrap();
+            let snapshot = published.borrow_and_update().clone();
+            assert_eq!(snapshot.revision.0 + 1, snapshot.version.sequence);
+            let names: Vec<_> = snapshot.resources.keys().map(|name| name.as_str().to_owned()).collect();
+            digests.push((names, snapshot.digests.total()));
+        }
+        let names: Vec<usize> = digests.iter().map(|(names, _)| names.len()).collect();
+        assert_eq!(names, [1, 1, 1, 0], "{digests:?}");
+        assert_eq!(digests[0].0, ["routes/r"]);
+        assert!(digests[0].1 != digests[1].1 && digests[1].1 == digests[2].1 && digests[3].1 == 0, "{digests:?}");
+        drop((desired, health));
+        task.await.unwrap();
+    }
+
     proptest! {
         /// A snapshot that was reached step by step is the one that is built at once.
         #[test]
         fn steps_lead_to_the_same_snapshot_as_a_fresh_start(
-            steps in proptest::collection::vec((0u8..4, 0u8..6, 0u8..3, 0u8..3), 0..60),
+            steps in proptest::collection::vec((0u8..6, 0u8..6, 0u8..3, 0u8..3), 0..60),
         ) {
             let nothing = (Desired::default(), HealthView::new());
             let mut now = nothing.clone();
@@ -215,6 +260,8 @@ mod tests {
                         let health = [Health::Pending, Health::Healthy, Health::Unhealthy][usize::from(verdict)];
                         heard(&mut now.1, &name, &address, Some(&address), health);
                     }
+                    3 => put_route(&mut now.0, &format!("r{service}"), &format!("/{endpoint}"), ["", "Shop", "Other"][usize::from(verdict)]),
+                    4 => drop(now.0.remove(&Key::Route(sample::route_name(&format!("r{service}"))))),
                     _ => drop(now.1.remove(&now.1.keys().next().cloned().unwrap_or_else(unused_key))),
                 }
                 if let Some(next) = advance(&snapshot, &before, &now) {

@@ -152,13 +152,17 @@ fn wire_duration(duration: Duration) -> prost_types::Duration {
 mod tests {
     use std::{collections::BTreeSet, time::Duration};
 
-    use gateway_proto::discovery::v1 as pb;
+    use gateway_proto::{
+        discovery::v1 as pb,
+        registry::v1::AmbiguousPaths,
+        violation::{Path, Violations},
+    };
 
-    use super::{Resource, of_service};
+    use super::{Resource, of_route, of_service};
     use crate::{
         health::{Health, HealthView},
         registry::{
-            model::{Endpoint, Service},
+            model::{Endpoint, Revision, Route, Service},
             sample,
         },
         snapshot::sample::heard,
@@ -218,10 +222,45 @@ mod tests {
         let bodiless = of_service(&limited, &HealthView::new()).0;
         limited.timeouts.total = Some(Duration::from_secs(60));
         let brief = of_service(&limited, &HealthView::new()).0;
-        let digests = BTreeSet::from([&one, &heavier, &healthy, &bodiless, &brief].map(|resource| resource.digest));
-        assert_eq!(digests.len(), 5, "{digests:?}");
+        limited.policies = sample::policies();
+        let edited = of_service(&limited, &HealthView::new()).0;
+        let all = [&one, &heavier, &healthy, &bodiless, &brief, &edited];
+        let digests = BTreeSet::from(all.map(|resource| resource.digest));
+        assert_eq!(digests.len(), 6, "{digests:?}");
         // Data planes keep digests over restarts of the control plane: a digest that changes
         // without its content sends everything again.
         assert_eq!(one.digest, 13_104_346_874_343_451_432);
+    }
+
+    #[test]
+    fn data_planes_see_of_a_route_what_they_serve() {
+        let route = sample::full_route("canary", ["a", "b"], "shadow");
+        let resource = of_route(&route);
+        assert_eq!(resource.name.as_str(), "routes/canary");
+        let Some(pb::resource::Body::Route(wire)) = &resource.wire.body else { panic!("a route") };
+        assert_eq!((wire.title.as_str(), wire.revision, wire.created_at, wire.updated_at), ("", 0, None, None));
+        let mut violations = Violations::default();
+        let read = gateway_routing::route::route(wire, &Path::Root("route"), &mut violations);
+        assert_eq!(violations.finish(read).unwrap(), *route.route);
+        // What they do not serve is no change to them.
+        let renamed = Route { title: "Other".into(), revision: Revision(9), ..route.clone() };
+        assert_eq!(of_route(&renamed), resource);
+        let plain = of_route(&sample::route("canary", &["x.test"], "/", "a"));
+        assert_ne!(plain.digest, resource.digest);
+        assert_eq!(plain.digest, 4_966_099_466_717_534_854);
+    }
+
+    #[test]
+    fn a_service_carries_its_policies_where_it_has_any() {
+        let policies = |service: &Service| match of_service(service, &HealthView::new()).0.wire.body {
+            Some(pb::resource::Body::Service(service)) => service.policies,
+            other => panic!("{other:?}"),
+        };
+        let mut service = service(&[("10.0.0.1:80", 1)]);
+        assert_eq!(policies(&service), None);
+        service.policies = sample::policies();
+        let wire = policies(&service).unwrap();
+        assert_eq!(wire.ambiguous_paths(), AmbiguousPaths::Refuse);
+        assert!(wire.cors.is_some() && wire.request_headers.is_some());
     }
 }

@@ -111,7 +111,11 @@ fn checksum(key: &[u8], format: u16, payload: &[u8]) -> u32 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{FIRST, LATEST, Meta, RecordError, checksum, open, seal};
+    use super::{FIRST, LATEST, Meta, RecordError, checksum, digest, format_of, format_of_store, open, seal};
+    use crate::registry::{
+        model::{Desired, Key, Record, Revision, Service},
+        sample,
+    };
 
     fn meta() -> Meta {
         Meta { cluster_id: "0123456789abcdef".into(), revision: 7, digest: 3 }
@@ -132,6 +136,39 @@ mod tests {
         record.extend(checksum(b"m", LATEST + 1, payload).to_le_bytes());
         record.extend(payload);
         assert_eq!(open::<Meta>(b"m", &record), Err(RecordError::Future(LATEST + 1)));
+    }
+
+    #[test]
+    fn a_record_has_the_earliest_format_that_understands_it() {
+        let plain = sample::service("a", &["a.test"]);
+        let with_policies = Service { policies: sample::policies(), ..plain.clone() };
+        let route = sample::route("r", &["a.test"], "/", "a");
+        let mut desired = Desired::default();
+        for (record, format, of_store) in [
+            (Record::from(plain), FIRST, FIRST),
+            (Record::from(with_policies), LATEST, FIRST),
+            (Record::from(route), LATEST, LATEST),
+        ] {
+            assert_eq!(format_of(&record), format, "{record:?}");
+            let key = record.key();
+            desired.put(record);
+            assert_eq!(format_of_store(&desired), of_store, "{key}");
+        }
+        desired.remove(&Key::Route(sample::route_name("r")));
+        assert_eq!(format_of_store(&desired), FIRST);
+        assert_eq!(open::<Meta>(b"m", &seal(b"m", LATEST, &meta())), Ok(meta()));
+    }
+
+    #[test]
+    fn a_service_and_a_route_of_one_name_have_different_digests() {
+        let service = Record::from(sample::service("a", &[]));
+        let route = Record::from(sample::route("a", &[], "/", "a"));
+        assert_ne!(digest(&service), digest(&route));
+        let mut later = route.clone();
+        later.set_revision(Revision(1));
+        assert_ne!(digest(&route), digest(&later));
+        // What stores have in their records from before there were routes.
+        assert_eq!(digest(&service), 0xe6c6_32b6_1e96_4e1f);
     }
 
     proptest! {

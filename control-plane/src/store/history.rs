@@ -188,12 +188,13 @@ impl Changes {
 mod tests {
     use std::sync::Arc;
 
+    use gateway_proto::registry::v1 as pb;
     use jiff::Timestamp;
 
-    use super::{Change, History, MAX_CHANGES, WatchError};
+    use super::{Change, History, MAX_CHANGES, WatchError, weight};
     use crate::registry::{
         model::{Record, Revision},
-        sample,
+        sample, validate,
     };
 
     fn change(revision: u64) -> Arc<Change> {
@@ -237,6 +238,31 @@ mod tests {
             history.push(Arc::new(large));
         }
         assert_eq!(history.watch(Revision(0)).err(), Some(WatchError::Compacted { oldest: Revision(1) }));
+    }
+
+    #[test]
+    fn large_routes_and_their_regular_expressions_count() {
+        let mut large = sample::wire_route("large", ["a", "b"], "c");
+        let action = pb::Respond { status: 200, body: "x".repeat(64 * 1024), content_type: String::new() };
+        large.action = Some(pb::route::Action::Respond(action));
+        let condition = |at: usize| pb::Condition {
+            name: format!("x-{at}"),
+            test: Some(pb::condition::Test::Regex("^a+$".into())),
+        };
+        let mut patterns = large.clone();
+        patterns.r#match = Some(pb::RouteMatch { headers: (0..32).map(condition).collect(), ..Default::default() });
+        for (wire, at_least) in [(large, 655), (patterns, 32 * 640)] {
+            let route = Record::from(validate::route(Some(wire)).unwrap());
+            assert!(weight(&route) > at_least, "{}", weight(&route));
+        }
+        let set = vec![pb::HeaderField { name: "x-a".into(), value: "x".repeat(1000) }];
+        let rules = pb::HeaderRules { set, ..pb::HeaderRules::default() };
+        let policies = pb::Policies { request_headers: Some(rules), ..pb::Policies::default() };
+        let mut wire = pb::Service { name: "a".into(), ..pb::Service::default() };
+        let plain = Record::from(validate::service(Some(wire.clone())).unwrap().into_service());
+        wire.policies = Some(policies);
+        let service = Record::from(validate::service(Some(wire)).unwrap().into_service());
+        assert_eq!(weight(&service), weight(&plain) + 10);
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! What every store must do: one suite, run against each.
 
+mod routes;
+
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+use self::routes::{
+    a_batch_of_services_and_routes_is_all_or_nothing, policies_of_services_are_kept, routes_are_kept_beside_services,
+};
 use super::{
     Batch, Expect, HealthRecord, Precondition, Store, StoreError, WatchError, memory::MemoryStore, sled::SledStore,
 };
 use crate::registry::{
-    model::{Key, Record, Revision, Service},
+    model::{Desired, Key, Record, Revision, Service},
     sample,
 };
 
@@ -41,6 +46,10 @@ impl Fixture {
             Some(directory) => Box::new(SledStore::open(directory.path().to_owned(), "another").unwrap()),
             None => Box::new(MemoryStore::from_loaded(loaded).unwrap()),
         });
+    }
+
+    fn desired(&self) -> Desired {
+        self.store().load().unwrap().desired
     }
 
     async fn commit(&self, batch: Batch) -> Result<Revision, StoreError> {
@@ -252,4 +261,7 @@ conformance!(
     a_receiver_that_is_dropped_changes_nothing,
     health_is_kept_without_consuming_revisions,
     health_goes_with_its_endpoint_and_service,
+    routes_are_kept_beside_services,
+    a_batch_of_services_and_routes_is_all_or_nothing,
+    policies_of_services_are_kept,
 );

@@ -6,6 +6,7 @@
 
 pub mod bench;
 mod chunked;
+mod compressed;
 mod cuts;
 mod fields;
 mod reference;
@@ -15,7 +16,9 @@ mod response_relay;
 mod tests;
 mod wires;
 
-pub use self::{chunked::chunked, request_head::request_head, response_relay::response_relay};
+#[cfg(test)]
+pub(crate) use self::compressed::decode;
+pub use self::{chunked::chunked, compressed::compressed, request_head::request_head, response_relay::response_relay};
 
 /// What became of the bytes that a fuzz target was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

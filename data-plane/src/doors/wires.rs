@@ -57,7 +57,8 @@ impl Wires<'_> {
         for _ in 0..MAX_TURNS {
             match poll(&mut cx, self) {
                 Poll::Ready(done) => return Some(done),
-                Poll::Pending if self.upstream.is_silent => return None,
+                // A client that pauses will take what there is for it.
+                Poll::Pending if self.upstream.is_silent && !self.client.paused => return None,
                 Poll::Pending => {}
             }
         }

@@ -81,7 +81,7 @@ pub(crate) fn write_request(
         Name::MaxForwards => request.max_forwards.is_none(),
         // RFC 9110 section 10.1.1: in HTTP/1.0 it is ignored, and in HTTP/1.1 it would not be.
         Name::Expect => request.head.version != Version::Http10,
-        name => !name.is_hop_by_hop() && !nominated.names(field, head) && !edits.fields.drop(field.name_bytes(head)),
+        name => !name.is_hop_by_hop() && !nominated.names(field, head) && !edits.fields.drop_field(field, head),
     });
     edits.fields.write(out);
 
@@ -213,7 +213,7 @@ fn copy_response_fields(
             Name::Via | Name::XRequestId => false,
             // RFC 9110 section 8.6: not even a zero.
             Name::ContentLength => !response.status.is_informational() && response.status != StatusCode::NO_CONTENT,
-            name => !name.is_hop_by_hop() && !nominated.names(field, head) && !edits.drop(field.name_bytes(head)),
+            name => !name.is_hop_by_hop() && !nominated.names(field, head) && !edits.drop_field(field, head),
         }
     });
     has_date

@@ -227,3 +227,62 @@ async fn skip(connection: &mut Connection, framing: Framing, buffers: &mut Scrat
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        rc::Rc,
+        sync::Arc,
+        task::{Context, Poll, Waker},
+    };
+
+    use tokio::{
+        io::{AsyncReadExt, duplex, empty},
+        net::TcpListener,
+        task::LocalSet,
+    };
+
+    use super::Mirrored;
+    use crate::{
+        http1::framing::Framing,
+        proxy::{
+            parse::ParsedRequest,
+            relay::{Encode, Relay, RelayError},
+        },
+        table::{Service, WeightedEndpoint, tests::service},
+        telemetry::Telemetry,
+        worker::{Worker, admission::Admission, buffer::Buffer, limits::Limits},
+    };
+
+    #[tokio::test]
+    async fn a_head_that_was_taken_in_part_and_sent_again_is_copied_once() {
+        let shadow = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = WeightedEndpoint { address: shadow.local_addr().unwrap(), cumulative_weight: 1 };
+        let service = Service { healthy: [endpoint].into(), ..service("shadow") };
+        let limits = Limits::default();
+        let admission = Arc::new(Admission::new(&limits, 100));
+        let worker = Rc::new(Worker::new(Telemetry::new(Arc::default(), None), limits, admission));
+        let head = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
+        let copy = Mirrored::begin(&worker, &service, &ParsedRequest::default(), head.len());
+        let mut request = Relay::new(Framing::None, Encode::Plain, head.to_vec()).copied(copy);
+
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut buffer = Buffer::default();
+        let (mut failing, other_end) = duplex(5);
+        assert!(request.poll(&mut cx, &mut buffer, &mut empty(), &mut failing).is_pending());
+        drop(other_end);
+        let polled = request.poll(&mut cx, &mut buffer, &mut empty(), &mut failing);
+        assert!(matches!(polled, Poll::Ready(Err(RelayError::Sink))));
+        request.rewind();
+        let mut whole = Vec::new();
+        let tasks = LocalSet::new();
+        let mut got = vec![0; head.len()];
+        let read = async {
+            assert!(matches!(request.poll(&mut cx, &mut buffer, &mut empty(), &mut whole), Poll::Ready(Ok(()))));
+            let (mut stream, _) = shadow.accept().await.unwrap();
+            stream.read_exact(&mut got).await.unwrap();
+        };
+        tasks.run_until(read).await;
+        assert_eq!((&*got, &*whole), (&head[..], &head[..]));
+    }
+}

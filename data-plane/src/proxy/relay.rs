@@ -361,7 +361,10 @@ fn write<W: AsyncWrite + Unpin>(
 mod tests {
     use std::task::{Context, Poll, Waker};
 
-    use super::{Buffer, Encode, Framing, Relay, TURN};
+    use gateway_routing::route::CompressionAlgorithm;
+
+    use super::{Buffer, Encode, Framing, Relay, SLICE, TURN};
+    use crate::proxy::compress::Presses;
 
     #[test]
     fn two_fast_sides_leave_others_a_turn() {
@@ -374,6 +377,24 @@ mod tests {
                 let polled = relay.poll(&mut cx, &mut buffer, &mut endless, &mut bottomless);
                 assert!(matches!(polled, Poll::Pending));
                 assert!((turn * TURN..turn * 2 * TURN).contains(&relay.written), "{}", relay.written);
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_compressed_leaves_others_a_turn_behind_every_slice() {
+        for framing in [Framing::Length(u64::MAX), Framing::UntilClose] {
+            for algorithm in [CompressionAlgorithm::Gzip, CompressionAlgorithm::Brotli, CompressionAlgorithm::Zstd] {
+                let press = Presses::default().take(algorithm, None);
+                let mut relay = Relay::new(framing, Encode::Chunked, Vec::new()).pressed(press);
+                let (mut endless, mut bottomless) = (tokio::io::repeat(b'x'), tokio::io::sink());
+                let mut cx = Context::from_waker(Waker::noop());
+                let mut buffer = Buffer::default();
+                for turn in 1..9 {
+                    let polled = relay.poll(&mut cx, &mut buffer, &mut endless, &mut bottomless);
+                    assert!(matches!(polled, Poll::Pending));
+                    assert_eq!(relay.content_pressed(), turn * SLICE as u64, "{algorithm:?}");
+                }
             }
         }
     }

@@ -1,3 +1,5 @@
+mod routes;
+
 use std::sync::Arc;
 
 use gateway_proto::code::Reason;

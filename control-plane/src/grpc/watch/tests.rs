@@ -90,6 +90,41 @@ async fn the_current_state_comes_first_then_changes() {
 }
 
 #[tokio::test]
+async fn routes_are_told_as_services_are() {
+    let fixture = fixture();
+    fixture.create("a").await;
+    let route = |name: &str| sample::route(name, &[&format!("{name}.test")], "/", "a");
+    fixture.registry.create_route(route("r")).await.unwrap();
+    fixture.observe("a", Health::Healthy, "");
+    let mut current = fixture.current();
+    let mut from_start = fixture.after(Some(0));
+    let mut from_now = fixture.after(None);
+    let state = ["2 put a of 1", "2 put route r of 2", "2 a HEALTH_HEALTHY", "2 synced"];
+    assert_eq!(take(&mut current, 4).await, state);
+    assert_eq!(take(&mut from_start, 2).await, ["1 put a of 1", "2 put route r of 2"]);
+    // A service is told before the routes that lead to it.
+    let new = sample::route("new", &["new.test"], "/", "b");
+    fixture.registry.apply(vec![draft("b")], vec![new]).await.unwrap();
+    fixture.registry.delete_route(sample::route_name("r"), None).await.unwrap();
+    let changes = ["3 put b of 3", "3 put route new of 3", "4 delete route r"];
+    for events in [&mut current, &mut from_start, &mut from_now] {
+        assert_eq!(take(events, 3).await, changes);
+        assert!(events.next().now_or_never().is_none());
+    }
+}
+
+#[tokio::test]
+async fn many_routes_are_told_whole() {
+    let fixture = fixture();
+    let routes = (0..600).map(|at| sample::route(&format!("r{at:03}"), &["x.test"], &format!("/{at}"), "a"));
+    fixture.registry.apply(vec![draft("a")], routes.collect()).await.unwrap();
+    let events = take(&mut fixture.current(), 602).await;
+    let told: Vec<&str> = [1, 256, 257, 600, 601].iter().map(|at: &usize| events[*at].as_str()).collect();
+    let expected = ["r000", "r255", "r256", "r599"].map(|name| format!("1 put route {name} of 1"));
+    assert_eq!(told, [&expected[..], &["1 synced".to_owned()]].concat());
+}
+
+#[tokio::test]
 async fn an_empty_state_is_synced_at_once() {
     assert_eq!(take(&mut fixture().current(), 1).await, ["0 synced"]);
 }

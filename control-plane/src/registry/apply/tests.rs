@@ -6,6 +6,7 @@ mod together;
 use std::{collections::BTreeMap, time::Duration};
 
 use gateway_proto::host::HostPattern;
+use gateway_routing::route::{AmbiguousPaths, Policies};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -82,6 +83,7 @@ fn registering_merges_and_keeps_what_is_left_open() {
         endpoints: vec![endpoint("10.0.0.1:1", Some(5))],
         timeouts: Some(Timeouts { total: Some(Duration::from_secs(90)), ..Timeouts::default() }),
         limits: Some(Limits { request_body: Some(0) }),
+        policies: Some(sample::policies()),
         ..draft("mail", &["mail.test"])
     };
     let now = register(&Desired::default(), first, at(1)).unwrap().next;
@@ -95,28 +97,34 @@ fn registering_merges_and_keeps_what_is_left_open() {
     let service = &merged.services[0].resource;
     assert_eq!((service.title.as_str(), service.tags.join(",")), ("Mail", "a,b".into()));
     assert_eq!((service.timeouts.total, service.limits.request_body), (Some(Duration::from_secs(90)), Some(0)));
+    assert_eq!(service.policies, sample::policies());
     let hosts: Vec<String> = service.hosts.iter().map(ToString::to_string).collect();
     assert_eq!(hosts, ["mail.test", "*.mail.test"]);
     let weights: Vec<_> = service.endpoints.iter().map(|known| (known.address.to_string(), known.weight)).collect();
     assert_eq!(weights, [("10.0.0.1:1".into(), 5), ("10.0.0.2:1".into(), 1)]);
+    let ambiguous = Policies { ambiguous_paths: Some(AmbiguousPaths::Allow), ..Policies::default() };
     let third = Draft {
         endpoints: vec![endpoint("10.0.0.1:1", Some(9))],
         timeouts: Some(Timeouts::default()),
         limits: Some(Limits::default()),
+        // As a whole, not block by block.
+        policies: Some(ambiguous.clone()),
         ..draft("mail", &[])
     };
     let service = &register(&merged.next, third, at(3)).unwrap().services[0].resource;
     assert_eq!(service.endpoints[0].weight, 9);
     assert_eq!((service.timeouts, service.limits), (Timeouts::default(), Limits::default()));
+    assert_eq!(service.policies, ambiguous);
 }
 
 #[test]
-fn a_limit_alone_is_a_change() {
+fn a_limit_or_a_policy_alone_is_a_change() {
     let now = with(&[draft("a", &["a.test"])]);
     let total = Some(Timeouts { total: Some(Duration::from_secs(90)), ..Timeouts::default() });
     for changed in [
         Draft { timeouts: total, ..draft("a", &["a.test"]) },
         Draft { limits: Some(Limits { request_body: Some(0) }), ..draft("a", &["a.test"]) },
+        Draft { policies: Some(sample::policies()), ..draft("a", &["a.test"]) },
     ] {
         let plan = apply(&now, vec![changed.clone()], vec![], at(9)).unwrap();
         assert_eq!(kinds(&plan), [ChangeKind::Updated], "{changed:?}");

@@ -1,3 +1,5 @@
+mod routes;
+
 use gateway_proto::registry::v1 as pb;
 
 use super::{MAX_RECORDS, added_endpoints, change, name, removed_endpoints, service, service_query};

@@ -4,10 +4,10 @@ use std::{
     process::Command,
 };
 
-use super::{SledStore, codec, marker, meta_key, piece_key};
+use super::{SledStore, codec, marker, meta_key, piece_key, stored};
 use crate::{
     registry::{
-        model::{Desired, Record, Revision},
+        model::{Desired, Key, Record, Revision, Route, Service},
         sample,
     },
     store::{Batch, Store, StoreError, codec::Meta},
@@ -17,11 +17,14 @@ fn open(path: &Path) -> Result<SledStore, StoreError> {
     SledStore::open(path.to_owned(), "cluster")
 }
 
-/// Commits so many batches of some services each, which overwrite each other.
+/// Commits so many batches of some services and routes each, which overwrite each other.
 async fn fill(store: &SledStore, batches: usize) -> Result<(), StoreError> {
     for batch in 0..batches {
-        let services = (0..50).map(|at| sample::service(&format!("s{}", (batch * 37 + at * 61) % 3000), &[]));
-        let batch = Batch { puts: services.map(Record::from).collect(), ..Batch::default() };
+        let number = |at: usize| (batch * 37 + at * 61) % 3000;
+        let services = (0..50).map(|at| Record::from(sample::service(&format!("s{}", number(at)), &[])));
+        let route = |at| sample::route(&format!("r{at}"), &[&format!("h{at}.test")], "/", &format!("s{at}"));
+        let routes = (0..10).map(|at| Record::from(route(number(at))));
+        let batch = Batch { puts: services.chain(routes).collect(), ..Batch::default() };
         store.commit(batch).await.unwrap()?;
     }
     Ok(())
@@ -85,7 +88,7 @@ async fn damage_is_told_and_never_served() {
 
 fn assert_same(found: &Desired, whole: &Desired) {
     assert_eq!(found.revision, whole.revision);
-    assert!(found.services == whole.services);
+    assert!(found.services == whole.services && found.routes == whole.routes);
 }
 
 #[tokio::test]
@@ -127,16 +130,54 @@ async fn a_record_that_is_missing_outdated_or_strange_is_noticed() {
         drop(db);
         open(&copied).err().map(|err| err.to_string()).unwrap_or_default()
     };
-    let service = |name: &str| piece_key(format!("s{name}").as_bytes(), 0);
-    let removed = with_sled(&|db| drop(db.remove(service("s0")).unwrap().unwrap()));
-    assert!(removed.contains("records are missing or outdated"), "{removed}");
-    let swapped = with_sled(&|db| drop(db.insert(service("s0"), db.get(service("s61")).unwrap().unwrap()).unwrap()));
-    assert!(swapped.contains("checksum"), "{swapped}");
+    let first_piece = |key: &str| piece_key(key.as_bytes(), 0);
+    for (one, other) in [("ss0", "ss61"), ("rr0", "rr61"), ("rr0", "ss0")] {
+        let (one, other) = (first_piece(one), first_piece(other));
+        let removed = with_sled(&|db| drop(db.remove(&one).unwrap().unwrap()));
+        assert!(removed.contains("records are missing or outdated"), "{removed}");
+        let swapped = with_sled(&|db| drop(db.insert(&one, db.get(&other).unwrap().unwrap()).unwrap()));
+        assert!(swapped.contains("checksum"), "{swapped}");
+    }
+    let sealed = |key: &str, route: &Route| codec::seal(key.as_bytes(), codec::LATEST, &stored::of_route(route));
+    let rival = sample::route("rival", &["h0.test"], "/", "s0");
+    let conflict = with_sled(&|db| drop(db.insert(first_piece("rrival"), sealed("rrival", &rival)).unwrap()));
+    assert!(conflict.contains("two routes match the same requests"), "{conflict}");
+    let odd = sample::route("Odd", &["odd.test"], "/", "s0");
+    let refused = with_sled(&|db| drop(db.insert(first_piece("rodd"), sealed("rodd", &odd)).unwrap()));
+    assert!(refused.contains("a route record is none: route.name: \"Odd\" is not a name"), "{refused}");
     let headless = with_sled(&|db| drop(db.remove(piece_key(&meta_key(), 0)).unwrap().unwrap()));
     assert!(headless.contains("the record of the store itself is missing"), "{headless}");
     let strange = with_sled(&|db| drop(db.insert(b"other", b"thing").unwrap()));
     assert!(strange.contains("unknown kind"), "{strange}");
     assert_eq!(with_sled(&|_| ()), "");
+}
+
+/// Programs from before there were routes read records in the order of their keys, and refuse a store
+/// with the right words when they find a later format. The store's own record comes before routes.
+#[tokio::test]
+async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new() {
+    let directory = tempfile::tempdir().unwrap();
+    let route = Key::Route(sample::route_name("r"));
+    let with_policies = Service { policies: sample::policies(), ..sample::service("a", &[]) };
+    let put = |record: Record| Batch { puts: vec![record], ..Batch::default() };
+    for (batch, meta, services) in [
+        (put(sample::service("a", &[]).into()), 1, 1),
+        (put(sample::route("r", &["x.test"], "/", "a").into()), 2, 1),
+        (Batch { deletes: vec![route], ..Batch::default() }, 1, 1),
+        (put(with_policies.into()), 1, 2),
+        (put(sample::service("a", &[]).into()), 1, 1),
+    ] {
+        let store = open(directory.path()).unwrap();
+        store.commit(batch).await.unwrap().unwrap();
+        drop(store);
+        let db = super::open::open_sled(directory.path()).unwrap();
+        let format = |key: &[u8]| {
+            let record = db.get(piece_key(key, 0)).unwrap().unwrap();
+            u16::from_le_bytes([record[4], record[5]])
+        };
+        assert_eq!((format(&meta_key()), format(b"sa")), (meta, services));
+    }
+    assert!(meta_key() < b"r".to_vec());
 }
 
 #[test]

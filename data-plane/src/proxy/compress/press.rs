@@ -95,3 +95,20 @@ impl Press {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gateway_routing::route::CompressionAlgorithm;
+
+    use super::{MAX_AT_ONCE, Presses};
+
+    #[test]
+    fn there_are_so_many_places_and_they_come_back() {
+        let presses = Presses::default();
+        let take = || presses.take(CompressionAlgorithm::Gzip, None);
+        let taken: Vec<_> = (0..MAX_AT_ONCE).map(|_| take().unwrap()).collect();
+        assert!(take().is_none());
+        drop(taken);
+        assert!(take().is_some());
+    }
+}

@@ -71,13 +71,14 @@ async fn the_shadow_gets_what_the_endpoint_gets_and_its_answer_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_copy_goes_to_the_head_as_the_route_has_it() {
+async fn a_copy_has_the_host_that_the_route_gives_the_request() {
     let (upstream, shadow) = (Upstream::start().await, Upstream::start().await);
     let Action::Forward(forward) = mirrored("a", "shadow") else { unreachable!() };
     let action = Action::Forward(Forward { host: Some("in.test".into()), ..forward });
     let site = Site::of(&[upstream.address]).service("shadow", &[shadow.address]);
     let proxy = site.route(route("all", below("/"), action)).start().await;
-    proxy.connect().await.send(GET).await;
+    let mut client = proxy.connect().await;
+    client.send(GET).await;
     assert!(shadow.accept().await.head().await.starts_with("GET /x?y HTTP/1.1\r\nHost: in.test\r\n"));
 }
 

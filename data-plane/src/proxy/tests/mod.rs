@@ -2,7 +2,9 @@
 
 mod basics;
 mod bodies;
+mod compression;
 mod connections;
+mod cors;
 mod duties;
 mod fields;
 mod framing;
