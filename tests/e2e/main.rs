@@ -29,6 +29,7 @@ mod hosts;
 mod kills;
 mod large_bodies;
 mod limits;
+mod policies;
 mod programs;
 mod protocol;
 mod registration;
