@@ -21,6 +21,7 @@ mod departures;
 mod dev;
 mod differential;
 mod errors;
+mod explain;
 mod grpc_tools;
 mod headers;
 mod health;
