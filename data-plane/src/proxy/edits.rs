@@ -71,6 +71,11 @@ impl FieldEdits<'_> {
         self.0.into_iter().flat_map(dropped).cloned().collect()
     }
 
+    /// Whether a message says something that it did not say before.
+    pub(crate) fn tell(self) -> bool {
+        self.0.is_some_and(|HeaderRules { remove: _, set, add }| !set.is_empty() || !add.is_empty())
+    }
+
     /// Writes the fields that are set and added.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
         let Some(HeaderRules { remove: _, set, add }) = self.0 else { return };
@@ -93,7 +98,7 @@ fn dropped(rules: &HeaderRules) -> impl Iterator<Item = &HeaderName> {
 }
 
 /// Whether one of the names is meant by this one. That is so of one, too, that servers take for it:
-/// nobody sets by `_` what is set here by `-`.
+/// nobody sets by `_` what is set here by `-`, nor the other way round.
 pub(crate) fn are_meant<'r>(mut names: impl Iterator<Item = &'r HeaderName>, name: &[u8]) -> bool {
     names.any(|of_rule| is_mistaken_for(name, of_rule.as_str().as_bytes()))
 }
@@ -142,12 +147,12 @@ mod tests {
     #[test]
     fn what_is_removed_or_set_goes_in_any_spelling() {
         let rules = HeaderRules {
-            remove: ["x-gone".parse().unwrap()].into(),
+            remove: ["x-gone".parse().unwrap(), "x_low".parse().unwrap()].into(),
             set: fields(&[("x-set", "1"), ("x-set-b", "")]),
             add: fields(&[("x-added", "a"), ("x-added", "b"), ("x-gone", "again")]),
         };
         let goes = |name: &&str| are_meant(dropped(&rules), name.as_bytes());
-        assert!(["x-gone", "X-GONE", "X_Gone", "x-Set", "x_set-B"].iter().all(goes));
+        assert!(["x-gone", "X-GONE", "X_Gone", "x-Set", "x_set-B", "X_Low", "X-Low"].iter().all(goes));
         assert!(!["x-added", "x-gon", "xx-gone", ""].iter().any(goes));
         let mut out = Vec::new();
         FieldEdits(Some(&rules)).write(&mut out);

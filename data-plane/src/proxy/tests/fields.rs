@@ -142,3 +142,26 @@ async fn a_block_of_the_route_takes_the_place_of_its_services_as_a_whole() {
         assert_eq!((values(&head, "X-Service"), values(&head, "X-Route")), (of_service, of_route), "{head}");
     }
 }
+
+#[tokio::test]
+async fn a_trace_does_not_show_what_an_operator_sets() {
+    let upstream = Upstream::start().await;
+    let secret = |path: &str, set: &[(&str, &str)], add: &[(&str, &str)]| {
+        let mut route = route(&path[1..], below(path), Action::Forward(to("a")));
+        route.policies.request_headers = rules(&["X-Gone"], set, add);
+        route
+    };
+    let key = [("Authorization", "Bearer secret")];
+    let site = Site::of(&[upstream.address]).route(secret("/set", &key, &[])).route(secret("/add", &[], &key));
+    let proxy = site.route(secret("/gone", &[], &[])).start().await;
+    let mut client = proxy.connect().await;
+    for path in ["/set", "/add"] {
+        client.send(format!("TRACE {path} HTTP/1.1\r\nHost: a.test\r\n\r\n")).await;
+        let head = client.head().await;
+        assert!(head.starts_with("HTTP/1.1 405 "), "{head}");
+        client.until("}}\n").await;
+    }
+    client.send("TRACE /gone HTTP/1.1\r\nHost: a.test\r\nX-Gone: 1\r\n\r\n").await;
+    let head = upstream.accept().await.head().await;
+    assert!(head.starts_with("TRACE /gone ") && values(&head, "X-Gone").is_empty(), "{head}");
+}
