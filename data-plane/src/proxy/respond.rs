@@ -61,7 +61,7 @@ pub(crate) async fn relay(
     exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
 
-    let mut download = Relay::new(framing, encode, out).pressed(press);
+    let mut download = Relay::new(framing, encode, out).pressed(press).edited(to.policies.response_fields);
     exchange.stage = Stage::Delivery;
     exchange.watch.arm(to.timeouts.idle);
     exchange.begun = true;
