@@ -18,16 +18,17 @@
 //! bounds it.
 //!
 //! # What it costs
-//! A hit takes one lock for reading, out of sixteen, and no lock that is held by anybody but for the
-//! time of an insertion. It copies nothing and allocates nothing: it counts on one `Arc`, and compares
-//! the stamp of the last purge. Only a miss locks the flights of its key's shard. No lock is held
-//! across an `await`, or while something is woken.
+//! A hit takes one of up to sixteen locks, for reading: it waits for no other hit, only while something
+//! is inserted there. It copies nothing and allocates nothing: it counts on one `Arc`, and compares the
+//! stamp of the last purge. Only a miss locks the flights of its key's shard. No lock is held across
+//! an `await`, or while something is woken.
 //!
 //! # What bounds it
-//! Everything is counted in one ledger: what is stored, what is being received, and what was evicted
-//! while somebody still sends it. What is stored gets seven eighths of the memory. When all of it is
-//! used, what comes next is passed on and not stored. Under one key there are up to [`MAX_VARIANTS`]
-//! responses; they are evicted together.
+//! Everything is counted in one ledger: what is stored, what is being received, and what was purged or
+//! replaced while somebody still sends it. What is stored gets seven eighths of the memory. What is
+//! being sent is not evicted; if that is nearly all, it may take the last eighth too. When all of the
+//! memory is used, what comes next is passed on and not stored. Under one key there are up to
+//! [`MAX_VARIANTS`] responses; they are evicted together.
 //!
 //! # Purging
 //! [`Store::purge`] adds a record and a stamp; [`Purge`] and [`Mode`] say of what. A response that was
@@ -48,6 +49,7 @@ pub mod fill;
 mod flight;
 mod key;
 mod ledger;
+mod lookup;
 mod memory;
 mod passes;
 mod purge;
@@ -63,8 +65,9 @@ pub use body::{Body, Chunk, Piece};
 pub use fill::{Broken, Fill, Reader, Wanted};
 pub use flight::{Follower, Leader, Turn};
 pub use key::KeyRef;
+pub use lookup::{Lookup, Verdict};
 pub use purge::{Mode, Purge};
 pub use stats::Stats;
-pub use store::{Lookup, MIN_MEMORY, Store, Verdict};
+pub use store::{MIN_MEMORY, Store};
 pub use stored::{Metadata, Stored};
 pub use variants::MAX_VARIANTS;

@@ -5,11 +5,10 @@ use std::{
     ops::Range,
     sync::{Arc, Mutex},
     task::Waker,
-    time::Instant,
 };
 
 use crate::{
-    flight::{At, Flights, Follower, Leader, Phase, Seat, Ticket, Woken},
+    flight::{Flights, Woken},
     key::{Key, KeyRef},
     ledger::Ledger,
     memory::{Evicted, Memory},
@@ -17,7 +16,6 @@ use crate::{
     purge::{Mode, Purges},
     stats::{Count, Counters, Stats},
     stored::{Metadata, Stored},
-    variants::Variants,
 };
 
 /// The least that a store is made for, in bytes.
@@ -50,38 +48,6 @@ pub(crate) struct Inner<M: Metadata> {
     /// Held by the one that sweeps.
     pub(crate) sweeping: Mutex<()>,
     seed: u64,
-}
-
-/// What the caller thinks of a response, for a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is for other requests (RFC 9111 section 4.1).
-    Other,
-    /// It is for this one, but has to be validated first.
-    Stale,
-    /// It can be sent.
-    Fresh,
-}
-
-/// What there is for a request.
-#[derive(Debug)]
-pub enum Lookup<M: Metadata> {
-    /// Send this.
-    Hit(Arc<Stored<M>>),
-    /// Ask the upstream: others will wait for the outcome.
-    Lead(Leader<M>),
-    /// Somebody has asked: wait for a turn.
-    Follow(Follower<M>),
-    /// Ask the upstream for this request alone, and store nothing. The answers for this key were of
-    /// no use to others lately ([`Leader::release`]). With it comes what is stored, but was not judged
-    /// fresh.
-    Pass(Option<Arc<Stored<M>>>),
-}
-
-/// What is stored for a request.
-enum Found<M> {
-    Fresh(Arc<Stored<M>>),
-    Stale(Option<Arc<Stored<M>>>),
 }
 
 impl<M: Metadata> Store<M> {
@@ -119,74 +85,6 @@ impl<M: Metadata> Store<M> {
     #[must_use]
     pub fn largest(&self) -> u64 {
         self.0.memory.largest()
-    }
-
-    /// What is stored for a request, without asking or waiting for more: the first that `judge` calls
-    /// fresh, else the first that it calls stale; the newest comes first. What was purged softly is
-    /// stale, even if `judge` does not know it.
-    pub fn get(&self, key: &KeyRef<'_>, mut judge: impl FnMut(&M) -> Verdict) -> Option<(Arc<Stored<M>>, Verdict)> {
-        match self.0.find(key, &mut judge) {
-            Found::Fresh(stored) => Some((stored, Verdict::Fresh)),
-            Found::Stale(stored) => Some((stored?, Verdict::Stale)),
-        }
-    }
-
-    /// What there is for a request at `now`. `judge` is asked as in [`Store::get`], and about heads
-    /// whose body is still coming too. It must not call the store.
-    pub fn lookup(&self, key: &KeyRef<'_>, now: Instant, mut judge: impl FnMut(&M) -> Verdict) -> Lookup<M> {
-        let stale = match self.0.find(key, &mut judge) {
-            Found::Fresh(stored) => return Lookup::Hit(stored),
-            Found::Stale(stale) => stale,
-        };
-        if self.0.passes.has(key.id(), now) {
-            return Lookup::Pass(stale);
-        }
-        self.join(key, judge)
-    }
-
-    fn join(&self, key: &KeyRef<'_>, mut judge: impl FnMut(&M) -> Verdict) -> Lookup<M> {
-        let inner = &*self.0;
-        let mut woken = Woken::new();
-        let mut shard = inner.flights.lock(key.id());
-        // A flight may have landed since the first look.
-        let stale = match inner.find(key, &mut judge) {
-            Found::Fresh(stored) => return Lookup::Hit(stored),
-            Found::Stale(stale) => stale,
-        };
-        let latest = inner.purges.latest();
-        let mut joined = None;
-        for flight in shard.of(key).filter(|flight| flight.is_open()) {
-            if inner.purges.since(key, flight.meta(), flight.stamp()).0.is_some() {
-                woken.extend(flight.outdate());
-                continue;
-            }
-            let join = match flight.phase() {
-                Phase::Awaited => Join::Follow(flight.at(), flight.waiters().enter()),
-                Phase::Vacant => {
-                    flight.take_over(latest);
-                    Join::Lead(flight.at())
-                }
-                Phase::Arrived(stream) => match judge(stream.meta()) {
-                    Verdict::Fresh if stream.is_passing() => Join::Pass,
-                    Verdict::Fresh => Join::Follow(flight.at(), flight.waiters().enter()),
-                    Verdict::Stale | Verdict::Other => continue,
-                },
-                Phase::Settled(_) | Phase::Released | Phase::Dissolved => continue,
-            };
-            joined = Some(join);
-            break;
-        }
-        let join = joined.unwrap_or_else(|| Join::Lead(shard.add(inner.flights.number(), key, latest)));
-        drop(shard);
-        woken.into_iter().for_each(Waker::wake);
-        match join {
-            Join::Lead(at) => Lookup::Lead(Leader::new(Seat::new(self.clone(), at), stale)),
-            Join::Follow(at, ticket) => {
-                inner.counters.count(Count::Coalesced, 1);
-                Lookup::Follow(Follower::new(self.clone(), at, ticket, stale))
-            }
-            Join::Pass => Lookup::Pass(stale),
-        }
     }
 
     /// Takes out what is stored under `key`, and what is on its way to be: for what a request has
@@ -245,34 +143,7 @@ impl<M: Metadata> Store<M> {
     }
 }
 
-/// How a request joins a flight.
-enum Join {
-    Lead(At),
-    Follow(At, Ticket),
-    Pass,
-}
-
 impl<M: Metadata> Inner<M> {
-    fn find(&self, key: &KeyRef<'_>, judge: &mut impl FnMut(&M) -> Verdict) -> Found<M> {
-        let Some(variants) = self.memory.get(key) else { return Found::Stale(None) };
-        self.choose(key, &variants, judge)
-    }
-
-    fn choose(&self, key: &KeyRef<'_>, variants: &Variants<M>, judge: &mut impl FnMut(&M) -> Verdict) -> Found<M> {
-        let mut stale = None;
-        for stored in variants.as_slice() {
-            if !self.is_there(key, stored) {
-                continue;
-            }
-            match judge(stored.meta()) {
-                Verdict::Fresh if !stored.is_marked_stale() => return Found::Fresh(Arc::clone(stored)),
-                Verdict::Fresh | Verdict::Stale => stale = stale.or_else(|| Some(Arc::clone(stored))),
-                Verdict::Other => {}
-            }
-        }
-        Found::Stale(stale)
-    }
-
     /// Whether no purge has taken it away; what was purged softly is marked.
     pub(crate) fn is_there(&self, key: &KeyRef<'_>, stored: &Stored<M>) -> bool {
         let checked = stored.checked();

@@ -6,11 +6,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{At, Phase, Seat, Ticket, leader::Leader};
+use super::{At, Flight, Phase, Seat, Ticket, leader::Leader};
 use crate::{
     fill::Reader,
+    lookup::Verdict,
     stats::Count,
-    store::{Store, Verdict},
+    store::{Inner, Store},
     stored::{Metadata, Stored},
 };
 
@@ -59,27 +60,11 @@ impl<M: Metadata> Follower<M> {
         let mut shard = inner.flights.lock(self.at.id());
         // It is there as long as somebody waits.
         let Some(flight) = shard.find(self.at) else { return Poll::Ready(Turn::Again) };
-        let (key, stamp) = (flight.key().by_ref(), flight.stamp());
-        let mut fits = |meta: &M| {
-            // A tag is not known before there is a head.
-            inner.purges.since(&key, Some(meta), stamp).0.is_none() && judge(meta) == Verdict::Fresh
-        };
-        let came = match flight.phase() {
-            _ if flight.is_outdated() => Came::Other,
-            Phase::Awaited => {
-                let former = flight.waiters().park(ticket, cx.waker());
-                drop(shard);
-                drop(former);
-                return Poll::Pending;
-            }
-            Phase::Vacant => {
-                flight.take_over(inner.purges.latest());
-                Came::Place
-            }
-            Phase::Arrived(stream) if fits(stream.meta()) => Reader::enter(stream).map_or(Came::Nothing, Came::Body),
-            Phase::Settled(stored) if fits(stored.meta()) => Came::Whole(Arc::clone(stored)),
-            Phase::Arrived(_) | Phase::Settled(_) | Phase::Dissolved => Came::Other,
-            Phase::Released => Came::Nothing,
+        let Some(came) = take(inner, flight, &mut judge) else {
+            let former = flight.waiters().park(ticket, cx.waker());
+            drop(shard);
+            drop(former);
+            return Poll::Pending;
         };
         let former = flight.waiters().leave(ticket);
         shard.tidy(self.at);
@@ -115,6 +100,33 @@ enum Came<M: Metadata> {
     Place,
     Other,
     Nothing,
+}
+
+/// What has come of `flight`, for one follower; nothing, if there is still something to wait for.
+fn take<M: Metadata>(
+    inner: &Inner<M>,
+    flight: &mut Flight<M>,
+    judge: &mut impl FnMut(&M) -> Verdict,
+) -> Option<Came<M>> {
+    if flight.is_outdated() {
+        return Some(Came::Other);
+    }
+    let (key, stamp) = (flight.key().by_ref(), flight.stamp());
+    let mut fits = |meta: &M| {
+        // A tag is not known before there is a head.
+        inner.purges.since(&key, Some(meta), stamp).0.is_none() && judge(meta) == Verdict::Fresh
+    };
+    Some(match flight.phase() {
+        Phase::Awaited => return None,
+        Phase::Vacant => {
+            flight.take_over(inner.purges.latest());
+            Came::Place
+        }
+        Phase::Arrived(stream) if fits(stream.meta()) => Reader::enter(stream).map_or(Came::Nothing, Came::Body),
+        Phase::Settled(stored) if fits(stored.meta()) => Came::Whole(Arc::clone(stored)),
+        Phase::Arrived(_) | Phase::Settled(_) | Phase::Dissolved => Came::Other,
+        Phase::Released => Came::Nothing,
+    })
 }
 
 impl<M: Metadata> Drop for Follower<M> {

@@ -34,7 +34,9 @@ async fn request(store: Store<Meta>, fetches: Arc<AtomicUsize>, body: Arc<Vec<u8
             Lookup::Lead(leader) => {
                 fetches.fetch_add(1, SeqCst);
                 // All others come meanwhile.
+                let begun = Instant::now();
                 while leader.followers() + 1 < WORKERS * CLIENTS {
+                    assert!(begun.elapsed() < Duration::from_secs(60), "{} follow", leader.followers());
                     tokio::task::yield_now().await;
                 }
                 let mut fill = leader.begin(version(1), u64::MAX);
@@ -252,4 +254,18 @@ fn the_newest_comes_first_and_fresh_before_stale() {
     assert_eq!(chosen(fresh), 2);
     assert_eq!(chosen(|meta| if meta.variant == 0 { Verdict::Fresh } else { Verdict::Stale }), 0);
     assert_eq!(chosen(|meta| if meta.variant == 2 { Verdict::Other } else { Verdict::Stale }), 1);
+}
+
+#[test]
+fn what_has_come_since_the_first_look_is_found_by_the_second() {
+    let store = store();
+    fill(&store, URL, version(1), b"old").unwrap();
+    let mut leader = Some(lead(&store, URL, stale));
+    // Nothing is locked while it is judged for the first time.
+    let found = store.lookup(&key(&store, URL), Instant::now(), |meta| {
+        leader.take().map(|leader| leader.refresh(version(2)));
+        if meta.version == 1 { Verdict::Stale } else { Verdict::Fresh }
+    });
+    let Lookup::Hit(stored) = found else { panic!("{found:?}") };
+    assert_eq!(stored.meta(), &version(2));
 }

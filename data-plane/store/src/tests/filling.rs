@@ -1,6 +1,9 @@
 use std::{
-    sync::Arc,
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Context, Poll, Wake, Waker},
     time::Instant,
 };
 
@@ -8,7 +11,7 @@ use super::{
     Bell, LIMIT, Meta, URL, bytes, content, drain, follow, fresh, hit, key, lead, own_reader, read_now, store,
     turn_or_bell, version,
 };
-use crate::{Broken, Fill, Lookup, MIN_MEMORY, Reader, Store, Turn, Wanted};
+use crate::{Broken, Fill, Follower, Leader, Lookup, MIN_MEMORY, Reader, Store, Turn, Wanted};
 
 const KIB: usize = 1024;
 
@@ -24,6 +27,17 @@ fn wanted(fill: &mut Fill<Meta>) -> Option<Wanted> {
         Poll::Ready(wanted) => Some(wanted),
         Poll::Pending => None,
     }
+}
+
+/// Appends as long as more is wanted, and says whether the pace of readers ended that.
+fn fill_up(fill: &mut Fill<Meta>, piece: &[u8], waker: &Waker) -> bool {
+    (0..100).any(|_| match fill.poll_wanted(&mut Context::from_waker(waker)) {
+        Poll::Ready(_) => {
+            fill.append(piece);
+            false
+        }
+        Poll::Pending => true,
+    })
 }
 
 #[test]
@@ -153,9 +167,7 @@ fn what_is_passed_on_goes_at_the_pace_of_the_fastest_and_who_is_too_slow_is_cut_
     let mut stalled = stream(&store);
     assert_eq!(read_now(&mut stalled), None);
     let piece = content(256 * KIB);
-    while wanted(&mut fill).is_some() {
-        fill.append(&piece);
-    }
+    assert!(fill_up(&mut fill, &piece, Waker::noop()));
     assert!(store.stats().held_bytes < 2048 * KIB as u64, "nobody reads, so nothing more comes");
     // The fast one alone makes room, for as long as it likes.
     for _ in 0..100 {
@@ -163,9 +175,7 @@ fn what_is_passed_on_goes_at_the_pace_of_the_fastest_and_who_is_too_slow_is_cut_
         while wanted(&mut fill).is_none() {
             assert!(matches!(read_now(&mut fast), Some(Some(Ok(_)))));
         }
-        while wanted(&mut fill).is_some() {
-            fill.append(&piece);
-        }
+        assert!(fill_up(&mut fill, &piece, Waker::noop()));
     }
     assert!(store.stats().held_bytes < 2048 * KIB as u64);
     assert_eq!(drain(&mut stalled), (Vec::new(), Some(Err(Broken::Outpaced))));
@@ -183,15 +193,10 @@ fn a_writer_that_waits_is_woken_by_the_reader_that_makes_room_or_leaves() {
     let piece = content(256 * KIB);
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
-    let fill_up = |fill: &mut Fill<Meta>| {
-        while fill.poll_wanted(&mut Context::from_waker(&waker)).is_ready() {
-            fill.append(&piece);
-        }
-    };
-    fill_up(&mut fill);
+    assert!(fill_up(&mut fill, &piece, &waker));
     drain(&mut reader);
     assert_eq!(bell.rung(), 1);
-    fill_up(&mut fill);
+    assert!(fill_up(&mut fill, &piece, &waker));
     drop((reader, other));
     assert_eq!(bell.rung(), 2, "there is nobody left to go on for");
 }
@@ -209,4 +214,37 @@ fn where_memory_is_short_an_answer_is_passed_on() {
     assert_eq!(held.iter().map(|fill| u64::from(fill.is_passing())).sum::<u64>(), 1);
     drop(held);
     assert_eq!(store.stats().held_bytes, 0);
+}
+
+/// Looks what is stored when it is woken.
+struct Looks {
+    store: Store<Meta>,
+    has_found: AtomicBool,
+}
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {
+        self.has_found.store(hit(&self.store, URL).is_some(), SeqCst);
+    }
+}
+
+#[test]
+fn who_has_seen_the_end_finds_it_stored() {
+    let store = store();
+    let fill = lead(&store, URL, fresh).begin(version(1), LIMIT);
+    let mut reader = own_reader(&fill);
+    let looks = Arc::new(Looks { store: store.clone(), has_found: AtomicBool::new(false) });
+    let waker = Waker::from(Arc::clone(&looks));
+    assert!(reader.poll_next(&mut Context::from_waker(&waker)).is_pending());
+    fill.finish().unwrap();
+    assert!(looks.has_found.load(SeqCst));
+}
+
+#[test]
+fn all_ends_can_be_on_other_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<Fill<Meta>>();
+    is_send::<Reader<Meta>>();
+    is_send::<Leader<Meta>>();
+    is_send::<Follower<Meta>>();
 }

@@ -247,7 +247,7 @@ fn after_a_purge_nobody_gets_what_was_there_before() {
         }
     };
     thread::scope(|scope| {
-        for _ in 0..3 {
+        let clients = [(); 3].map(|()| {
             scope.spawn(|| {
                 loop {
                     let least = purged.load(SeqCst);
@@ -258,12 +258,12 @@ fn after_a_purge_nobody_gets_what_was_there_before() {
                         return;
                     }
                 }
-            });
-        }
+            })
+        });
         let mut asked_before = 0;
         for version in 1..=CHANGES {
             // Each is asked for, as long as somebody is there to ask.
-            while asked.load(SeqCst) == asked_before {
+            while asked.load(SeqCst) == asked_before && !clients.iter().all(thread::ScopedJoinHandle::is_finished) {
                 thread::yield_now();
             }
             asked_before = asked.load(SeqCst);
