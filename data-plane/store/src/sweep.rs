@@ -30,9 +30,9 @@ impl<M: Metadata> Store<M> {
     }
 
     /// Takes out what was purged hard, so that its memory is free, and forgets the purges that all
-    /// have heard of. Looks at every response that is stored, about ten million in a second; no worker
-    /// waits meanwhile. To be called some time after a purge, outside of the workers. Does nothing
-    /// while another one sweeps.
+    /// have heard of. Looks at every response that is stored, which takes a second or less for a
+    /// million; no worker waits meanwhile. To be called some time after a purge, outside of the
+    /// workers. Does nothing while another one sweeps.
     pub fn sweep(&self) {
         match self.inner().sweeping.try_lock() {
             Ok(sweeping) => self.sweep_all(&sweeping),

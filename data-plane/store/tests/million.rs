@@ -2,7 +2,7 @@
 
 use std::{fs, iter, time::Instant};
 
-use gateway_cache_store::{Lookup, Metadata, Store, Verdict};
+use gateway_cache_store::{Lookup, Metadata, Mode, Purge, Store, Verdict};
 use mimalloc::MiMalloc;
 
 /// The data plane's.
@@ -67,6 +67,12 @@ fn a_million_small_entries_take_little_beyond_their_content() {
         weighed / ENTRIES,
         begun.elapsed() / u32::try_from(ENTRIES).unwrap(),
     );
+    let begun = Instant::now();
+    store.purge(Purge::Prefix(b"https://shop.example.com/items/00"), Mode::Hard);
+    let purged = begun.elapsed();
+    store.sweep();
+    println!("{purged:?} to purge, {:?} to sweep", begun.elapsed() - purged);
+    assert_eq!(store.stats().purged, ENTRIES as u64 / 10);
     assert!(overhead <= MAX_OVERHEAD);
     // What is weighed is what bounds the memory: it may not be much less than what is taken.
     assert!(weighed * 10 >= resident * 9, "{resident} B are taken, {weighed} B weighed");
