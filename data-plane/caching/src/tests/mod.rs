@@ -1,0 +1,1 @@
+//! Rules and the cases that show them.
