@@ -163,9 +163,8 @@ pub enum AfterFailure {
     GatewayTimeout,
 }
 
-/// Decides what a failed validation comes to. A response that is fresh, and was validated because the
-/// client wanted it to be, is served, too. Statuses other than 500, 502, 503 and 504 are answers, and
-/// replace what is stored.
+/// Decides what a failed validation comes to. Statuses other than 500, 502, 503 and 504 are no failures:
+/// they replace what is stored.
 #[must_use]
 pub fn after_failure(stored: &Freshness, wishes: &RequestControl, failure: Failure, now: Time) -> AfterFailure {
     let is_failure = match failure {
