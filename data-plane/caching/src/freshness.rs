@@ -44,8 +44,8 @@ impl Dated {
         let Timing { requested_at, received_at } = timing;
         let stated = single(answer, "date").and_then(|value| date::parse(value, received_at));
         // Dates have whole seconds, so that what was made in this one has no age.
-        let whole_seconds = Time::from_seconds(received_at.seconds());
-        let apparent_age = stated.map_or(Duration::ZERO, |date| whole_seconds.since(date));
+        let this_second = Time::from_seconds(received_at.seconds());
+        let apparent_age = stated.map_or(Duration::ZERO, |date| this_second.since(date));
         let response_delay = received_at.since(requested_at);
         let corrected_age_value = age_value(answer).saturating_add(response_delay);
         let initial_age = apparent_age.max(corrected_age_value).min(FOREVER);
@@ -79,8 +79,9 @@ enum Rule {
 pub struct Freshness {
     born: Time,
     lifetime: Duration,
-    while_revalidate: Duration,
-    if_error: Duration,
+    /// In seconds, as these are: one of these structs is kept for each response.
+    while_revalidate: u32,
+    if_error: u32,
     rule: Rule,
 }
 
@@ -109,8 +110,8 @@ impl Freshness {
         Self {
             born: dated.born,
             lifetime: lifetime.min(dated.age_at_arrival().saturating_add(policy.max_ttl)),
-            while_revalidate: control.stale_while_revalidate.unwrap_or_default(),
-            if_error: control.stale_if_error.unwrap_or_default(),
+            while_revalidate: whole_seconds(control.stale_while_revalidate),
+            if_error: whole_seconds(control.stale_if_error),
             rule,
         }
     }
@@ -165,22 +166,22 @@ impl Freshness {
     /// Whether it may be served now while it is validated in the background (RFC 5861 section 3).
     #[must_use]
     pub fn is_served_while_revalidating(&self, now: Time) -> bool {
-        !self.forbids_stale() && is_within(self.staleness(now), self.while_revalidate)
+        !self.forbids_stale() && is_within(self.staleness(now), span(self.while_revalidate))
     }
 
     /// Whether it may be served now because the origin fails (RFC 5861 section 4), if the client allows
     /// this much staleness itself.
     #[must_use]
     pub fn is_served_on_error(&self, now: Time, client: Duration) -> bool {
-        !self.forbids_stale() && is_within(self.staleness(now), self.if_error.max(client))
+        !self.forbids_stale() && is_within(self.staleness(now), span(self.if_error).max(client))
     }
 
     /// When nothing allows serving it any more, short of a client that takes it however stale it is: a
     /// store that has to make room may begin here.
     #[must_use]
     pub fn useful_until(&self) -> Time {
-        let windows = if self.forbids_stale() { Duration::ZERO } else { self.while_revalidate.max(self.if_error) };
-        self.born.plus(self.lifetime.saturating_add(windows))
+        let window = if self.forbids_stale() { 0 } else { self.while_revalidate.max(self.if_error) };
+        self.born.plus(self.lifetime.saturating_add(span(window)))
     }
 
     /// Makes it stale from now on, as a soft purge does, and a HEAD that tells of something else (section
@@ -193,6 +194,15 @@ impl Freshness {
     pub fn invalidate(&mut self) {
         self.rule = Rule::Nothing;
     }
+}
+
+/// No field says more than [`FOREVER`].
+fn whole_seconds(span: Option<Duration>) -> u32 {
+    span.map_or(0, |span| u32::try_from(span.as_secs()).unwrap_or(u32::MAX))
+}
+
+fn span(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
 }
 
 /// A window of no time holds nothing.

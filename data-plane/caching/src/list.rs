@@ -1,7 +1,5 @@
 //! Lists of fields (RFC 9110 section 5.6).
 
-use memchr::memchr;
-
 /// The members of a list that has no quoted commas, as lists of names are. Empty members
 /// are none.
 pub(crate) fn members(line: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -22,7 +20,7 @@ pub(crate) fn is_token(text: &[u8]) -> bool {
 }
 
 pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || memchr(byte, b"!#$%&'*+-.^_`|~").is_some()
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Where the quoted string ends that begins here, without its opening quote.

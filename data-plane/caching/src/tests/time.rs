@@ -158,6 +158,12 @@ fn a_response_is_stale_when_its_age_reaches_its_lifetime() {
     assert_eq!((response.ttl(T0), response.ttl(at(59.5)), response.ttl(at(60.5))), (60, 0, -1));
 }
 
+/// One is kept for each of a million responses.
+#[test]
+fn freshness_is_small() {
+    assert_eq!(size_of::<Freshness>(), 40);
+}
+
 /// What a purge and a HEAD do to it.
 #[test]
 fn a_response_can_be_made_stale_or_invalid() {
