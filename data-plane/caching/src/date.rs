@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(at("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
         assert_eq!(at("Wed, 31 Dec 1969 23:59:59 GMT"), Some(-1));
         assert_eq!(at("Thu, 29 Feb 2024 23:59:60 GMT"), Some(1_709_251_200));
+        assert_eq!(at("Tue, 29 Feb 2000 00:00:00 GMT"), Some(951_782_400));
     }
 
     #[test]
@@ -174,6 +175,11 @@ mod tests {
             "Thu, 18 Aug 2050 02.01.18 GMT",
             "Thu, 18 Aug 2050 2:01:18 GMT",
             "Thu, 18 Aug 2050 24:00:00 GMT",
+            "Thu, 18 Aug 2050 02:60:18 GMT",
+            "Thu, 18 Aug 2050 02:01:61 GMT",
+            "Fri, 31 Apr 2026 02:01:18 GMT",
+            "Thu, 31 Sep 2026 02:01:18 GMT",
+            "Sun, 29 Feb 2026 02:01:18 GMT",
             "Thu, 30 Feb 2050 02:01:18 GMT",
             "Thu, 29 Feb 2100 02:01:18 GMT",
             "Thu, 00 Aug 2050 02:01:18 GMT",

@@ -191,11 +191,11 @@ fn tags_are_of_both_fields_and_bounded() {
     assert_eq!(stored(&PLAIN, "GET", &format!("Cache-Control: max-age=9 | {}", many(1000))), Err(Unstorable::Tags));
 }
 
-/// A million quotes or escapes, read again and again, would take hours.
+/// So many quotes or escapes, read again and again, would take an hour.
 #[test]
 fn reading_takes_linear_time() {
     for piece in ["\"", "\\\"", "=\"", "x=\"\\\"", "=\"\","] {
-        let line = piece.repeat(1_000_000);
+        let line = piece.repeat(300_000);
         let lines = [
             ("Cache-Control", line.as_str()),
             ("CDN-Cache-Control", &line),

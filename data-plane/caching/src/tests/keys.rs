@@ -26,6 +26,17 @@ fn queried(rules: &Rules, query: &str) -> Key {
     primary(rules, &Target { query: query.map(str::as_bytes), ..TARGET })
 }
 
+/// A store on disk keeps these bytes: what changes them makes it worthless.
+#[test]
+fn every_part_has_its_length_in_front() {
+    let key = queried(&Rules::default(), "?b=1");
+    assert_eq!(
+        key.bytes(),
+        b"\0\0\0\0\0\0\0\0\0\0\0\x04shop\0\0\0\x04http\0\0\0\x09shop.test\0\0\0\x02/a\0\0\0\x03b=1"
+    );
+    assert!(queried(&Rules::default(), "").bytes().ends_with(b"/a\xff\xff\xff\xff"));
+}
+
 #[test]
 fn spellings_of_one_authority_are_one() {
     let of = |scheme, authority: &str| {

@@ -141,6 +141,16 @@ fn a_policy_can_store_cookies_and_parts() {
     hold(&cases, |(response, ought)| (stored(&policy, "GET | Range: bytes=0-4", response).map(drop), *ought));
 }
 
+/// Names that are not looked at could be of anything.
+#[test]
+fn a_long_list_of_private_fields_is_about_everything() {
+    let private = |count: usize| {
+        let names: Vec<_> = (0..count).map(|at| format!("x-{at}")).collect();
+        stored(&PLAIN, "GET", &format!("Cache-Control: max-age=60, private=\"{}\"", names.join(", "))).map(drop)
+    };
+    assert_eq!((private(32), private(33), private(40)), (Ok(()), Err(Private), Err(Private)));
+}
+
 /// RFC 9110 section 15.1.
 #[test]
 fn twelve_statuses_are_heuristically_cacheable() {
