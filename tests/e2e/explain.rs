@@ -1,7 +1,7 @@
 //! `explain` says what the proxy does: the same code, on the table that a data plane serves.
 
 mod chance;
-mod example;
+mod readme;
 
 use std::{collections::HashMap, fs, path::Path};
 

@@ -16,6 +16,7 @@ mod balancing;
 mod canary;
 mod cli;
 mod connections;
+mod content;
 mod control_plane_loss;
 mod data_plane_life;
 mod departures;
