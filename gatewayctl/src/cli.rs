@@ -60,7 +60,9 @@ pub enum Command {
     /// Create, read, shift and delete routes
     #[command(subcommand)]
     Route(route::Command),
-    /// Say where a request would go, and why
+    /// Say where a request would go, and why; the request is not made
+    ///
+    /// A data plane answers, by the table that it serves at this moment and with the code that routes requests.
     Explain(explain::Explain),
     /// Show the data planes, and wait for them
     #[command(subcommand)]

@@ -49,23 +49,34 @@ fn is_the_share(count: usize, per_mille: usize, requests: usize) {
 
 #[tokio::test]
 async fn a_canary_goes_from_nothing_to_everything_under_load_without_an_error() {
-    let (gateway, old, new) = canary(1, &[]).await;
+    roll_out(1, &[1, 50, 250, 500, 750, 999, 1000]).await;
+}
+
+#[tokio::test]
+#[ignore = "a long run; see tests/README.md"]
+async fn a_canary_goes_to_everything_on_three_data_planes_one_per_cent_at_a_time() {
+    let steps: Vec<_> = (1..=100).map(|per_cent| 10 * per_cent).collect();
+    roll_out(3, &steps).await;
+}
+
+async fn roll_out(data_planes: usize, steps: &[usize]) {
+    let (gateway, old, new) = canary(data_planes, &[]).await;
     let proxies: Vec<_> = gateway.data_planes.iter().map(|data_plane| data_plane.proxy).collect();
     let load = Load::start(proxies.clone(), "shop.test", 4);
     load.advance(100).await;
     assert_eq!(new.requests(), 0, "a share of nothing got something");
-    for per_mille in [1, 50, 250, 500, 750, 999, 1000] {
-        shift(&gateway, per_mille).await;
-        let count = answered_by_new(&proxies, REQUESTS).await;
-        is_the_share(count, per_mille, REQUESTS);
+    for per_mille in steps {
+        shift(&gateway, *per_mille).await;
+        let requests = REQUESTS - REQUESTS % data_planes;
+        is_the_share(answered_by_new(&proxies, requests).await, *per_mille, requests);
     }
-    // What is under way when the last shift is served may still end at the old one.
+    // What was under way when the last shift was served may have ended at the old one.
     load.advance(20).await;
     let before = old.requests();
     load.advance(100).await;
     assert_eq!(old.requests(), before, "the old version still gets something");
     let tally = load.stop().await;
-    println!("{} requests, {} failed", tally.answered, tally.failures.len());
+    println!("{} steps, {} requests beside them, {} failed", steps.len(), tally.answered, tally.failures.len());
     tally.is_flawless();
 }
 

@@ -7,8 +7,6 @@ use super::Context;
 use crate::{client::admin, exit::Failure, output::explained::Explained};
 
 /// Say where a request would go, and why; the request is not made
-///
-/// A data plane answers, by the table that it serves at this moment and with the code that routes requests.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   gatewayctl explain GET http://shop.example.com/api/users/7 -H 'X-Beta: 1'")]

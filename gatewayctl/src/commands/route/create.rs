@@ -19,16 +19,13 @@ use crate::{
 };
 
 /// Create a route: which requests of a host it is for, and what becomes of them
-///
-/// The most specific route that matches a request wins; what no route matches goes to the service that owns the
-/// host. What flags do not say, such as CORS, is for files: `gatewayctl apply`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  gatewayctl route create api --host shop.example.com --path-prefix /api --service api --rewrite-prefix /
-  gatewayctl route create canary --host shop.example.com --service shop=90% --service shop-v2=10% --sticky cookie:id
-  gatewayctl route create beta --host shop.example.com --header 'X-Beta: 1' --service shop-v2
-  gatewayctl route create https --host old.example.com --redirect https://new.example.com
-  gatewayctl route create down --host shop.example.com --priority 1000 --respond 503 --body 'back at noon'")]
+  gatewayctl route create api --host shop.test --path-prefix /api --service api --rewrite-prefix /
+  gatewayctl route create canary --host shop.test --service shop=90% --service shop-v2=10%
+  gatewayctl route create beta --host shop.test --header 'X-Beta: 1' --service shop-v2
+  gatewayctl route create https --host old.test --redirect https://new.test
+  gatewayctl route create down --host shop.test --priority 1000 --respond 503 --body 'at noon'")]
 pub struct Create {
     /// Name of the route: 1 to 63 of a-z, 0-9 and '-'
     pub name: String,

@@ -23,12 +23,18 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create a route: which requests of a host it is for, and what becomes of them
+    ///
+    /// The most specific route that matches a request wins; what no route matches goes to the service that owns the
+    /// host. What flags do not say, such as CORS, is for files: `gatewayctl apply`.
     Create(Box<create::Create>),
     /// Show the routes
     List(list::List),
     /// Show one route
     Get(get::Get),
-    /// Set which share of its requests each service of a route gets
+    /// Set which share of its requests each service of a route gets; those that are not named get none
+    ///
+    /// A service that the route does not have yet is added behind the others. With sticky clients, more for the last
+    /// service moves clients to it, and none between the others.
     Weights(weights::Weights),
     /// Delete a route
     Delete(delete::Delete),

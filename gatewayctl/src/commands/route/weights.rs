@@ -28,9 +28,6 @@ const ATTEMPTS: usize = 5;
 const WHOLE: u32 = 1000;
 
 /// Set which share of its requests each service of a route gets; those that are not named get none
-///
-/// A service that the route does not have yet is added behind the others. With sticky clients, more for the last
-/// service moves clients to it, and none between the others.
 #[derive(Debug, Args)]
 pub struct Weights {
     /// Name of the route

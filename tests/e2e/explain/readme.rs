@@ -1,0 +1,46 @@
+//! The routes that the README shows, and what it says that `explain` says of them.
+
+use crate::harness::Gateway;
+
+const README: &str = include_str!("../../../README.md");
+/// What leads somewhere has something healthy behind it.
+const SERVICES: &str = r#"
+services:
+  - {name: shop, hosts: [shop.example.com], endpoints: [{address: "127.0.0.1:9001"}], health_check: {disabled: true}}
+  - {name: shop-v2, endpoints: [{address: "127.0.0.1:9002"}], health_check: {disabled: true}}
+  - {name: users, endpoints: [{address: "127.0.0.1:9003"}], health_check: {disabled: true}}
+  - {name: shadow, endpoints: [{address: "127.0.0.1:9004"}], health_check: {disabled: true}}
+"#;
+
+/// The words of a line of a shell, of which some are in single quotes.
+fn words(line: &str) -> Vec<String> {
+    let pieces = line.split('\'').enumerate().flat_map(|(number, piece)| match number % 2 {
+        0 => piece.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![piece.to_owned()],
+    });
+    pieces.collect()
+}
+
+#[tokio::test]
+async fn the_readme_tells_the_truth_about_its_routes() {
+    let gateway = Gateway::start().await;
+    let (_, section) = README.split_once("\n## Routes\n").unwrap();
+    let (_, yaml) = section.split_once("\n```yaml\nservices: []").unwrap();
+    let (yaml, _) = yaml.split_once("\n```\n").unwrap();
+    let (_, routes) = yaml.split_once('\n').unwrap();
+    gateway.apply(&format!("{SERVICES}{routes}\n")).await.ok();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "));
+    let rows: Vec<_> = rows
+        .skip_while(|(_, says)| *says != "says")
+        .skip(1)
+        .take_while(|(request, _)| request.contains("http://"))
+        .collect();
+    assert_eq!(rows.len(), 11, "{rows:?}");
+    for (request, says) in rows {
+        let args = words(request);
+        let args: Vec<_> = ["explain"].into_iter().chain(args.iter().map(String::as_str)).collect();
+        let told = gateway.ctl(&args).await.ok().stdout;
+        let verdict = says.split(';').next().unwrap().replace('`', "");
+        assert_eq!(told.lines().nth(1), Some(&*verdict), "{request}\n{told}");
+    }
+}
