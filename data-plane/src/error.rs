@@ -20,7 +20,8 @@ pub(crate) enum ProxyError {
     /// The client took too long for its request.
     #[error("the request did not arrive in time")]
     RequestTimeout,
-    /// RFC 9110 section 7.6.2: the request may go no further, and the gateway answers no TRACE.
+    /// RFC 9110 section 7.6.2: the request may go no further, and the gateway answers no TRACE; or it is one
+    /// that would show what the operator adds (section 9.3.8).
     #[error("the request may not be forwarded")]
     NotForwarded,
     /// No service answers for the host, and no route for the request.

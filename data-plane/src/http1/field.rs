@@ -115,10 +115,11 @@ impl Name {
     }
 }
 
-/// Whether they are the same but for case and for `_` in place of `-`.
+/// Whether they are the same but for case, and for `_` and `-`.
 pub(crate) fn is_mistaken_for(text: &[u8], name: &[u8]) -> bool {
-    let is_like =
-        |(byte, of_name): (&u8, &u8)| byte.eq_ignore_ascii_case(of_name) || (*byte == b'_' && *of_name == b'-');
+    let is_like = |(byte, of_name): (&u8, &u8)| {
+        byte.eq_ignore_ascii_case(of_name) || matches!((byte, of_name), (b'_', b'-') | (b'-', b'_'))
+    };
     text.len() == name.len() && text.iter().zip(name).all(is_like)
 }
 

@@ -2,11 +2,12 @@
 //! Settled once, so that nothing on the way has to ask both.
 
 use gateway_routing::{
-    ambiguity,
+    Request, ambiguity,
     route::{
         Action, AmbiguousPaths, Compression, Cors, Forward, Policies, Policy, Route, TimeoutOverrides, WeightedService,
     },
 };
+use http::Method;
 use rand::{Rng, RngExt};
 
 use super::{
@@ -86,6 +87,16 @@ impl<'t> Destination<'t> {
             },
             shadow: None,
         }
+    }
+
+    /// Refuses what must not be forwarded there.
+    pub(crate) fn admit(&self, asked: &Asked<'_>) -> Result<(), ProxyError> {
+        // RFC 9110 section 9.3.8: the answer to a TRACE shows all fields, and an operator's may be
+        // credentials.
+        if *asked.method == Method::TRACE && self.edits.fields.tell() {
+            return Err(ProxyError::NotForwarded);
+        }
+        self.policies.admit(asked)
     }
 
     /// How large the request's body may be, here and with these limits of the data plane; refuses one
@@ -187,10 +198,12 @@ impl<'t> InForce<'t> {
     }
 
     /// Refuses a path, as the client sent it, that servers read differently, where it is to be refused.
-    pub(crate) fn admit(&self, path: &[u8]) -> Result<(), ProxyError> {
+    pub(crate) fn admit(&self, asked: &Asked<'_>) -> Result<(), ProxyError> {
         match self.ambiguous_paths {
             AmbiguousPaths::Allow => Ok(()),
-            AmbiguousPaths::Refuse => ambiguity(path).map_or(Ok(()), |why| Err(ProxyError::BadRequest(why.reason()))),
+            AmbiguousPaths::Refuse => {
+                ambiguity(asked.path()).map_or(Ok(()), |why| Err(ProxyError::BadRequest(why.reason())))
+            }
         }
     }
 }

@@ -4,7 +4,6 @@ use gateway_routing::{
     PathMatcher,
     route::{HeaderRules, PathRewrite},
 };
-
 use http::HeaderName;
 
 use super::{
@@ -48,7 +47,8 @@ impl RequestEdits<'_> {
 }
 
 /// Changes to the fields of one direction; none by default. They concern the header section of a
-/// request and of the answer to it: interim responses and trailers are not touched.
+/// request and of the answer to it, and what goes there goes from the trailers too: some servers put
+/// the two together (CVE-2013-5704). Interim responses are not touched.
 ///
 /// What framing, routing and identity rest on is not among them: such rules were refused when they
 /// were read.
@@ -58,12 +58,22 @@ pub(crate) struct FieldEdits<'t>(pub(crate) Option<&'t HeaderRules>);
 impl FieldEdits<'_> {
     /// Whether a field of this name goes: it is removed, or others take its place.
     pub(crate) fn drop(self, name: &[u8]) -> bool {
-        self.0.is_some_and(|rules| drops(rules, name))
+        self.0.is_some_and(|rules| are_meant(dropped(rules), name))
     }
 
     /// The same of this very field, at no cost where there are no rules.
     pub(crate) fn drop_field(self, field: &Field, head: &[u8]) -> bool {
-        self.0.is_some_and(|rules| drops(rules, field.name_bytes(head)))
+        self.0.is_some_and(|rules| are_meant(dropped(rules), field.name_bytes(head)))
+    }
+
+    /// The names of all that goes, for trailers, which outlive the rules.
+    pub(crate) fn dropped(self) -> Box<[HeaderName]> {
+        self.0.into_iter().flat_map(dropped).cloned().collect()
+    }
+
+    /// Whether a message says something that it did not say before.
+    pub(crate) fn tell(self) -> bool {
+        self.0.is_some_and(|HeaderRules { remove: _, set, add }| !set.is_empty() || !add.is_empty())
     }
 
     /// Writes the fields that are set and added.
@@ -82,11 +92,15 @@ impl FieldEdits<'_> {
     }
 }
 
-/// One that servers take for what is removed or set goes, too: nobody sets by `_` what is set here
-/// by `-`.
-fn drops(rules: &HeaderRules, name: &[u8]) -> bool {
-    let is = |rule: &HeaderName| is_mistaken_for(name, rule.as_str().as_bytes());
-    rules.remove.iter().any(is) || rules.set.iter().any(|field| is(&field.name))
+/// What is removed, or others take the place of.
+fn dropped(rules: &HeaderRules) -> impl Iterator<Item = &HeaderName> {
+    rules.remove.iter().chain(rules.set.iter().map(|field| &field.name))
+}
+
+/// Whether one of the names is meant by this one. That is so of one, too, that servers take for it:
+/// nobody sets by `_` what is set here by `-`, nor the other way round.
+pub(crate) fn are_meant<'r>(mut names: impl Iterator<Item = &'r HeaderName>, name: &[u8]) -> bool {
+    names.any(|of_rule| is_mistaken_for(name, of_rule.as_str().as_bytes()))
 }
 
 #[cfg(test)]
@@ -96,7 +110,7 @@ mod tests {
         route::{HeaderField, HeaderRules, PathRewrite},
     };
 
-    use super::{FieldEdits, RequestEdits, drops};
+    use super::{FieldEdits, RequestEdits, are_meant, dropped};
     use crate::proxy::parse::ParsedRequest;
 
     fn target(line: &str, matched: &PathMatcher) -> String {
@@ -133,12 +147,12 @@ mod tests {
     #[test]
     fn what_is_removed_or_set_goes_in_any_spelling() {
         let rules = HeaderRules {
-            remove: ["x-gone".parse().unwrap()].into(),
+            remove: ["x-gone".parse().unwrap(), "x_low".parse().unwrap()].into(),
             set: fields(&[("x-set", "1"), ("x-set-b", "")]),
             add: fields(&[("x-added", "a"), ("x-added", "b"), ("x-gone", "again")]),
         };
-        let goes = |name: &&str| drops(&rules, name.as_bytes());
-        assert!(["x-gone", "X-GONE", "X_Gone", "x-Set", "x_set-B"].iter().all(goes));
+        let goes = |name: &&str| are_meant(dropped(&rules), name.as_bytes());
+        assert!(["x-gone", "X-GONE", "X_Gone", "x-Set", "x_set-B", "X_Low", "X-Low"].iter().all(goes));
         assert!(!["x-added", "x-gon", "xx-gone", ""].iter().any(goes));
         let mut out = Vec::new();
         FieldEdits(Some(&rules)).write(&mut out);

@@ -106,7 +106,7 @@ fn upload(worker: &Rc<Worker>, to: &Destination<'_>, request: &ParsedRequest, ex
     exchange.consume_head();
     let copy = to.shadow.and_then(|shadow| Mirrored::begin(worker, shadow, request, out.len()));
     let encode = if request.framing == Framing::Chunked { Encode::Chunked } else { Encode::Plain };
-    Relay::new(request.framing, encode, out).copied(copy)
+    Relay::new(request.framing, encode, out).copied(copy).edited(to.edits.fields)
 }
 
 /// A new connection, to another endpoint if this one takes none in time.

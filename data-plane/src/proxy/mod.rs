@@ -24,7 +24,7 @@ pub(crate) mod variant;
 
 use std::rc::Rc;
 
-use gateway_routing::{Request, route::Action};
+use gateway_routing::route::Action;
 
 use self::{
     cors::Preflight,
@@ -82,7 +82,7 @@ async fn forward<'t>(
 ) -> Result<(), ProxyError> {
     exchange.service = Some(to.service);
     exchange.settle(&to.policies, request);
-    to.policies.admit(Asked::new(request, exchange.head()).path())?;
+    to.admit(&Asked::new(request, exchange.head()))?;
     exchange.watch.bound(narrower(to.timeouts.total, worker.limits().request_timeout));
     let answer = forward::send(worker, to, request, exchange).await?;
     respond::relay(worker, to, answer, exchange).await

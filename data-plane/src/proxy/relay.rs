@@ -7,10 +7,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use http::HeaderName;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     compress::{self, Press, SLICE},
+    edits::{self, FieldEdits},
     headers,
     mirror::Mirrored,
 };
@@ -85,6 +87,8 @@ pub(crate) struct Relay {
     copy: Option<Box<Mirrored>>,
     /// What the content goes through.
     press: Option<Box<Press>>,
+    /// What its trailers must not hold, beside what none may.
+    kept_out: Box<[HeaderName]>,
     /// Bytes of any kind that the receiving side took.
     pub written: u64,
 }
@@ -99,7 +103,18 @@ impl Relay {
             Framing::UntilClose => Source::UntilClose,
         };
         let replayable = matches!(source, Source::Done);
-        Self { source, encode, out, sent: 0, allowance: u64::MAX, replayable, copy: None, press: None, written: 0 }
+        Self {
+            source,
+            encode,
+            out,
+            sent: 0,
+            allowance: u64::MAX,
+            replayable,
+            copy: None,
+            press: None,
+            kept_out: Box::default(),
+            written: 0,
+        }
     }
 
     /// With a body of at most so many bytes, for one that does not say its length beforehand.
@@ -115,6 +130,15 @@ impl Relay {
     /// With its content compressed, of which there is some.
     pub(crate) fn pressed(self, press: Option<Press>) -> Self {
         Self { press: press.map(Box::new), ..self }
+    }
+
+    /// Without trailers that bring back what these changes take out of the head.
+    pub(crate) fn edited(mut self, edits: FieldEdits<'_>) -> Self {
+        // Nothing else has trailers.
+        if matches!(self.source, Source::Chunked(_)) {
+            self.kept_out = edits.dropped();
+        }
+        self
     }
 
     /// Begins again, on another connection.
@@ -326,7 +350,8 @@ impl Relay {
                 fields.parse_trailers(trailers).map_err(|_| RelayError::Malformed("a trailer field is invalid"))?;
                 let is_pressed = self.press.is_some();
                 headers::write_trailers(&mut self.out, trailers, &fields, |field| {
-                    !is_pressed || !compress::is_false_of_other_content(field, trailers)
+                    !(is_pressed && compress::is_false_of_other_content(field, trailers)
+                        || edits::are_meant(self.kept_out.iter(), field.name_bytes(trailers)))
                 });
             }
             self.out.extend_from_slice(b"\r\n");

@@ -1,9 +1,6 @@
 //! Answers that a route has the gateway give by itself.
 
-use gateway_routing::{
-    Request,
-    route::{Redirect, Respond, Route, TimeoutOverrides},
-};
+use gateway_routing::route::{Redirect, Respond, Route, TimeoutOverrides};
 use http::{Method, StatusCode};
 use tokio::io::AsyncWriteExt;
 
@@ -32,7 +29,7 @@ pub(crate) async fn redirect<'t>(
     let policies = InForce::of_route(route);
     exchange.settle(&policies, request);
     let asked = Asked::new(request, exchange.head());
-    policies.admit(asked.path())?;
+    policies.admit(&asked)?;
     let mut location = Vec::new();
     let authority = request.authority(exchange.head())?;
     redirect.write_location(route.rule.path(), &authority, &asked, &mut location);
@@ -55,7 +52,7 @@ pub(crate) async fn fixed<'t>(
 ) -> Result<(), ProxyError> {
     let policies = InForce::of_route(route);
     exchange.settle(&policies, request);
-    policies.admit(Asked::new(request, exchange.head()).path())?;
+    policies.admit(&Asked::new(request, exchange.head()))?;
     exchange.consume_head();
     let Respond { status, body, content_type } = fixed;
     let body = content(*status, body);

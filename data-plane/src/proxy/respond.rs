@@ -24,7 +24,7 @@ use crate::{
 
 /// How long a connection may be kept for another request, whatever the service says: the moment of
 /// its end must exist.
-const MAX_IDLE: Duration = Duration::from_secs(24 * 3600);
+pub(super) const MAX_IDLE: Duration = Duration::from_secs(24 * 3600);
 
 /// Passes the answer on, and the rest of the request in the other direction.
 pub(crate) async fn relay(
@@ -61,7 +61,7 @@ pub(crate) async fn relay(
     exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
 
-    let mut download = Relay::new(framing, encode, out).pressed(press);
+    let mut download = Relay::new(framing, encode, out).pressed(press).edited(to.policies.response_fields);
     exchange.stage = Stage::Delivery;
     exchange.watch.arm(to.timeouts.idle);
     exchange.begun = true;

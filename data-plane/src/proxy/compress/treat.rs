@@ -45,8 +45,7 @@ impl Treatment {
     pub(crate) fn replaces(self, field: &Field, head: &[u8]) -> bool {
         match self {
             Self::Untouched | Self::Varies => false,
-            Self::Confirms => field.is_named(head, "etag"),
-            Self::Compressed(_) => {
+            Self::Confirms | Self::Compressed(_) => {
                 field.name == Name::ContentLength
                     || ["content-encoding", "accept-ranges"].iter().any(|name| field.is_named(head, name))
                     || is_false_of_other_content(field, head)
@@ -79,11 +78,11 @@ pub(super) fn treat(
     if !is_listed || forbids_transforming(fields, head) {
         return Treatment::Untouched;
     }
-    if response.status == StatusCode::NOT_MODIFIED {
-        return if algorithm.is_some() { Treatment::Confirms } else { Treatment::Varies };
-    }
     if !is_whole(response, head) {
         return Treatment::Untouched;
+    }
+    if response.status == StatusCode::NOT_MODIFIED {
+        return if algorithm.is_some() { Treatment::Confirms } else { Treatment::Varies };
     }
     if framing::content_length(fields, head).is_some_and(|length| length < policy.min_size.max(1)) {
         return Treatment::Untouched;
@@ -196,6 +195,7 @@ mod tests {
             ("226", "Content-Type: text/html\r\n"),
             ("304", "Content-Type: image/png\r\n"),
             ("304", "Cache-Control: no-transform\r\n"),
+            ("304", "Content-Encoding: br\r\nETag: \"a-br\"\r\n"),
             ("416", "Content-Type: text/html\r\nContent-Range: bytes */2000\r\n"),
         ] {
             assert_eq!(treated(status, fields, Some(Gzip)), Treatment::Untouched, "{status} {fields}");

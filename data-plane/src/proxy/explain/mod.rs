@@ -167,7 +167,7 @@ impl<'t, 'r> Subject<'t, 'r> {
 
     fn routed(&self, route: &'t Route) -> (Vec<Target<'t>>, End) {
         let own = |end| (Vec::new(), end);
-        match (&route.action, InForce::of_route(route).admit(self.asked().path())) {
+        match (&route.action, InForce::of_route(route).admit(&self.asked())) {
             (Action::Redirect(_) | Action::Respond(_), Err(error)) => own(End::Refused(error)),
             (Action::Respond(_), Ok(())) => own(End::Answered),
             (Action::Redirect(redirect), Ok(())) => own(self.location(route, redirect)),
@@ -227,7 +227,7 @@ impl<'t, 'r> Subject<'t, 'r> {
     }
 
     fn admit(&self, to: &Destination<'_>) -> Result<(), ProxyError> {
-        to.policies.admit(self.asked().path())?;
+        to.policies.admit(&self.asked())?;
         to.admit_body(self.request.framing, self.limits)?;
         if to.service.healthy.is_empty() { Err(ProxyError::NoHealthyEndpoint) } else { Ok(()) }
     }

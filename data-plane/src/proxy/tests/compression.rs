@@ -218,6 +218,14 @@ async fn a_304_confirms_the_variant_that_the_client_has() {
         assert_eq!((values(&head, "ETag"), values(&head, "Vary")), (vec![tag], vec!["Accept-Encoding"]));
         assert!(values(&head, "Content-Encoding").is_empty(), "{head}");
     }
+    // What it says of bytes is of others than the client has.
+    let fields = "Content-Length: 200\r\nRepr-Digest: x\r\nAccept-Ranges: bytes\r\n";
+    let unchanged = format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n");
+    for (accepted, stays) in [("br", false), ("identity", true)] {
+        let accepts = format!("Accept-Encoding: {accepted}\r\n");
+        let (_, head) = ask(&upstream, &proxy, "GET / HTTP/1.1", &accepts, &unchanged).await;
+        assert!(fields.lines().all(|line| head.contains(line) == stays), "{accepted}: {head}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use gateway_routing::route::{Action, Policies, Route};
 
 use super::{
     Peer, Upstream,
-    site::{Site, below, named, route, rules, to},
+    site::{Site, below, mirrored, named, route, rules, to},
 };
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -75,7 +75,7 @@ async fn fields_of_answers_are_removed_then_set_then_added() {
         .send(
             "HTTP/1.1 200 OK\r\nserver: x\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\ncache-control: public\r\nX-Gone: 1\r\n\
              Cache-Control: max-age=1\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n\
-             Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Gone: 1\r\n\r\n",
+             Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Gone: 1\r\nX-Kept: 1\r\n\r\n",
         )
         .await;
     let head = client.head().await;
@@ -85,7 +85,24 @@ async fn fields_of_answers_are_removed_then_set_then_added() {
     let gone = ["Server", "X-Gone", "Connection", "Keep-Alive"];
     assert!(gone.iter().all(|name| values(&head, name).is_empty()), "{head}");
     assert_eq!(values(&head, "Transfer-Encoding"), ["chunked"], "{head}");
-    assert_eq!(client.until("\r\n\r\n").await, "2\r\nok\r\n0\r\nX-Gone: 1\r\n\r\n", "trailers are not touched");
+    assert_eq!(client.until("\r\n\r\n").await, "2\r\nok\r\n0\r\nX-Kept: 1\r\n\r\n");
+}
+
+#[tokio::test]
+async fn trailers_do_not_bring_back_what_is_removed_or_set() {
+    let (upstream, shadow) = (Upstream::start().await, Upstream::start().await);
+    let mut api = route("api", below("/"), mirrored("a", "shadow"));
+    api.policies = policies(&[("X-User", "none")], &[]);
+    let site = Site::of(&[upstream.address]).service("shadow", &[shadow.address]).route(api);
+    let proxy = site.start().await;
+    let trailers = "x-gone: 1\r\nX_User: root\r\nX-Kept: 1\r\nX-USER: root\r\n";
+    let head = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n";
+    proxy.connect().await.send(format!("{head}\r\n2\r\nhi\r\n0\r\n{trailers}\r\n")).await;
+    for endpoint in [upstream, shadow] {
+        let mut server = endpoint.accept().await;
+        assert_eq!(values(&server.head().await, "X-User"), ["none"]);
+        assert_eq!(server.until("\r\n\r\n").await, "2\r\nhi\r\n0\r\nX-Kept: 1\r\n\r\n");
+    }
 }
 
 #[tokio::test]
@@ -124,4 +141,27 @@ async fn a_block_of_the_route_takes_the_place_of_its_services_as_a_whole() {
         let head = seen(&mut client, &mut server, &format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n")).await;
         assert_eq!((values(&head, "X-Service"), values(&head, "X-Route")), (of_service, of_route), "{head}");
     }
+}
+
+#[tokio::test]
+async fn a_trace_does_not_show_what_an_operator_sets() {
+    let upstream = Upstream::start().await;
+    let secret = |path: &str, set: &[(&str, &str)], add: &[(&str, &str)]| {
+        let mut route = route(&path[1..], below(path), Action::Forward(to("a")));
+        route.policies.request_headers = rules(&["X-Gone"], set, add);
+        route
+    };
+    let key = [("Authorization", "Bearer secret")];
+    let site = Site::of(&[upstream.address]).route(secret("/set", &key, &[])).route(secret("/add", &[], &key));
+    let proxy = site.route(secret("/gone", &[], &[])).start().await;
+    let mut client = proxy.connect().await;
+    for path in ["/set", "/add"] {
+        client.send(format!("TRACE {path} HTTP/1.1\r\nHost: a.test\r\n\r\n")).await;
+        let head = client.head().await;
+        assert!(head.starts_with("HTTP/1.1 405 "), "{head}");
+        client.until("}}\n").await;
+    }
+    client.send("TRACE /gone HTTP/1.1\r\nHost: a.test\r\nX-Gone: 1\r\n\r\n").await;
+    let head = upstream.accept().await.head().await;
+    assert!(head.starts_with("TRACE /gone ") && values(&head, "X-Gone").is_empty(), "{head}");
 }
