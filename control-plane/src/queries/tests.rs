@@ -1,6 +1,6 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 
 use super::{MAX_WAITING, Queries, Respondent, Unanswered};
 
@@ -8,6 +8,11 @@ type Texts = Queries<&'static str, String>;
 
 fn queries() -> Arc<Texts> {
     Arc::default()
+}
+
+/// What comes of it; the clock stands still while anything happens.
+async fn outcome(asked: JoinHandle<Result<String, Unanswered>>) -> Result<String, Unanswered> {
+    timeout(Duration::from_secs(1), asked).await.expect("nobody waits for ever").unwrap()
 }
 
 /// Asks, and returns once the question is under way.
@@ -18,12 +23,12 @@ async fn ask(
 ) -> (JoinHandle<Result<String, Unanswered>>, u64) {
     let asking = Arc::clone(queries);
     let asked = tokio::spawn(async move { asking.ask("n", question).await });
-    let (number, got) = node.next().await;
+    let (number, got) = timeout(Duration::from_secs(1), node.next()).await.expect("it is asked");
     assert_eq!(got, question);
     (asked, number)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn answers_come_to_who_asked_in_whatever_order() {
     let queries = queries();
     let mut node = queries.enter("n".into()).unwrap();
@@ -34,37 +39,37 @@ async fn answers_come_to_who_asked_in_whatever_order() {
     // Nobody waits for these.
     node.answer(second, "zwo".into());
     node.answer(7777, "?".into());
-    assert_eq!((one.await.unwrap(), two.await.unwrap()), (Ok("eins".into()), Ok("zwei".into())));
+    assert_eq!((outcome(one).await, outcome(two).await), (Ok("eins".into()), Ok("zwei".into())));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_leaves_leaves_nobody_waiting() {
     let queries = queries();
     let mut node = queries.enter("n".into()).unwrap();
     let (one, _) = ask(&queries, &mut node, "one").await;
     drop(node);
-    assert_eq!(one.await.unwrap(), Err(Unanswered::Gone));
+    assert_eq!(outcome(one).await, Err(Unanswered::Gone));
     assert_eq!(queries.ask("n", "two").await, Err(Unanswered::Gone));
     assert_eq!(queries.find("n"), None);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_newest_stream_owns_an_id() {
     let queries = queries();
     let mut old = queries.enter("n".into()).unwrap();
     let (one, number) = ask(&queries, &mut old, "one").await;
     let mut new = queries.enter("n".into()).unwrap();
     assert!(old.replaced().is_cancelled() && !new.replaced().is_cancelled());
-    assert_eq!(one.await.unwrap(), Err(Unanswered::Gone));
+    assert_eq!(outcome(one).await, Err(Unanswered::Gone));
     let (two, second) = ask(&queries, &mut new, "two").await;
     assert_eq!(number, second, "the streams count by themselves");
     old.answer(second, "of the old one".into());
     drop(old);
     new.answer(second, "of the new one".into());
-    assert_eq!(two.await.unwrap(), Ok("of the new one".into()));
+    assert_eq!(outcome(two).await, Ok("of the new one".into()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn only_so_many_questions_wait_and_who_gives_up_leaves_the_place() {
     let queries = queries();
     let mut node = queries.enter("n".into()).unwrap();
@@ -79,7 +84,7 @@ async fn only_so_many_questions_wait_and_who_gives_up_leaves_the_place() {
     let (next, later) = ask(&queries, &mut node, "again").await;
     node.answer(number, "too late".into());
     node.answer(later, "in time".into());
-    assert_eq!(next.await.unwrap(), Ok("in time".into()));
+    assert_eq!(outcome(next).await, Ok("in time".into()));
     // Who takes nothing gets no more than so many either.
     let mut idle = queries.enter("n".into()).unwrap();
     for _ in 0..MAX_WAITING {
@@ -94,7 +99,7 @@ async fn only_so_many_questions_wait_and_who_gives_up_leaves_the_place() {
     assert_eq!(queries.put("n", "one").err(), None);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_first_in_order_is_asked_unless_another_is_named() {
     let queries = queries();
     let mut changes = queries.changes();
