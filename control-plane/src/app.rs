@@ -28,7 +28,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     config::Config,
-    grpc::{admin::Admin, discovery::Discovery, registry::RegistryRpc},
+    grpc::{admin::Admin, discovery::Discovery, queries::Queries, registry::RegistryRpc},
     health::{Health, Monitor, Settings, SystemResolver, monitor::ProbeCounts},
     http::{self, Http},
     listener::accept_speaking,
@@ -207,14 +207,16 @@ fn serve(
     let reflection =
         || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
     let broken = |err| Failure::Failed(format!("the gRPC descriptors are broken: {err}"));
-    let discovery = Discovery::server(observed.published.clone(), Arc::clone(&observed.nodes), stop.clone());
+    let queries = Arc::<Queries>::default();
+    let (published, nodes) = (observed.published.clone(), Arc::clone(&observed.nodes));
+    let discovery = Discovery::server(published, nodes, Arc::clone(&queries), stop.clone());
     let health = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
     let router = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_service(discovery)
         .add_service(RegistryRpc::server(registry, observed.health.clone(), stop.clone()))
-        .add_service(Admin::server(observed, stop.clone()))
+        .add_service(Admin::server(observed, queries, stop.clone()))
         .add_service(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1().map_err(broken)?)
         .add_service(reflection().build_v1alpha().map_err(broken)?);

@@ -198,7 +198,9 @@ async fn serves_then_drains_at_a_signal_with_streams_open() {
         assert!(running.get("/readyz").contains(r#""status": "ready""#));
         assert!(running.get("/no").starts_with("HTTP/1.1 404 "));
         let metrics = running.get("/metrics");
-        assert!(metrics.contains("\ngateway_control_plane_nodes_connected 0\n"), "{metrics}");
+        for line in ["nodes_connected 0", "services 0", "routes 0"] {
+            assert!(metrics.contains(&format!("\ngateway_control_plane_{line}\n")), "{line}: {metrics}");
+        }
         assert!(metrics.ends_with("# EOF\n"));
 
         let channel = running.channel().await;

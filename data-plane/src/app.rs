@@ -80,8 +80,12 @@ pub async fn run(
     let admin = TcpListener::from_std(admin).map_err(|err| cannot_listen("--admin-listen", admin_address, &err))?;
     let drain = CancellationToken::new();
     let admission = Arc::new(Admission::new(&config.limits, open_files()));
-    let common =
-        Common { limits: config.limits, admission, shutdown: drain.clone(), drain_timeout: config.drain_timeout };
+    let common = Common {
+        limits: config.limits.clone(),
+        admission,
+        shutdown: drain.clone(),
+        drain_timeout: config.drain_timeout,
+    };
     let log = AccessLog::start(config.access_log, &config.node_id)?;
     let losses = log.as_ref().map(AccessLog::losses).unwrap_or_default();
     let Workers { stats, swaps, mut threads } = start_workers(proxy, log.as_ref(), &common)?;
@@ -89,7 +93,8 @@ pub async fn run(
     let (status, discovered) = watch::channel(Status::default());
     let node =
         Node { id: config.node_id, build: gateway_proto::BUILD.to_owned(), proxy_address: proxy_address.to_string() };
-    let options = Options { control_planes: config.control_plane, node, cache_dir: config.cache_dir };
+    let options =
+        Options { control_planes: config.control_plane, node, limits: config.limits, cache_dir: config.cache_dir };
     let mut discovery = tokio::spawn(discovery::run(options, Fleet::new(swaps), status, drain.clone()));
 
     // The admin listener answers while the data plane drains, and ends with it.

@@ -23,6 +23,8 @@ pub enum Reason {
     EndpointNotFound,
     /// There is no such data plane.
     NodeNotFound,
+    /// The data plane does not answer what it is asked.
+    NodeUnavailable,
     /// A service of that name exists.
     ServiceExists,
     /// A route of that name exists.
@@ -51,12 +53,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Invalid,
         Self::ServiceNotFound,
         Self::RouteNotFound,
         Self::EndpointNotFound,
         Self::NodeNotFound,
+        Self::NodeUnavailable,
         Self::ServiceExists,
         Self::RouteExists,
         Self::HostTaken,
@@ -80,6 +83,7 @@ impl Reason {
             Self::RouteNotFound => "ROUTE_NOT_FOUND",
             Self::EndpointNotFound => "ENDPOINT_NOT_FOUND",
             Self::NodeNotFound => "NODE_NOT_FOUND",
+            Self::NodeUnavailable => "NODE_UNAVAILABLE",
             Self::ServiceExists => "SERVICE_EXISTS",
             Self::RouteExists => "ROUTE_EXISTS",
             Self::HostTaken => "HOST_TAKEN",
@@ -114,7 +118,7 @@ impl Reason {
             Self::Compacted => GrpcCode::OutOfRange,
             Self::ServiceMissing | Self::ServiceInUse => GrpcCode::FailedPrecondition,
             Self::WrongCluster | Self::StaleReplica => GrpcCode::FailedPrecondition,
-            Self::StoreUnavailable | Self::ShuttingDown => GrpcCode::Unavailable,
+            Self::NodeUnavailable | Self::StoreUnavailable | Self::ShuttingDown => GrpcCode::Unavailable,
         }
     }
 }

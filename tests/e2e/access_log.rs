@@ -75,6 +75,36 @@ async fn a_request_is_a_line_and_counts_for_its_service() {
 }
 
 #[tokio::test]
+async fn lines_and_counters_name_the_route() {
+    let gateway = Gateway::start().await;
+    let upstream = Upstream::start("shop").await;
+    gateway.register_unchecked("shop", "shop.test", &[&upstream]).await;
+    let create = ["route", "create"];
+    let api = ["api", "--host", "shop.test", "--path-prefix", "/api", "--service", "shop"];
+    let down = ["down", "--host", "shop.test", "--path", "/down", "--respond", "503"];
+    gateway.ctl(&[&create[..], &api].concat()).await.ok();
+    gateway.ctl(&[&create[..], &down].concat()).await.ok();
+    let path = gateway.dir().join("access.log");
+    let args = ["--access-log", "json", "--access-log-file", path.to_str().unwrap()];
+    let data_plane = DataPlane::ready("logged", &gateway.control_plane.url(), &args).await;
+    for path in ["/api/x", "/x/../api", "/other", "/down"] {
+        data_plane.get("shop.test", path).await;
+    }
+    let told = lines(&path, 4).await;
+    let told: Vec<_> = told.iter().map(|line| (line["service"].as_str(), line["route"].as_str())).collect();
+    let api = (Some("shop"), Some("api"));
+    assert_eq!(told, [api, api, (Some("shop"), None), (None, Some("down"))]);
+    let metrics = client::get(data_plane.admin, "admin", "/metrics").await;
+    for line in [
+        "gateway_requests_total{service=\"shop\",route=\"api\",class=\"2xx\"} 2",
+        "gateway_requests_total{service=\"shop\",route=\"-\",class=\"2xx\"} 1",
+        "gateway_requests_total{service=\"-\",route=\"down\",class=\"5xx\"} 1",
+    ] {
+        assert!(metrics.text().lines().any(|told| told == line), "{line} in {}", metrics.text());
+    }
+}
+
+#[tokio::test]
 async fn standard_output_takes_the_log_beside_the_events() {
     let mut gateway = Gateway::builder().data_plane_args(&["--access-log", "common"]).start().await;
     gateway.get("nobody.test", "/x?y").await;

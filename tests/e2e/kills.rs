@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use gateway_proto::registry::v1::{
-    CreateServiceRequest, DeleteServiceRequest, DisabledProbe, Endpoint, HealthCheck, ListServicesRequest, Service,
-    UpdateServiceRequest, health_check::Probe, registry_service_client::RegistryServiceClient,
+    ApplyRequest, CreateServiceRequest, DeleteRouteRequest, DeleteServiceRequest, DisabledProbe, Endpoint, Forward,
+    HealthCheck, ListRoutesRequest, ListServicesRequest, Route, Service, UpdateServiceRequest, WeightedService,
+    health_check::Probe, registry_service_client::RegistryServiceClient, route::Action,
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use tokio::{sync::watch, task::JoinSet};
-use tonic::{Code, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 
 use crate::harness::{
     ControlPlane,
@@ -17,7 +18,7 @@ use crate::harness::{
 
 /// Clients that write at the same time.
 const WRITERS: u64 = 4;
-/// Services that each of them has.
+/// Services that each of them has, and as many routes.
 const SERVICES: usize = 8;
 
 #[tokio::test]
@@ -31,15 +32,15 @@ async fn nothing_acknowledged_is_lost_in_200_kills() {
     kill_under_load(200).await;
 }
 
-/// What a writer knows of its services: the title of each, absent if there is none.
+/// What a writer knows of its services and routes: the title of each, absent if there is none.
 type Known = BTreeMap<String, Option<String>>;
 
 /// What a writer knows when the control plane has died.
 struct Writer {
     number: u64,
     known: Known,
-    /// The write that was not answered: it may have happened or not.
-    open: Option<(String, Option<String>)>,
+    /// The write that was not answered: it may have happened or not, but not in part.
+    open: Vec<(String, Option<String>)>,
     acknowledged: u64,
     revision: u64,
 }
@@ -81,44 +82,34 @@ async fn kill_under_load(kills: usize) {
 
 impl Writer {
     fn new(number: u64) -> Self {
-        Self { number, known: Known::new(), open: None, acknowledged: 0, revision: 0 }
+        Self { number, known: Known::new(), open: Vec::new(), acknowledged: 0, revision: 0 }
     }
 
     /// Writes, one thing after the other, until the control plane is gone.
     async fn write_until_cut(
         mut self,
-        mut registry: RegistryServiceClient<Channel>,
+        mut registry: Registry,
         mut rng: impl Rng,
         acks: Arc<watch::Sender<u64>>,
     ) -> Self {
         loop {
             let name = format!("w{}-s{}", self.number, rng.random_range(0..SERVICES));
-            let exists = self.known.get(&name).is_some_and(Option::is_some);
-            let title = (!exists || rng.random_bool(0.7)).then(|| format!("{:016x}", rng.random::<u64>()));
-            let result = match (&title, exists) {
-                (Some(title), false) => {
-                    let service = Some(service(&name, title, &mut rng));
-                    let response = registry.create_service(CreateServiceRequest { service }).await;
-                    response.map(|response| response.into_inner().service.unwrap().revision)
-                }
-                (Some(title), true) => {
-                    let service = Some(service(&name, title, &mut rng));
-                    let request = UpdateServiceRequest { service, expected_revision: None };
-                    registry
-                        .update_service(request)
-                        .await
-                        .map(|response| response.into_inner().service.unwrap().revision)
-                }
-                (None, _) => {
-                    let request = DeleteServiceRequest { name: name.clone(), expected_revision: None };
-                    registry.delete_service(request).await.map(|response| response.into_inner().revision)
-                }
+            let route = format!("{name}-route");
+            let is_there = |name: &String| self.known.get(name).is_some_and(Option::is_some);
+            let (exists, is_routed) = (is_there(&name), is_there(&route));
+            let title = format!("{:016x}", rng.random::<u64>());
+            let (written, result) = if exists && rng.random_bool(0.3) {
+                delete(&mut registry, name, is_routed.then_some(route)).await
+            } else if rng.random_bool(0.5) {
+                apply(&mut registry, service(&name, &title, &mut rng), route).await
+            } else {
+                put(&mut registry, service(&name, &title, &mut rng), exists).await
             };
             match result {
                 Ok(revision) => {
                     assert!(revision > self.revision, "revision {revision} after {}", self.revision);
                     self.revision = revision;
-                    self.known.insert(name, title);
+                    self.known.extend(written);
                     self.acknowledged += 1;
                     acks.send_modify(|count| *count += 1);
                 }
@@ -128,26 +119,26 @@ impl Writer {
                         matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal),
                         "{status}"
                     );
-                    self.open = Some((name, title));
+                    self.open = written;
                     return self;
                 }
             }
         }
     }
 
-    /// Takes its services out of what the control plane holds, and says what is wrong with them.
+    /// Takes its services and routes out of what the control plane holds, and says what is wrong with them.
     fn check(&mut self, held: &mut BTreeMap<String, String>, revision: u64) -> Result<(), String> {
         if revision < self.revision {
             return Err(format!("revision {revision} is held, {} was acknowledged", self.revision));
         }
-        if let Some((name, title)) = self.open.take() {
-            let now = held.get(&name);
-            let before = self.known.get(&name).and_then(Option::as_ref);
-            if now != before && now != title.as_ref() {
-                return Err(format!("{name} is {now:?}; it was {before:?}, and {title:?} was under way"));
-            }
-            self.known.insert(name, now.cloned());
+        let open = std::mem::take(&mut self.open);
+        let now: Vec<_> = open.iter().map(|(name, _)| (name.clone(), held.get(name).cloned())).collect();
+        let before: Vec<_> =
+            open.iter().map(|(name, _)| (name.clone(), self.known.get(name).cloned().flatten())).collect();
+        if now != before && now != open {
+            return Err(format!("there is {now:?}; it was {before:?}, and {open:?} was under way"));
         }
+        self.known.extend(now);
         for (name, title) in &self.known {
             let now = held.remove(name);
             if now != *title {
@@ -155,6 +146,56 @@ impl Writer {
             }
         }
         Ok(())
+    }
+}
+
+/// What a write makes of services and routes, and the revision with which it was acknowledged.
+type Written = (Vec<(String, Option<String>)>, Result<u64, Status>);
+
+type Registry = RegistryServiceClient<Channel>;
+
+/// Creates or updates a service.
+async fn put(registry: &mut Registry, service: Service, exists: bool) -> Written {
+    let written = vec![(service.name.clone(), Some(service.title.clone()))];
+    let service = Some(service);
+    let stored = if exists {
+        let request = UpdateServiceRequest { service, expected_revision: None };
+        registry.update_service(request).await.map(|response| response.into_inner().service)
+    } else {
+        registry.create_service(CreateServiceRequest { service }).await.map(|response| response.into_inner().service)
+    };
+    (written, stored.map(|service| service.unwrap().revision))
+}
+
+/// Writes a service and a route to it as one change.
+async fn apply(registry: &mut Registry, service: Service, route: String) -> Written {
+    let written = [&service.name, &route].map(|name| (name.clone(), Some(service.title.clone())));
+    let to = WeightedService { name: service.name.clone(), weight: None };
+    let route = Route {
+        name: route,
+        title: service.title.clone(),
+        hosts: service.hosts.clone(),
+        action: Some(Action::Forward(Forward { services: vec![to], ..Forward::default() })),
+        ..Route::default()
+    };
+    let request = ApplyRequest { services: vec![service], routes: vec![route], dry_run: false };
+    (written.into(), registry.apply(request).await.map(|response| response.into_inner().revision))
+}
+
+/// Deletes the route to a service, or the service if it has none.
+async fn delete(registry: &mut Registry, service: String, route: Option<String>) -> Written {
+    let expected_revision = None;
+    match route {
+        Some(name) => {
+            let request = DeleteRouteRequest { name: name.clone(), expected_revision };
+            let deleted = registry.delete_route(request).await.map(|response| response.into_inner().revision);
+            (vec![(name, None)], deleted)
+        }
+        None => {
+            let request = DeleteServiceRequest { name: service.clone(), expected_revision };
+            let deleted = registry.delete_service(request).await.map(|response| response.into_inner().revision);
+            (vec![(service, None)], deleted)
+        }
     }
 }
 
@@ -172,10 +213,13 @@ fn service(name: &str, title: &str, rng: &mut impl Rng) -> Service {
     }
 }
 
-async fn list(mut registry: RegistryServiceClient<Channel>) -> (BTreeMap<String, String>, u64) {
+async fn list(mut registry: Registry) -> (BTreeMap<String, String>, u64) {
     let request = ListServicesRequest { page_size: 1_000, ..ListServicesRequest::default() };
-    let response = registry.list_services(request).await.unwrap().into_inner();
-    assert_eq!(response.next_page_token, "");
-    let services = response.services.into_iter().map(|service| (service.name, service.title));
-    (services.collect(), response.revision)
+    let services = registry.list_services(request).await.unwrap().into_inner();
+    let request = ListRoutesRequest { page_size: 1_000, ..ListRoutesRequest::default() };
+    let routes = registry.list_routes(request).await.unwrap().into_inner();
+    assert_eq!((services.next_page_token.as_str(), routes.next_page_token.as_str()), ("", ""));
+    let routes = routes.routes.into_iter().map(|route| (route.name, route.title));
+    let held = services.services.into_iter().map(|service| (service.name, service.title)).chain(routes);
+    (held.collect(), services.revision)
 }

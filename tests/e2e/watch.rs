@@ -59,6 +59,26 @@ async fn changes_and_health_transitions_come_in_order() {
 }
 
 #[tokio::test]
+async fn routes_are_watched_as_services_are() {
+    let gateway = Gateway::builder().data_planes(0).start().await;
+    let create = ["route", "create", "r", "--host", "shop.test", "--path-prefix", "/a", "--respond"];
+    gateway.ctl(&[&create[..], &["200"]].concat()).await.ok();
+    let mut watch = watch(&gateway, &["-o", "json", "--current"]).await;
+    let (kind, current) = next(&mut watch).await;
+    assert_eq!(kind, "route_current r", "{current}");
+    assert_eq!(next(&mut watch).await.0, "synced -");
+    gateway.apply("routes: [{name: r, hosts: [shop.test], redirect: {scheme: https}}]").await.ok();
+    let (kind, updated) = next(&mut watch).await;
+    assert_eq!(kind, "route_updated r", "{updated}");
+    assert_eq!(updated["route"]["redirect"]["scheme"], "https", "{updated}");
+    gateway.ctl(&["route", "delete", "r"]).await.ok();
+    let (kind, deleted) = next(&mut watch).await;
+    assert_eq!(kind, "route_deleted r", "{deleted}");
+    gateway.ctl(&[&create[..], &["200"]].concat()).await.ok();
+    assert_eq!(next(&mut watch).await.0, "route_created r");
+}
+
+#[tokio::test]
 async fn the_current_state_comes_first_where_it_is_asked_for() {
     let gateway = Gateway::start().await;
     let shop = Upstream::start("shop").await;

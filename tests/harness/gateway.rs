@@ -144,6 +144,14 @@ impl Gateway {
         self.register_with(name, host, upstreams, &["--no-health-check"]).await;
     }
 
+    /// Registers a service without a host, for routes to lead to; it is not probed.
+    pub async fn register_for_routes(&self, name: &str, upstreams: &[&Upstream]) {
+        let addresses: Vec<_> = upstreams.iter().map(|upstream| upstream.address.to_string()).collect();
+        let mut args = vec!["service", "register", name, "--no-health-check", "--wait"];
+        args.extend(addresses.iter().flat_map(|address| ["--endpoint", address]));
+        self.ctl(&args).await.ok();
+    }
+
     async fn register_with(&self, name: &str, host: &str, upstreams: &[&Upstream], flags: &[&str]) {
         let addresses: Vec<_> = upstreams.iter().map(|upstream| upstream.address.to_string()).collect();
         let mut args = vec!["service", "register", name, "--host", host, "--wait"];

@@ -2,13 +2,18 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use gateway_proto::{admin::v1 as pb, code::Reason, discovery::v1::Node as WireNode, registry::v1::EndpointStatus};
+use gateway_proto::{
+    admin::v1 as pb,
+    code::Reason,
+    discovery::v1::{Node as WireNode, query::Query},
+    registry::v1::EndpointStatus,
+};
 use imbl::OrdMap;
 use pb::admin_service_server::{AdminService, AdminServiceServer};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{endpoint_status, invalid, refuse, timestamp};
+use super::{endpoint_status, explain, invalid, queries::Queries, refuse, timestamp};
 use crate::{
     health::{EndpointHealth, EndpointKey, Health, of_endpoint},
     observed::{Observed, Totals},
@@ -28,14 +33,15 @@ const MAX_WAIT: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Admin {
     observed: Observed,
+    queries: Arc<Queries>,
     stop: CancellationToken,
 }
 
 impl Admin {
-    /// Answers from what is observed; whoever waits stops to wait at `stop`.
+    /// Answers from what is observed and what data planes say; whoever waits stops to wait at `stop`.
     #[must_use]
-    pub fn server(observed: Observed, stop: CancellationToken) -> AdminServiceServer<Self> {
-        AdminServiceServer::new(Self { observed, stop })
+    pub fn server(observed: Observed, queries: Arc<Queries>, stop: CancellationToken) -> AdminServiceServer<Self> {
+        AdminServiceServer::new(Self { observed, queries, stop })
     }
 
     fn wire_node(&self, state: NodeState) -> pb::NodeStatus {
@@ -104,8 +110,15 @@ impl Admin {
 
 #[tonic::async_trait]
 impl AdminService for Admin {
-    async fn explain(&self, _: Request<pb::ExplainRequest>) -> Result<Response<pb::ExplainResponse>, Status> {
-        Err(Status::unimplemented("routes are not explained yet"))
+    async fn explain(&self, request: Request<pb::ExplainRequest>) -> Result<Response<pb::ExplainResponse>, Status> {
+        let pb::ExplainRequest { node_id, query } = request.into_inner();
+        let Some(query) = query else { return Err(invalid("query", "is missing; describe the request")) };
+        let query = Query::Explain(query);
+        let (node_id, explanation) = tokio::select! {
+            answer = explain::explain(&self.observed.nodes, &self.queries, &node_id, query) => answer?,
+            () = self.stop.cancelled() => return Err(refuse(Reason::ShuttingDown, "the control plane is stopping")),
+        };
+        Ok(Response::new(pb::ExplainResponse { node_id, explanation: Some(explanation) }))
     }
 
     async fn get_status(

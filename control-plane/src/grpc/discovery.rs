@@ -12,15 +12,19 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::refuse;
+use super::{
+    queries::{self, Queries},
+    refuse,
+};
 use crate::snapshot::{
     Snapshot,
     nodes::{Connected, Nodes},
     session::{Event, Refusal, Session},
 };
 
-/// The largest request: a subscription takes 8 KiB of digests, a refusal some text.
-const MAX_REQUEST: usize = 256 * 1024;
+/// The largest request: a subscription takes 8 KiB of digests, a refusal some text, and an explanation
+/// can hold a route and the policies of its services.
+const MAX_REQUEST: usize = 4 * 1024 * 1024;
 /// How long a stream may take until it subscribes.
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(10);
 /// Messages that wait for the connection to take them.
@@ -33,18 +37,20 @@ type Sender = mpsc::Sender<Result<pb::DiscoveryResponse, Status>>;
 pub struct Discovery {
     published: watch::Receiver<Arc<Snapshot>>,
     nodes: Arc<Nodes>,
+    queries: Arc<Queries>,
     stop: CancellationToken,
 }
 
 impl Discovery {
-    /// Serves what is published until `stop`, which ends every stream.
+    /// Serves what is published, and passes questions on, until `stop`, which ends every stream.
     #[must_use]
     pub fn server(
         published: watch::Receiver<Arc<Snapshot>>,
         nodes: Arc<Nodes>,
+        queries: Arc<Queries>,
         stop: CancellationToken,
     ) -> DiscoveryServiceServer<Self> {
-        DiscoveryServiceServer::new(Self { published, nodes, stop }).max_decoding_message_size(MAX_REQUEST)
+        DiscoveryServiceServer::new(Self { published, nodes, queries, stop }).max_decoding_message_size(MAX_REQUEST)
     }
 }
 
@@ -54,9 +60,17 @@ impl DiscoveryService for Discovery {
 
     async fn answer_queries(
         &self,
-        _: Request<Streaming<pb::QueryReply>>,
+        request: Request<Streaming<pb::QueryReply>>,
     ) -> Result<Response<Self::AnswerQueriesStream>, Status> {
-        Err(Status::unimplemented("there are no queries yet"))
+        let (sender, receiver) = mpsc::channel(QUEUED);
+        let (queries, stop) = (Arc::clone(&self.queries), self.stop.clone());
+        let stream = queries::Stream { queries, replies: request.into_inner(), stop };
+        tokio::spawn(async move {
+            if let Err(status) = stream.serve(&sender).await {
+                let _ = sender.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
     type StreamSnapshotsStream = ReceiverStream<Result<pb::DiscoveryResponse, Status>>;

@@ -3,6 +3,8 @@
 pub mod admin;
 pub mod convert;
 pub mod discovery;
+mod explain;
+pub mod queries;
 pub mod refusal;
 pub mod registry;
 #[cfg(test)]

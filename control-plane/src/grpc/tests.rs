@@ -1,6 +1,7 @@
 //! Real clients over real sockets against the discovery and the admin service.
 
 mod harness;
+mod queries;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,7 +11,10 @@ use tonic::Code;
 use self::harness::{ADDRESS, ControlPlane, DataPlane, LONG, SHORT, many, open, send};
 use crate::{
     health::{Health, HealthView},
-    registry::model::Desired,
+    registry::{
+        model::{Desired, Key},
+        sample,
+    },
     snapshot::{digest::bucket_of, sample::heard},
 };
 
@@ -44,6 +48,28 @@ async fn a_data_plane_gets_everything_then_changes_then_only_what_differs_after_
     let some = plane.reach(revision).await;
     assert_eq!(some.replaced_buckets, [u32::from(bucket_of("services/later"))]);
     assert_eq!(plane.held.unwrap().2.len(), 202);
+}
+
+#[tokio::test]
+async fn a_route_reaches_data_planes_and_leaves_them() {
+    let (desired, health) = many(2);
+    let control = ControlPlane::start(1, desired, health).await;
+    let mut plane = DataPlane::connect(&control, "edge").await;
+    plane.reach(2).await;
+    let change = |change: &dyn Fn(&mut Desired)| {
+        control.desired.send_modify(|desired| {
+            change(desired);
+            desired.revision = desired.revision.next();
+        });
+    };
+    change(&|desired| drop(desired.put(sample::route("r", &["x.test"], "/", "s0").into())));
+    let delta = plane.reach(3).await;
+    let [resource] = &delta.upserts[..] else { panic!("{delta:?}") };
+    let Some(pb::resource::Body::Route(route)) = &resource.body else { panic!("{resource:?}") };
+    assert_eq!((resource.name.as_str(), route.hosts.join(",")), ("routes/r", "x.test".to_owned()));
+    change(&|desired| drop(desired.remove(&Key::Route(sample::route_name("r")))));
+    let delta = plane.reach(4).await;
+    assert_eq!((delta.upserts.len(), delta.removals), (0, vec!["routes/r".to_owned()]));
 }
 
 #[tokio::test]
@@ -181,6 +207,7 @@ async fn operators_see_nodes_endpoints_and_totals() {
     plane.reach(2).await;
     assert!(control.wait(0, &[], LONG).await.done);
     control.register_unprobed("s1-new");
+    control.desired.send_modify(|desired| drop(desired.put(sample::route("r", &["x.test"], "/", "s0").into())));
     let mut admin = control.admin();
     let node = admin.get_node(admin::GetNodeRequest { id: "edge".into() }).await.unwrap().into_inner().node.unwrap();
     let peer: SocketAddr = node.peer_address.parse().unwrap();
@@ -190,7 +217,8 @@ async fn operators_see_nodes_endpoints_and_totals() {
     let healthy = "HEALTH_HEALTHY";
     assert_eq!(services, [("s0", healthy), ("s1", healthy), ("s1-new", "HEALTH_PENDING")]);
     let status = admin.get_status(admin::GetStatusRequest {}).await.unwrap().into_inner();
-    assert_eq!((status.cluster_id.as_str(), status.revision, status.services), ("cluster", 3, 3));
+    assert_eq!((status.cluster_id.as_str(), status.revision), ("cluster", 3));
+    assert_eq!((status.services, status.routes), (3, 1));
     assert_eq!((status.endpoints_healthy, status.nodes_connected), (2, 1));
     drop(plane);
     assert!(control.wait(3, &[], LONG).await.done);

@@ -9,13 +9,19 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status as GrpcStatus, Streaming, codec::CompressionEncoding, transport::Endpoint};
+use tokio_util::task::AbortOnDropHandle;
+use tonic::{
+    Code, Status as GrpcStatus, Streaming,
+    codec::CompressionEncoding,
+    transport::{Channel, Endpoint},
+};
 use tracing::{error, info, warn};
 
 use super::{
     apply::{Assembly, Refusal, Remedy},
     follower::Follower,
     itinerary::Itinerary,
+    queries::Respondent,
 };
 use crate::table::{Stamp, Version};
 
@@ -72,7 +78,13 @@ impl End {
 }
 
 /// Follows the control planes in turn, and never ends.
-pub(super) async fn follow(control_planes: &[Uri], node: &pb::Node, follower: &mut Follower, patience: Patience) {
+pub(super) async fn follow(
+    control_planes: &[Uri],
+    node: &pb::Node,
+    follower: &mut Follower,
+    respondent: &Respondent,
+    patience: Patience,
+) {
     let mut itinerary = Itinerary::new(control_planes.len());
     loop {
         let wait = itinerary.wait(&mut rand::rng());
@@ -81,7 +93,7 @@ pub(super) async fn follow(control_planes: &[Uri], node: &pb::Node, follower: &m
             // Configured without any: what the cache holds is served.
             return std::future::pending().await;
         };
-        let end = Stream { follower, control_plane, patience }.run(node).await;
+        let end = Stream { follower, respondent, control_plane, patience }.run(node).await;
         follower.status().send_modify(|status| {
             status.connected = None;
             status.failures += 1;
@@ -128,6 +140,7 @@ fn subscribe(node: &pb::Node, follower: &Follower) -> pb::Subscribe {
 /// One stream to one control plane.
 struct Stream<'a> {
     follower: &'a mut Follower,
+    respondent: &'a Respondent,
     control_plane: &'a Uri,
     patience: Patience,
 }
@@ -140,8 +153,8 @@ impl Stream<'_> {
             return End::Unreachable("there is no room for the subscription".into());
         }
         let open = self.patience.open;
-        let responses = match timeout(open, self.open(ReceiverStream::new(outgoing))).await {
-            Ok(Ok(responses)) => responses,
+        let (responses, channel) = match timeout(open, self.open(ReceiverStream::new(outgoing))).await {
+            Ok(Ok(opened)) => opened,
             Ok(Err(end)) => return end,
             Err(_) => return End::Unreachable(format!("no answer within {open:?}")),
         };
@@ -151,6 +164,8 @@ impl Stream<'_> {
             status.connected = Some(self.control_plane.clone());
             status.streams += 1;
         });
+        // A task of its own, so that the snapshots are not concerned; it ends with this stream.
+        let _queries = AbortOnDropHandle::new(tokio::spawn(self.respondent.clone().serve(channel)));
         let good = self.patience.good;
         let lost = |reason| End::Lost { reason, good: opened.elapsed() >= good };
         match self.answer(responses, requests).await {
@@ -162,7 +177,7 @@ impl Stream<'_> {
     async fn open(
         &self,
         requests: ReceiverStream<pb::DiscoveryRequest>,
-    ) -> Result<Streaming<pb::DiscoveryResponse>, End> {
+    ) -> Result<(Streaming<pb::DiscoveryResponse>, Channel), End> {
         let channel = Endpoint::from(self.control_plane.clone())
             .connect_timeout(self.patience.connect)
             .tcp_nodelay(true)
@@ -172,11 +187,12 @@ impl Stream<'_> {
             .connect()
             .await
             .map_err(|err| End::Unreachable(with_causes(&err)))?;
-        let mut client = grpc::DiscoveryServiceClient::new(channel)
+        let mut client = grpc::DiscoveryServiceClient::new(channel.clone())
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(LARGEST_MESSAGE);
         let opened = client.stream_snapshots(requests).await;
-        Ok(opened.map_err(|status| End::by(&status, End::Unreachable))?.into_inner())
+        let opened = opened.map_err(|status| End::by(&status, End::Unreachable))?;
+        Ok((opened.into_inner(), channel))
     }
 
     /// Answers each response, until one is so wrong that the stream is given up.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::worker::fleet::Fleet;
+use crate::worker::{fleet::Fleet, limits::Limits};
 
 mod apply;
 mod cache;
@@ -18,11 +18,13 @@ mod client;
 mod compile;
 mod follower;
 mod itinerary;
+mod queries;
 mod status;
 #[cfg(test)]
 mod tests;
 
 use client::Patience;
+use queries::Respondent;
 pub use status::{Source, Status};
 
 /// Whom to follow, and as whom.
@@ -32,6 +34,8 @@ pub struct Options {
     pub control_planes: Vec<Uri>,
     /// How this data plane introduces itself.
     pub node: pb::Node,
+    /// The limits of its clients, for what operators ask it.
+    pub limits: Limits,
     /// The directory where the last good snapshot is kept.
     pub cache_dir: Option<PathBuf>,
 }
@@ -59,16 +63,17 @@ async fn run_with(
     status: watch::Sender<Status>,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let Options { control_planes, node, cache_dir } = options;
+    let Options { control_planes, node, limits, cache_dir } = options;
     let cache = cache_dir.as_deref().map(cache::Cache::open).transpose()?;
     let states = watch::Sender::new(apply::State::default());
     let keeper = cache.clone().map(|cache| tokio::spawn(cache::keep(cache, states.subscribe())));
+    let respondent = Respondent { node_id: node.id.clone(), limits, status: status.subscribe() };
     let mut follower = follower::Follower::new(fleet, status, states);
     let follow = async {
         if let Some(cache) = cache {
             follower.boot(cache).await;
         }
-        client::follow(&control_planes, &node, &mut follower, patience).await;
+        client::follow(&control_planes, &node, &mut follower, &respondent, patience).await;
     };
     tokio::select! {
         biased;

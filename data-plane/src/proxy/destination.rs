@@ -115,18 +115,27 @@ pub(crate) fn is_able(table: &RoutingTable, picked: &WeightedService) -> bool {
     table.service(&picked.name).is_some_and(|service| !service.healthy.is_empty())
 }
 
-/// What is said to a preflight, where there is a policy for the request that it asks for: that request
-/// decides which route it takes. Of several services, the one with the largest share speaks for all;
-/// preflights say nothing that a client could be recognised by.
+/// What is said to a preflight, where there is a policy for the request that it asks for.
 pub(crate) fn stance<'t>(
     table: &'t RoutingTable,
     preflight: &Preflight,
     request: &ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Option<Stance<'t>> {
-    let mut asked = Asked::new(request, exchange.head());
-    asked.method = &preflight.method;
-    let routed = route::select(table, &asked).ok()?;
+    let (routed, policy) = sharing(table, &preflight.asked(request, exchange.head()))?;
+    let stance = Stance::of(policy, &request.head.fields, exchange.head());
+    match routed {
+        Routed::Owner(service) => exchange.service = Some(service),
+        Routed::Route(route) => exchange.route = Some(route),
+    }
+    Some(stance)
+}
+
+/// The policy for the request that a preflight asks for, and what decides about that request. Of several
+/// services, the one with the largest share speaks for all; preflights say nothing that a client could
+/// be recognised by.
+pub(crate) fn sharing<'t>(table: &'t RoutingTable, asked: &Asked<'_>) -> Option<(Routed<'t>, &'t Cors)> {
+    let routed = route::select(table, asked).ok()?;
     let policy = match routed {
         Routed::Owner(service) => UNSET.cors.or(&service.policies.cors),
         Routed::Route(route) => {
@@ -138,12 +147,7 @@ pub(crate) fn stance<'t>(
             route.policies.cors.or(service.map_or(&UNSET.cors, |service| &service.policies.cors))
         }
     };
-    let stance = Stance::of(policy?, &request.head.fields, exchange.head());
-    match routed {
-        Routed::Owner(service) => exchange.service = Some(service),
-        Routed::Route(route) => exchange.route = Some(route),
-    }
-    Some(stance)
+    Some((routed, policy?))
 }
 
 /// Each of the route's times that is given, and the service's others.

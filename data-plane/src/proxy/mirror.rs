@@ -20,6 +20,7 @@ use super::{
     forward::{self, Heard, Listener},
     parse::ParsedRequest,
     relay::{Encode, Relay},
+    respond::MAX_IDLE,
 };
 use crate::{
     error::ProxyError,
@@ -125,9 +126,12 @@ impl Mirrored {
     /// Copies what the endpoint has taken; whether there was room for it.
     #[must_use]
     pub(crate) fn add(&mut self, first: &[u8], second: &[u8]) -> bool {
-        self.bytes.extend_from_slice(first);
-        self.bytes.extend_from_slice(second);
-        self.bytes.len() <= self.max
+        let has_room = self.bytes.len() + first.len() + second.len() <= self.max;
+        if has_room {
+            self.bytes.extend_from_slice(first);
+            self.bytes.extend_from_slice(second);
+        }
+        has_room
     }
 
     /// Begins again, as the request does.
@@ -177,7 +181,7 @@ async fn deliver(
     buffers.upstream.consume(heard.head_len);
     let is_whole = skip(&mut connection, heard.framing, buffers).await;
     if is_whole && heard.persistent && heard.uploaded && buffers.upstream.is_empty() {
-        worker.pool().put(connection, Instant::now() + timeouts.idle);
+        worker.pool().put(connection, Instant::now() + timeouts.idle.min(MAX_IDLE));
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod cors;
 mod destination;
 pub(crate) mod edits;
 pub(crate) mod exchange;
+pub(crate) mod explain;
 pub(crate) mod forward;
 pub(crate) mod headers;
 pub(crate) mod identity;

@@ -24,7 +24,7 @@ use crate::{
 
 /// How long a connection may be kept for another request, whatever the service says: the moment of
 /// its end must exist.
-const MAX_IDLE: Duration = Duration::from_secs(24 * 3600);
+pub(super) const MAX_IDLE: Duration = Duration::from_secs(24 * 3600);
 
 /// Passes the answer on, and the rest of the request in the other direction.
 pub(crate) async fn relay(

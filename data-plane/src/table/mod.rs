@@ -1,7 +1,8 @@
 //! What the workers route by: immutable, compiled by the control thread, shared by all workers.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, iter, sync::Arc};
 
+use gateway_proto::host::HostPattern;
 use gateway_routing::route::Route;
 use imbl::{GenericHashMap, OrdSet, shared_ptr::DefaultSharedPtr};
 use serde::Serialize;
@@ -77,6 +78,18 @@ impl RoutingTable {
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.get(name).map(|entry| &*entry.service)
+    }
+
+    /// The host or wildcard that [`RoutingTable::bound`] finds something bound to.
+    pub(crate) fn pattern(&self, host: &str) -> Option<HostPattern> {
+        let below = host.match_indices('.').map(|(at, _)| HostPattern::Wildcard(host[at + 1..].into()));
+        let mut patterns = iter::once(HostPattern::Exact(host.into())).chain(below);
+        patterns.find(|pattern| self.index.get(pattern).is_some())
+    }
+
+    /// The service of this name with all that belongs to it.
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
+        self.services.get(name).map(|entry| &**entry)
     }
 
     /// Whether this was compiled from a snapshot, be it an empty one.

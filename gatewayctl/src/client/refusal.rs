@@ -108,7 +108,7 @@ fn exit(status: &Status, reason: Option<Reason>) -> Exit {
         Some(Reason::ShuttingDown) => Exit::Unreachable,
         Some(Reason::ServiceMissing | Reason::ServiceInUse) => Exit::Failed,
         Some(Reason::Invalid | Reason::Compacted | Reason::WrongCluster) => Exit::Failed,
-        Some(Reason::StaleReplica | Reason::StoreUnavailable) => Exit::Failed,
+        Some(Reason::StaleReplica | Reason::StoreUnavailable | Reason::NodeUnavailable) => Exit::Failed,
         None => match status.code() {
             Code::NotFound => Exit::NotFound,
             Code::AlreadyExists | Code::Aborted => Exit::Conflict,
@@ -141,6 +141,7 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
         Reason::RouteNotFound => "`gatewayctl route list` shows the routes there are",
         Reason::EndpointNotFound => "`gatewayctl endpoint list NAME` shows the service's endpoints",
         Reason::NodeNotFound => "`gatewayctl node list` shows the data planes there are",
+        Reason::NodeUnavailable => "`gatewayctl node list` shows how the data planes are; --node ID asks another one",
         Reason::ServiceExists => return Some(format!("`gatewayctl service get {}` shows it", named("service"))),
         Reason::RouteExists => {
             return Some(format!("`gatewayctl route get {}` shows it; `gatewayctl apply` changes it", named("route")));
@@ -228,7 +229,7 @@ mod tests {
                 Reason::ShuttingDown => Exit::Unreachable,
                 Reason::ServiceMissing | Reason::ServiceInUse => Exit::Failed,
                 Reason::Invalid | Reason::Compacted | Reason::WrongCluster => Exit::Failed,
-                Reason::StaleReplica | Reason::StoreUnavailable => Exit::Failed,
+                Reason::StaleReplica | Reason::StoreUnavailable | Reason::NodeUnavailable => Exit::Failed,
             };
             let failure = failure(&refusal(reason));
             assert_eq!(failure.exit, expected, "{reason}");

@@ -130,6 +130,18 @@ fn it_is_one_object_for_scripts() {
 }
 
 #[test]
+fn what_the_gateway_answers_whatever_the_route_says_is_told_first() {
+    let own_answer = "this is a CORS preflight request; the page may send what it asks for".into();
+    let explanation = Explanation { own_answer, ..forwarded() };
+    let args = ["OPTIONS", "http://shop.test/api"];
+    let out = explain(explanation.clone(), &args);
+    assert!(out.contains("\nis answered by the gateway itself: this is a CORS preflight request; "), "{out}");
+    let json: serde_json::Value =
+        serde_json::from_str(&explain(explanation, &[&args[..], &["-o", "json"]].concat())).unwrap();
+    assert_eq!((&json["outcome"], json["own_answer"].is_string()), (&"respond".into(), true));
+}
+
+#[test]
 fn a_service_that_owns_the_host_gets_what_no_route_matches() {
     let explanation = Explanation {
         route: None,

@@ -62,9 +62,11 @@ impl ControlPlane {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let queries = Arc::default();
+        let discovery = Discovery::server(published.clone(), Arc::clone(&nodes), Arc::clone(&queries), stop.clone());
         let server = Server::builder()
-            .add_service(Discovery::server(published.clone(), Arc::clone(&nodes), stop.clone()))
-            .add_service(Admin::server(observed, stop.clone()))
+            .add_service(discovery)
+            .add_service(Admin::server(observed, queries, stop.clone()))
             .serve_with_incoming_shutdown(accept_speaking(listener, stop.clone()), stop.clone().cancelled_owned());
         let server = tokio::spawn(async { server.await.unwrap() });
         let publisher = tokio::spawn(publisher.run(stop.clone()));

@@ -18,7 +18,7 @@ use crate::registry::model::Revision;
 /// larger travels alone.
 pub const CHUNK_BYTES: usize = 1024 * 1024;
 /// The longest text that a data plane may say of itself, in bytes.
-const MAX_NODE_TEXT: usize = 1024;
+pub(crate) const MAX_NODE_TEXT: usize = 1024;
 /// How much is kept of why a data plane refused a response: so many sentences of so many characters.
 const MAX_VIOLATIONS: usize = 32;
 const MAX_VIOLATION: usize = 1024;

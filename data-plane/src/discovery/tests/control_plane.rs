@@ -24,6 +24,12 @@ pub(crate) struct ControlPlane {
     task: JoinHandle<()>,
 }
 
+/// The questions to one data plane.
+pub(crate) struct Questions {
+    replies: Streaming<pb::QueryReply>,
+    queries: mpsc::Sender<Result<pb::Query, Status>>,
+}
+
 /// One data plane's stream.
 pub(crate) struct Stream {
     requests: Streaming<pb::DiscoveryRequest>,
@@ -32,6 +38,8 @@ pub(crate) struct Stream {
 
 struct Service {
     streams: mpsc::Sender<Stream>,
+    /// None is an older one, which never asks.
+    questions: Option<mpsc::Sender<Questions>>,
 }
 
 #[tonic::async_trait]
@@ -41,9 +49,13 @@ impl DiscoveryService for Service {
 
     async fn answer_queries(
         &self,
-        _: tonic::Request<Streaming<pb::QueryReply>>,
+        request: tonic::Request<Streaming<pb::QueryReply>>,
     ) -> Result<Response<Self::AnswerQueriesStream>, Status> {
-        Err(Status::unimplemented("there are no queries yet"))
+        let Some(questions) = &self.questions else { return Err(Status::unimplemented("what is this?")) };
+        let (queries, outgoing) = mpsc::channel(8);
+        let stream = Questions { replies: request.into_inner(), queries };
+        questions.send(stream).await.map_err(|_| Status::unavailable("the test is over"))?;
+        Ok(Response::new(ReceiverStream::new(outgoing)))
     }
 
     async fn stream_snapshots(
@@ -62,13 +74,23 @@ impl ControlPlane {
         Self::start_on(SocketAddr::from(([127, 0, 0, 1], 0))).await
     }
 
+    /// One that asks questions, and the streams for them.
+    pub(crate) async fn start_asking() -> (Self, mpsc::Receiver<Questions>) {
+        let (sender, questions) = mpsc::channel(8);
+        (Self::serve(SocketAddr::from(([127, 0, 0, 1], 0)), Some(sender)).await, questions)
+    }
+
     pub(crate) async fn start_on(address: SocketAddr) -> Self {
+        Self::serve(address, None).await
+    }
+
+    async fn serve(address: SocketAddr, questions: Option<mpsc::Sender<Questions>>) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, streams) = mpsc::channel(8);
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let service = DiscoveryServiceServer::new(Service { streams: sender });
+        let service = DiscoveryServiceServer::new(Service { streams: sender, questions });
         let task = tokio::spawn(async move {
             let (server, incoming) = (Server::builder().add_service(service), TcpListenerStream::new(listener));
             server.serve_with_incoming_shutdown(incoming, stopped.cancelled_owned()).await.unwrap();
@@ -97,6 +119,21 @@ impl ControlPlane {
             Some(Request::Subscribe(subscribe)) => (stream, subscribe),
             other => panic!("subscribes first, not {other:?}"),
         }
+    }
+}
+
+impl Questions {
+    pub(crate) async fn ask(&self, id: u64, query: Option<pb::query::Query>) {
+        self.queries.send(Ok(pb::Query { id, query })).await.unwrap();
+    }
+
+    pub(crate) async fn reply(&mut self) -> Option<pb::QueryReply> {
+        timeout(SOON, self.replies.message()).await.expect("the data plane says something").ok().flatten()
+    }
+
+    /// Ends the stream with this status.
+    pub(crate) async fn fail(self, status: Status) {
+        self.queries.send(Err(status)).await.unwrap();
     }
 }
 

@@ -1,4 +1,6 @@
 mod control_plane;
+mod data_plane;
+mod queries;
 mod sample;
 mod story;
 mod surroundings;

@@ -1,64 +1,21 @@
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    path::Path,
-    sync::Arc,
     time::Duration,
 };
 
-use gateway_proto::{DIGEST_BUCKETS, discovery::v1 as pb, process::Failure};
+use gateway_proto::{DIGEST_BUCKETS, discovery::v1 as pb};
 use http::Uri;
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 use tonic::Status as GrpcStatus;
 
 use super::{
     control_plane::{ControlPlane, SOON},
+    data_plane::DataPlane,
     sample::{delta, full, resource, version},
-    surroundings::{fleet, relay},
+    surroundings::relay,
 };
-use crate::{
-    discovery::{Options, Source, Status, apply::bucket_of, client::Patience, run_with},
-    table::RoutingTable,
-};
-
-/// The discovery of a data plane with one worker.
-struct DataPlane {
-    tables: watch::Receiver<Arc<RoutingTable>>,
-    status: watch::Receiver<Status>,
-    shutdown: CancellationToken,
-    task: JoinHandle<Result<(), Failure>>,
-}
-
-impl DataPlane {
-    fn start(control_planes: &[Uri], cache_dir: Option<&Path>) -> Self {
-        Self::start_with(Patience::default(), control_planes, cache_dir)
-    }
-
-    fn start_with(patience: Patience, control_planes: &[Uri], cache_dir: Option<&Path>) -> Self {
-        let (fleet, tables) = fleet();
-        let (sender, status) = watch::channel(Status::default());
-        let shutdown = CancellationToken::new();
-        let node = pb::Node { id: "n1".into(), ..Default::default() };
-        let options =
-            Options { control_planes: control_planes.to_vec(), node, cache_dir: cache_dir.map(Path::to_owned) };
-        let task = tokio::spawn(run_with(patience, options, fleet, sender, shutdown.clone()));
-        Self { tables, status, shutdown, task }
-    }
-
-    fn serves(&self, host: &str) -> bool {
-        self.tables.borrow().bound(host).is_some()
-    }
-
-    async fn status(&mut self, what: impl FnMut(&Status) -> bool) -> Status {
-        timeout(SOON, self.status.wait_for(what)).await.expect("the status comes about").unwrap().clone()
-    }
-
-    async fn stop(self) -> Result<(), Failure> {
-        self.shutdown.cancel();
-        timeout(SOON, self.task).await.expect("ends when told").unwrap()
-    }
-}
+use crate::discovery::{Source, Status, apply::bucket_of, client::Patience};
 
 fn resources() -> [pb::Resource; 2] {
     [resource("a", &["a.test"], 1), resource("b", &["b.test"], 1)]

@@ -7,8 +7,8 @@ use gateway_routing::route::CompressionAlgorithm;
 use super::encoder::{Encoder, EncoderFailed, Upto};
 use crate::{http1::chunked, proxy::relay::Encode, worker::buffer};
 
-/// Content that is compressed before others have their turn: less than a millisecond of work.
-pub(crate) const SLICE: usize = 64 * 1024;
+/// Content that is compressed before others have their turn: half a millisecond of work, and never two.
+pub(crate) const SLICE: usize = 32 * 1024;
 
 /// Responses that a worker compresses at once. What comes beyond passes as it is, so that clients who
 /// read slowly do not cost more than 256 MiB.

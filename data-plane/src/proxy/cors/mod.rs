@@ -16,6 +16,7 @@ use http::{HeaderName, Method};
 use super::{
     headers::write_field,
     parse::{ParsedRequest, Target},
+    route::Asked,
 };
 use crate::http1::{
     field::elements,
@@ -72,7 +73,7 @@ impl<'p> Stance<'p> {
     /// is nothing.
     pub(crate) fn write_preflight(&self, preflight: &Preflight, out: &mut Vec<u8>) {
         let Cors { allow_methods, allow_headers, max_age, .. } = self.policy;
-        if self.allows(preflight) && self.write_origin(out) {
+        if self.grants(preflight) && self.write_origin(out) {
             write_list(out, "Access-Control-Allow-Methods", allow_methods, Method::as_str, "*");
             // The star covers every name but this one.
             let any = "*, authorization";
@@ -82,6 +83,11 @@ impl<'p> Stance<'p> {
             }
         }
         write_field(out, "Vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
+    }
+
+    /// Whether the page that asks may send what it asks for.
+    pub(crate) fn grants(&self, preflight: &Preflight) -> bool {
+        self.grant != Grant::Nobody && self.allows(preflight)
     }
 
     fn allows(&self, Preflight { method, headers }: &Preflight) -> bool {
@@ -127,6 +133,13 @@ impl Preflight {
         let names = fields.others(head, "access-control-request-headers").flat_map(elements);
         let headers = names.map(|name| HeaderName::from_bytes(name).ok()).collect();
         Some(Self { method, headers })
+    }
+
+    /// What decides about the request that it asks for.
+    pub(crate) fn asked<'r>(&'r self, request: &'r ParsedRequest, head: &'r [u8]) -> Asked<'r> {
+        let mut asked = Asked::new(request, head);
+        asked.method = &self.method;
+        asked
     }
 }
 

@@ -6,6 +6,7 @@ mod compression;
 mod connections;
 mod cors;
 mod duties;
+mod explain;
 mod fields;
 mod framing;
 mod halfway;

@@ -41,6 +41,8 @@ pub struct Explained {
     pub ambiguity: Option<String>,
     /// Where the client would be sent, or the path and query that would be sent to an endpoint.
     pub location: Option<String>,
+    /// What the gateway answers by itself, whatever the route says.
+    pub own_answer: Option<String>,
     /// The services that it may go to.
     pub targets: Vec<Target>,
     /// The routes that came near.
@@ -129,14 +131,18 @@ impl Explained {
             others,
             targets,
             location,
+            own_answer,
         } = explanation.unwrap_or_default();
         let route = route.as_ref().map(Route::unversioned);
-        let (error, host_service) = (given(error), given(host_service));
+        let (error, host_service, own_answer) = (given(error), given(host_service), given(own_answer));
         Self {
             method,
             url,
             headers: headers.iter().map(HeaderField::from).collect(),
-            outcome: Outcome::of(error.as_deref(), route.as_ref(), host_service.as_deref()),
+            outcome: match own_answer {
+                Some(_) => Outcome::Respond,
+                None => Outcome::of(error.as_deref(), route.as_ref(), host_service.as_deref()),
+            },
             error,
             route,
             host_service,
@@ -145,6 +151,7 @@ impl Explained {
             path,
             ambiguity: given(ambiguity),
             location: given(location),
+            own_answer,
             targets: targets.iter().map(Target::from).collect(),
             passed_over: passed_over.into_iter().map(PassedOver::from).collect(),
             others,

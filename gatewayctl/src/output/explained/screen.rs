@@ -27,6 +27,9 @@ impl Explained {
     fn verdict(&self) -> String {
         let by = self.route.as_ref().map(|route| format!("by route {}", route.name)).unwrap_or_default();
         let location = self.location.as_deref().unwrap_or("-");
+        if let Some(answer) = &self.own_answer {
+            return format!("is answered by the gateway itself: {answer}");
+        }
         match (self.outcome, self.route.as_ref().and_then(|route| route.action.as_ref())) {
             (Outcome::Refuse, _) => self.refusal(),
             (Outcome::Redirect, Some(Action::Redirect(Redirect { status, .. }))) => {

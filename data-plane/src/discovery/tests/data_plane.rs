@@ -1,0 +1,57 @@
+//! A data plane's discovery, as a test follows it.
+
+use std::{path::Path, sync::Arc};
+
+use gateway_proto::{discovery::v1 as pb, process::Failure};
+use http::Uri;
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{control_plane::SOON, surroundings::fleet};
+use crate::{
+    discovery::{Options, Status, client::Patience, run_with},
+    table::RoutingTable,
+    worker::limits::Limits,
+};
+
+/// The discovery of a data plane with one worker.
+pub(crate) struct DataPlane {
+    pub(crate) tables: watch::Receiver<Arc<RoutingTable>>,
+    pub(crate) status: watch::Receiver<Status>,
+    shutdown: CancellationToken,
+    pub(crate) task: JoinHandle<Result<(), Failure>>,
+}
+
+impl DataPlane {
+    pub(crate) fn start(control_planes: &[Uri], cache_dir: Option<&Path>) -> Self {
+        Self::start_with(Patience::default(), control_planes, cache_dir)
+    }
+
+    pub(crate) fn start_with(patience: Patience, control_planes: &[Uri], cache_dir: Option<&Path>) -> Self {
+        let (fleet, tables) = fleet();
+        let (sender, status) = watch::channel(Status::default());
+        let shutdown = CancellationToken::new();
+        let node = pb::Node { id: "n1".into(), ..Default::default() };
+        let options = Options {
+            control_planes: control_planes.to_vec(),
+            node,
+            limits: Limits::default(),
+            cache_dir: cache_dir.map(Path::to_owned),
+        };
+        let task = tokio::spawn(run_with(patience, options, fleet, sender, shutdown.clone()));
+        Self { tables, status, shutdown, task }
+    }
+
+    pub(crate) fn serves(&self, host: &str) -> bool {
+        self.tables.borrow().bound(host).is_some()
+    }
+
+    pub(crate) async fn status(&mut self, what: impl FnMut(&Status) -> bool) -> Status {
+        timeout(SOON, self.status.wait_for(what)).await.expect("the status comes about").unwrap().clone()
+    }
+
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        self.shutdown.cancel();
+        timeout(SOON, self.task).await.expect("ends when told").unwrap()
+    }
+}
