@@ -227,7 +227,7 @@ impl<'t, 'r> Subject<'t, 'r> {
     }
 
     fn admit(&self, to: &Destination<'_>) -> Result<(), ProxyError> {
-        to.policies.admit(&self.asked())?;
+        to.admit(&self.asked())?;
         to.admit_body(self.request.framing, self.limits)?;
         if to.service.healthy.is_empty() { Err(ProxyError::NoHealthyEndpoint) } else { Ok(()) }
     }
