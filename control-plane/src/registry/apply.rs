@@ -181,7 +181,7 @@ fn put(now: &Desired, services: Vec<Service>, routes: Vec<Route>, path: RoutePat
     }
     next.revision = now.revision.next();
     check::references(&next, &routes, path)?;
-    check::claims(now, &next, &routes, path)?;
+    check::claims(now, &routes, path)?;
     Ok(Plan { batch: Some(batch), services, routes, next })
 }
 

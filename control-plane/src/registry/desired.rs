@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use gateway_proto::host::HostPattern;
-use gateway_routing::Match;
 use imbl::{HashMap, OrdMap, OrdSet};
 
-use super::model::{Key, Record, Revision, Route, RouteName, Service, ServiceName};
+use super::model::{Claim, Key, Record, Revision, Route, RouteName, Service, ServiceName};
 
 /// Everything that is registered at one revision; a copy costs nothing, and comparing two skips what
 /// they share.
@@ -22,7 +21,7 @@ pub struct Desired {
     pub hosts: OrdMap<HostPattern, ServiceName>,
     /// Which services routes lead or mirror to; always what `routes` says.
     references: OrdSet<Reference>,
-    /// The route that has the requests of a host which match a rule; always what `routes` says.
+    /// The route that has the requests; always what `routes` says.
     claims: HashMap<Claim, RouteName>,
 }
 
@@ -33,9 +32,6 @@ struct Reference {
     service: Arc<str>,
     route: Arc<str>,
 }
-
-/// What two routes cannot both have: requests of a host, with their priority.
-type Claim = (HostPattern, Arc<Match>);
 
 impl Desired {
     /// What is registered under a key.
@@ -90,7 +86,7 @@ impl Desired {
         let name = route.name();
         let old = self.remove_route(&name);
         self.references.extend(references(&route));
-        self.claims.extend(claims(&route).map(|claim| (claim, name.clone())));
+        self.claims.extend(route.claims().map(|claim| (claim, name.clone())));
         self.routes.insert(name, route);
         old
     }
@@ -100,7 +96,7 @@ impl Desired {
         for reference in references(&old) {
             self.references.remove(&reference);
         }
-        for claim in claims(&old) {
+        for claim in old.claims() {
             if self.claims.get(&claim) == Some(name) {
                 self.claims.remove(&claim);
             }
@@ -128,20 +124,16 @@ impl Desired {
         references.filter_map(|found| self.routes.get(&*found.route))
     }
 
-    /// The route that has the requests for a host which match a rule.
+    /// The route that has these requests.
     #[must_use]
-    pub fn holder(&self, host: &HostPattern, rule: &Arc<Match>) -> Option<&RouteName> {
-        self.claims.get(&(host.clone(), Arc::clone(rule)))
+    pub fn holder(&self, claim: &Claim) -> Option<&RouteName> {
+        self.claims.get(claim)
     }
 }
 
 fn references(route: &Route) -> impl Iterator<Item = Reference> {
     let name = &route.route.name;
     route.services().map(|service| Reference { service: Arc::clone(service), route: Arc::clone(name) })
-}
-
-fn claims(route: &Route) -> impl Iterator<Item = Claim> {
-    route.route.hosts.iter().map(|host| (host.clone(), Arc::clone(&route.route.rule)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! and only then answered. Readers see durable state alone.
 
 pub mod apply;
+mod claim;
 mod desired;
 pub mod draft;
 pub mod list;

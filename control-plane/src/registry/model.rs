@@ -16,6 +16,7 @@ use gateway_routing::route::Policies;
 use jiff::Timestamp;
 
 pub use super::{
+    claim::Claim,
     desired::Desired,
     name::{RouteName, ServiceName},
     record::{Key, Record},

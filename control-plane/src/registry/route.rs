@@ -7,7 +7,7 @@ use gateway_routing::route::{self, Action, wire};
 use jiff::Timestamp;
 use prost::Message;
 
-use super::model::{Revision, RouteName};
+use super::model::{Claim, Revision, RouteName};
 
 /// A rule for some of the requests of some hosts, and what only the registry knows of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +58,11 @@ impl Route {
             let mirror = forward.mirror.iter().map(|mirror| &mirror.service);
             forward.services.iter().map(|service| &service.name).chain(mirror)
         })
+    }
+
+    /// Which requests are its own, by host in their order.
+    pub fn claims(&self) -> impl Iterator<Item = Claim> {
+        Claim::of(&self.route.hosts, &self.route.rule)
     }
 
     /// What it takes in a message.

@@ -237,6 +237,8 @@ async fn services_and_routes_hold_together_before_they_are_durable() {
     store.fail(full.clone());
     store.pass().await;
     assert_eq!(a.await.unwrap().unwrap_err(), RegistryError::StoreUnavailable(full));
+    start(async {}).await.await.unwrap();
+    assert!(store.waiting() == 0 && led.is_finished() && rival.is_finished() && deleted.is_finished());
     for refused in [led.await.unwrap().unwrap_err(), rival.await.unwrap().unwrap_err()] {
         assert!(matches!(refused, RegistryError::ServiceMissing(_)), "{refused}");
     }

@@ -2,18 +2,15 @@
 //!
 //! Each check looks at what a change touches, not at all that is registered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use gateway_proto::{host::HostPattern, violation::Path};
-use gateway_routing::{
-    Match,
-    route::{Action, Forward},
-};
+use gateway_routing::route::{Action, Forward};
 
 use super::{ChangeKind, Outcome, RoutePath};
 use crate::{
     error::{ConflictingRoute, MissingService, RegistryError, TakenHost},
-    registry::model::{Desired, Route, RouteName, Service, ServiceName},
+    registry::model::{Claim, Desired, Route, RouteName, Service, ServiceName},
 };
 
 /// Whether each host is free, its service's own, or given up by its owner in the same change.
@@ -61,25 +58,23 @@ pub(super) fn references(next: &Desired, routes: &[Outcome<Route>], path: RouteP
 
 /// Whether the requests that each route matches are nobody's, its own, or given up by their holder in
 /// the same change.
-#[allow(clippy::mutable_key_type, reason = "what a regex remembers has no part in its hash")]
-pub(super) fn claims(
-    now: &Desired,
-    next: &Desired,
-    routes: &[Outcome<Route>],
-    path: RoutePath,
-) -> Result<(), RegistryError> {
-    let mut claimed: HashMap<(&HostPattern, &Match), RouteName> = HashMap::new();
+#[allow(clippy::mutable_key_type, reason = "what a regex remembers has no part in a claim's hash")]
+pub(super) fn claims(now: &Desired, routes: &[Outcome<Route>], path: RoutePath) -> Result<(), RegistryError> {
+    let names: HashSet<RouteName> = changed(routes).map(|(_, route)| route.name()).collect();
+    // Who keeps what it has comes first, so that it is the others that are told.
+    let kept = changed(routes).flat_map(|(_, route)| route.claims().map(|claim| (claim, route.name())));
+    let mut claimed: HashMap<Claim, RouteName> = kept.filter(|(claim, name)| now.holder(claim) == Some(name)).collect();
     let mut conflicts = Vec::new();
     for (at, route) in changed(routes) {
-        let (name, rule) = (route.name(), &route.route.rule);
-        for (place, host) in route.route.hosts.iter().enumerate() {
-            let keeps = |holder: &&RouteName| next.routes.get(*holder).is_some_and(|route| has(route, host, rule));
-            let holder = now.holder(host, rule).filter(|holder| **holder != name).filter(keeps);
-            if let Some(other) = holder.or_else(|| claimed.get(&(host, &**rule))).cloned() {
+        let name = route.name();
+        for (place, claim) in route.claims().enumerate() {
+            let holder = now.holder(&claim).filter(|holder| !names.contains(*holder));
+            let other = holder.or_else(|| claimed.get(&claim)).filter(|other| **other != name);
+            if let Some(other) = other.cloned() {
                 let field = path(at).field("hosts").item(place).to_string();
-                conflicts.push(ConflictingRoute { field, host: host.clone(), other, wanted_by: name.clone() });
+                conflicts.push(ConflictingRoute { field, host: claim.host.clone(), other, wanted_by: name.clone() });
             }
-            claimed.entry((host, rule)).or_insert_with(|| name.clone());
+            claimed.entry(claim).or_insert_with(|| name.clone());
         }
     }
     if conflicts.is_empty() { Ok(()) } else { Err(RegistryError::RouteConflict(conflicts)) }
@@ -89,10 +84,6 @@ pub(super) fn claims(
 pub(super) fn is_unused(now: &Desired, service: &ServiceName) -> Result<(), RegistryError> {
     let routes: Vec<RouteName> = now.routes_to(service).map(|route| route.name()).collect();
     if routes.is_empty() { Ok(()) } else { Err(RegistryError::ServiceInUse { service: service.clone(), routes }) }
-}
-
-fn has(route: &Route, host: &HostPattern, rule: &Match) -> bool {
-    *route.route.rule == *rule && route.route.hosts.contains(host)
 }
 
 /// Those that a change writes, with their places in it.

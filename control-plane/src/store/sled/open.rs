@@ -192,7 +192,7 @@ impl Reader<'_> {
         let stored = codec::open(key, record).map_err(|err| self.refuse(&err))?;
         let route =
             stored::into_route(stored).map_err(|what| self.damaged(&format!("a route record is none: {what}")))?;
-        if route.route.hosts.iter().any(|host| self.desired.holder(host, &route.route.rule).is_some()) {
+        if route.claims().any(|claim| self.desired.holder(&claim).is_some()) {
             return Err(self.damaged("two routes match the same requests"));
         }
         self.desired.put(Record::from(route));

@@ -201,16 +201,20 @@ fn requests_move_within_one_change_only_if_their_holder_gives_them_up() {
         change.reverse();
         let next = apply(&now, vec![], change.clone(), at(3)).unwrap().next;
         let holder = |prefix: &str| {
-            let host = HostPattern::parse("x.test").unwrap();
-            next.holder(&host, &route("any", prefix).route.rule).map(ToString::to_string)
+            let claim = route("any", prefix).claims().next().unwrap();
+            next.holder(&claim).map(ToString::to_string)
         };
         let taker = Some("taker".to_owned());
         assert_eq!((holder("/a"), holder("/b"), holder("/c")), (taker, None, Some("giver".into())));
     }
     // They may swap.
     assert!(apply(&now, vec![], vec![route("giver", "/b"), route("taker", "/a")], at(3)).is_ok());
-    let kept = vec![Route { title: "changed".into(), ..route("giver", "/a") }, route("taker", "/a")];
-    assert_eq!(conflicts(apply(&now, vec![], kept, at(3))).len(), 1);
+    let mut kept = vec![Route { title: "changed".into(), ..route("giver", "/a") }, route("taker", "/a")];
+    for place in [1, 0] {
+        let told = (format!("routes[{place}].hosts[0]"), "x.test".into(), "giver".into(), "taker".into());
+        assert_eq!(conflicts(apply(&now, vec![], kept.clone(), at(3))), [told]);
+        kept.reverse();
+    }
     // One that asks for what it has already gives nothing up.
     assert_eq!(conflicts(apply(&now, vec![], vec![route("giver", "/a"), route("taker", "/a")], at(3))).len(), 1);
 }

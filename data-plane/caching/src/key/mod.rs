@@ -1,0 +1,174 @@
+//! What a response is stored under.
+//!
+//! A key is bytes in which every part has its length in front of it, so that two requests have the same
+//! key if and only if they have the same parts: no client can make one part run into another. Its hash
+//! finds an entry, and its bytes tell whether it is the right one.
+
+mod name;
+mod query;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+
+use crate::{
+    fields::Fields,
+    list::trim,
+    vary::{Vary, write_value},
+};
+
+pub use query::Query;
+
+/// How a client reached the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// http
+    Http,
+    /// https
+    Https,
+}
+
+impl Scheme {
+    pub(crate) const fn name(self) -> &'static [u8] {
+        match self {
+            Self::Http => b"http",
+            Self::Https => b"https",
+        }
+    }
+
+    pub(crate) const fn default_port(self) -> &'static [u8] {
+        match self {
+            Self::Http => b"80",
+            Self::Https => b"443",
+        }
+    }
+}
+
+/// What a request is for. The method has no part in it: only GET is stored, and HEAD is answered from it.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The name of the service that answers for the host.
+    pub service: &'a str,
+    /// How the client came.
+    pub scheme: Scheme,
+    /// Host and port, as the gateway has routed by them: of an absolute-form target, not of `Host`.
+    pub authority: &'a [u8],
+    /// The path as the client sent it; empty means `/`. What is normalised before it goes to the origin
+    /// may be normalised here.
+    pub path: &'a [u8],
+    /// The query as the client sent it, without the `?`; `None` where there is none.
+    pub query: Option<&'a [u8]>,
+}
+
+/// What of a request is in its key, besides service, scheme, authority and path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    query: Query,
+    headers: Vec<Box<str>>,
+    cookies: Vec<Box<str>>,
+    /// Of the rules themselves, so that what was stored by other rules is not found by these.
+    fingerprint: u64,
+}
+
+/// The bytes of a key. Made to be used again, so that a lookup allocates nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Key(Vec<u8>);
+
+impl Key {
+    /// All of it.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// XXH3, 128 bits. Whoever knows the seed can find keys of one hash, so compare the bytes, too.
+    #[must_use]
+    pub fn hash(&self, seed: u64) -> u128 {
+        xxh3_128_with_seed(&self.0, seed)
+    }
+}
+
+impl Rules {
+    /// The whole query or a part of it, header fields by name, and cookies by name.
+    #[must_use]
+    pub fn new(query: Query, headers: Vec<Box<str>>, cookies: Vec<Box<str>>) -> Self {
+        let headers: Vec<_> = headers.into_iter().map(|name| name.to_ascii_lowercase().into_boxed_str()).collect();
+        let mut bytes = Vec::new();
+        query.write_rule(&mut bytes);
+        for names in [&headers, &cookies] {
+            Written(&mut bytes).whole(|out| names.iter().for_each(|name| Written(out).text(name.as_bytes())));
+        }
+        let is_default = query == Query::All && headers.is_empty() && cookies.is_empty();
+        let fingerprint = if is_default { 0 } else { xxh3_64(&bytes) };
+        Self { query, headers, cookies, fingerprint }
+    }
+
+    /// Writes the primary key, which is the same for all variants: what is purged and invalidated.
+    pub fn primary(&self, target: &Target<'_>, key: &mut Key) {
+        let Target { service, scheme, authority, path, query } = *target;
+        let out = &mut key.0;
+        out.clear();
+        out.extend(self.fingerprint.to_be_bytes());
+        Written(out).text(service.as_bytes());
+        Written(out).text(scheme.name());
+        Written(out)
+            .whole(|out| out.extend(without_default_port(scheme, authority).iter().map(u8::to_ascii_lowercase)));
+        Written(out).text(if path.is_empty() { b"/" } else { path });
+        self.query.write(query, out);
+    }
+
+    /// Writes the key of a variant: the primary key, what the rules add of the request, and what `vary`
+    /// names.
+    pub fn variant(&self, primary: &Key, vary: &Vary, request: &(impl Fields + ?Sized), key: &mut Key) {
+        let out = &mut key.0;
+        out.clear();
+        Written(out).text(&primary.0);
+        self.headers.iter().for_each(|name| write_value(name, request, out));
+        if !self.cookies.is_empty() {
+            self.write_cookies(request, out);
+        }
+        vary.write(request, out);
+    }
+
+    /// Every value of these cookies, in order. Where servers differ in how they read the field, all of it.
+    fn write_cookies(&self, request: &(impl Fields + ?Sized), out: &mut Vec<u8>) {
+        let pairs = || request.values("cookie").flat_map(|line| line.split(|byte| *byte == b';')).map(trim);
+        for cookie in &self.cookies {
+            let named = pairs().filter(|pair| name::is_same(cookie.as_bytes(), name::of(pair)));
+            Written(out).whole(|out| named.for_each(|pair| Written(out).text(pair)));
+        }
+        let is_certain = |line: &[u8]| !line.iter().any(|byte| matches!(byte, b'"' | b',' | b'\\'));
+        let doubtful = request.values("cookie").filter(|line| !is_certain(line));
+        Written(out).whole(|out| doubtful.for_each(|line| Written(out).text(line)));
+    }
+}
+
+pub(crate) fn without_default_port(scheme: Scheme, authority: &[u8]) -> &[u8] {
+    let host = authority.strip_suffix(scheme.default_port()).unwrap_or(authority);
+    host.strip_suffix(b":").unwrap_or(authority)
+}
+
+/// Appends parts so that each can be told from the next.
+pub(crate) struct Written<'o>(pub &'o mut Vec<u8>);
+
+impl Written<'_> {
+    /// Longer than any part.
+    const ABSENT: [u8; 4] = [0xff; 4];
+
+    /// A part that is not there, which differs from one that is empty.
+    pub(crate) fn absent(self) {
+        self.0.extend(Self::ABSENT);
+    }
+
+    pub(crate) fn text(self, part: &[u8]) {
+        self.whole(|out| out.extend(part));
+    }
+
+    /// Whatever `write` appends, as one part.
+    pub(crate) fn whole(self, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.0.len();
+        self.0.extend(Self::ABSENT);
+        write(self.0);
+        // Heads are limited to far less than 4 GiB.
+        let length = u32::try_from(self.0.len() - start - Self::ABSENT.len()).unwrap_or(u32::MAX - 1);
+        self.0[start..start + Self::ABSENT.len()].copy_from_slice(&length.to_be_bytes());
+    }
+}

@@ -1,0 +1,216 @@
+//! Keys: what is one entry, and what never is.
+
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+use crate::{
+    key::{Key, Query, Rules, Scheme, Target},
+    vary::Vary,
+};
+
+const TARGET: Target<'_> =
+    Target { service: "shop", scheme: Scheme::Http, authority: b"shop.test", path: b"/a", query: None };
+
+fn primary(rules: &Rules, target: &Target<'_>) -> Key {
+    let mut key = Key::default();
+    rules.primary(target, &mut key);
+    key
+}
+
+fn with_query(query: Query) -> Rules {
+    Rules::new(query, vec![], vec![])
+}
+
+fn queried(rules: &Rules, query: &str) -> Key {
+    let query = query.strip_prefix('?');
+    primary(rules, &Target { query: query.map(str::as_bytes), ..TARGET })
+}
+
+/// A store on disk keeps these bytes: what changes them makes it worthless.
+#[test]
+fn every_part_has_its_length_in_front() {
+    let key = queried(&Rules::default(), "?b=1");
+    assert_eq!(
+        key.bytes(),
+        b"\0\0\0\0\0\0\0\0\0\0\0\x04shop\0\0\0\x04http\0\0\0\x09shop.test\0\0\0\x02/a\0\0\0\x03b=1"
+    );
+    assert!(queried(&Rules::default(), "").bytes().ends_with(b"/a\xff\xff\xff\xff"));
+}
+
+#[test]
+fn spellings_of_one_authority_are_one() {
+    let of = |scheme, authority: &str| {
+        primary(&Rules::default(), &Target { scheme, authority: authority.as_bytes(), ..TARGET })
+    };
+    for authority in ["SHOP.test", "shop.test:80", "shop.test:"] {
+        assert_eq!(of(Scheme::Http, authority), primary(&Rules::default(), &TARGET), "{authority}");
+    }
+    for authority in ["shop.test:443", "shop.test:8080", "shop.test.", "shop.test80", "hop.test"] {
+        assert_ne!(of(Scheme::Http, authority), primary(&Rules::default(), &TARGET), "{authority}");
+    }
+    assert_eq!(of(Scheme::Https, "shop.test:443"), of(Scheme::Https, "shop.test"));
+    assert_ne!(of(Scheme::Https, "shop.test"), of(Scheme::Http, "shop.test"));
+    assert_eq!(
+        primary(&Rules::default(), &Target { path: b"", ..TARGET }),
+        primary(&Rules::default(), &Target { path: b"/", ..TARGET })
+    );
+}
+
+type Case = (&'static str, Keep, &'static str, &'static str, bool);
+
+#[derive(Debug, Clone, Copy)]
+enum Keep {
+    All,
+    WithoutUtm,
+    OnlyId,
+}
+
+/// What it shows, the rule, two queries, and whether they have one key.
+#[rustfmt::skip] // A case is a line.
+const QUERIES: &[Case] = &[
+    ("byte for byte", Keep::All, "?a=1&b=2", "?a=1&b=2", true),
+    ("byte for byte", Keep::All, "?a=1&b=2", "?b=2&a=1", false),
+    ("byte for byte", Keep::All, "?a=%31", "?a=1", false),
+    ("byte for byte", Keep::All, "?", "", false),
+    ("without a parameter", Keep::WithoutUtm, "?utm=1&a=2", "?a=2&utm=3", true),
+    ("without a parameter", Keep::WithoutUtm, "?utm=1", "", true),
+    ("without a parameter", Keep::WithoutUtm, "?utm&&", "?", true),
+    ("others stay", Keep::WithoutUtm, "?utm=1&a=2", "?a=3", false),
+    ("others stay", Keep::WithoutUtm, "?utms=1", "", false),
+    ("others stay, in their order", Keep::WithoutUtm, "?a=1&b=2", "?b=2&a=1", false),
+    ("others stay, each of them", Keep::WithoutUtm, "?a=1&a=2", "?a=1", false),
+    ("no cloaking: ; separates at some origins", Keep::WithoutUtm, "?utm=1;a=2", "?utm=1;a=3", false),
+    ("no cloaking: ; separates at some origins", Keep::WithoutUtm, "?utm=1&amp;a=2", "?utm=1&amp;a=3", false),
+    ("no cloaking: case and escapes", Keep::WithoutUtm, "?UTM=1", "", false),
+    ("no cloaking: & in a value is no separator", Keep::WithoutUtm, "?utm=1%26a=2", "?utm=1", true),
+    ("only a parameter", Keep::OnlyId, "?id=1&a=2", "?a=3&id=1&b", true),
+    ("only a parameter", Keep::OnlyId, "?id=1", "?id=2", false),
+    ("only a parameter", Keep::OnlyId, "?a=2", "", true),
+    ("each of its values", Keep::OnlyId, "?id=1&id=2", "?id=2&id=1", false),
+    ("no cloaking: escapes", Keep::OnlyId, "?%69d=1", "", false),
+    ("no cloaking: case", Keep::OnlyId, "?ID=1", "?ID=2", false),
+    ("no cloaking: arrays", Keep::OnlyId, "?id[]=1", "", false),
+    ("no cloaking: arrays", Keep::OnlyId, "?id%5B0]=1", "", false),
+    ("no cloaking: spaces", Keep::OnlyId, "?+id=1", "?%20id=2", false),
+    ("no cloaking: a NUL", Keep::OnlyId, "?id%00x=1", "", false),
+    ("no cloaking: ;", Keep::OnlyId, "?a=1;id=2", "?a=1", false),
+];
+
+#[test]
+fn which_parameters_count() {
+    let names = |name: &str| vec![Box::from(name)];
+    hold(QUERIES, |(_, keep, one, other, ought)| {
+        let rules = with_query(match keep {
+            Keep::All => Query::All,
+            Keep::WithoutUtm => Query::Without(names("utm")),
+            Keep::OnlyId => Query::Only(names("id")),
+        });
+        (queried(&rules, one) == queried(&rules, other), *ought)
+    });
+}
+
+#[test]
+fn names_with_dots_are_names_with_underscores() {
+    let rules = with_query(Query::Only(vec!["user_id".into()]));
+    assert_ne!(queried(&rules, "?user.id=1"), queried(&rules, ""));
+}
+
+fn variant(rules: &Rules, request: &str) -> Key {
+    let mut key = Key::default();
+    rules.variant(&primary(rules, &TARGET), &Vary::default(), Message::of(request).fields(), &mut key);
+    key
+}
+
+#[test]
+fn a_policy_can_add_headers_and_cookies() {
+    let rules = Rules::new(Query::All, vec!["X-Country".into()], vec!["lang".into(), "tier".into()]);
+    let cases = [
+        ("a header", "GET | X-Country: de", "GET | x-country: de | X-Other: 1", true),
+        ("a header", "GET | X-Country: de", "GET | X-Country: fr", false),
+        ("a header that is absent", "GET", "GET | X-Country:", false),
+        ("a cookie", "GET | Cookie: a=1; lang=de", "GET | Cookie: lang=de; b=2", true),
+        ("a cookie", "GET | Cookie: lang=de", "GET | Cookie: lang=fr", false),
+        ("a cookie that is absent", "GET | Cookie: a=1", "GET", true),
+        ("a cookie that is absent", "GET", "GET | Cookie: lang=", false),
+        ("a cookie of another name", "GET | Cookie: lang=x", "GET | Cookie: tier=x", false),
+        ("each of its values", "GET | Cookie: lang=de; lang=fr", "GET | Cookie: lang=de", false),
+        ("lines of one cookie field", "GET | Cookie: a=1 | Cookie: lang=de", "GET | Cookie: a=1; lang=de", true),
+        ("no cloaking: quotes", "GET | Cookie: a=\"; lang=de; \"", "GET | Cookie: lang=de", false),
+        ("no cloaking: commas", "GET | Cookie: lang=de, lang=fr", "GET | Cookie: lang=de", false),
+        ("no cloaking: case and escapes", "GET | Cookie: LANG=de", "GET", false),
+        ("no cloaking: case and escapes", "GET | Cookie: l%61ng=de", "GET", false),
+    ];
+    hold(&cases, |(_, one, other, ought)| (variant(&rules, one) == variant(&rules, other), *ought));
+}
+
+/// What was stored before a policy has changed is not found by the new one.
+#[test]
+fn other_rules_have_other_keys() {
+    let header = |name: &str| Rules::new(Query::All, vec![name.into()], vec![]);
+    let all = [
+        Rules::default(),
+        header("a"),
+        header("b"),
+        Rules::new(Query::All, vec![], vec!["a".into()]),
+        with_query(Query::Without(vec![])),
+        with_query(Query::Only(vec![])),
+        with_query(Query::Only(vec!["a".into()])),
+        with_query(Query::Only(vec!["a".into(), "b".into()])),
+        with_query(Query::Only(vec!["ab".into()])),
+    ];
+    for (at, one) in all.iter().enumerate() {
+        for other in &all[..at] {
+            assert_ne!(primary(one, &TARGET), primary(other, &TARGET), "{one:?} {other:?}");
+        }
+    }
+    assert_eq!(primary(&header("A"), &TARGET), primary(&header("a"), &TARGET));
+    assert_eq!(with_query(Query::All), Rules::default());
+}
+
+#[test]
+fn hashes_depend_on_the_seed() {
+    let key = primary(&Rules::default(), &TARGET);
+    assert_eq!(key.hash(1), key.clone().hash(1));
+    assert_ne!(key.hash(1), key.hash(2));
+    assert_ne!(key.hash(1), Key::default().hash(1));
+}
+
+/// Bytes that would run together if there were no lengths in between.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    vec(prop_oneof![Just(b'a'), Just(b'/'), Just(0), Just(1), Just(0xff)], 0..6)
+}
+
+proptest! {
+    #[test]
+    fn keys_are_equal_if_and_only_if_their_parts_are(
+        one in (vec(0_u8..3, 0..3), any::<bool>(), bytes(), bytes(), prop::option::of(bytes())),
+        other in (vec(0_u8..3, 0..3), any::<bool>(), bytes(), bytes(), prop::option::of(bytes())),
+    ) {
+        type Parts = (Vec<u8>, bool, Vec<u8>, Vec<u8>, Option<Vec<u8>>);
+        let key = |(service, is_https, authority, path, query): &Parts| {
+            let service = str::from_utf8(service).unwrap();
+            let scheme = if *is_https { Scheme::Https } else { Scheme::Http };
+            primary(&Rules::default(), &Target { service, scheme, authority, path, query: query.as_deref() })
+        };
+        let path = |parts: &Parts| if parts.3.is_empty() { b"/".to_vec() } else { parts.3.clone() };
+        let is_same = (&one.0, one.1, &one.2, path(&one), &one.4) == (&other.0, other.1, &other.2, path(&other), &other.4);
+        prop_assert_eq!(key(&one) == key(&other), is_same);
+    }
+
+    #[test]
+    fn variants_are_equal_if_and_only_if_their_values_are(
+        one in (prop::option::of(bytes()), prop::option::of(bytes())),
+        other in (prop::option::of(bytes()), prop::option::of(bytes())),
+    ) {
+        type Values = (Option<Vec<u8>>, Option<Vec<u8>>);
+        let rules = Rules::new(Query::All, vec!["x".into()], vec![]);
+        let vary = Vary::of(&[("Vary", "y")][..]).unwrap();
+        let variant = |(x, y): &Values| {
+            let lines: Vec<_> = [("x", x), ("y", y)].into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
+            let mut key = Key::default();
+            rules.variant(&Key::default(), &vary, &lines[..], &mut key);
+            key
+        };
+        prop_assert_eq!(variant(&one) == variant(&other), one == other);
+    }
+}
