@@ -60,6 +60,7 @@ fn forward(forward: Forward) -> Action {
 /// One of everything that can become of a request.
 fn routes() -> Vec<Route> {
     let refuse = Policies { ambiguous_paths: Some(AmbiguousPaths::Refuse), ..Policies::default() };
+    let keyed = Policies { request_headers: rules(&[], &[("X-Key", "secret")], &[]), ..Policies::default() };
     let rewrite = Forward { path: Some(PathRewrite::Prefix("/v2".into())), ..to("a") };
     let beta = Match::new(PathMatcher::prefix("/api").unwrap()).header("x-beta", Test::Present).unwrap();
     let orders = Match::new(PathMatcher::template("/orders/{id}").unwrap());
@@ -86,6 +87,7 @@ fn routes() -> Vec<Route> {
             limits: Limits { request_body: Some(3) },
             ..route("small", below("/small"), forward(split(&[("a", 500), ("b", 500)])))
         },
+        Route { policies: keyed, ..route("keyed", below("/keyed"), forward(to("a"))) },
         Route { policies: shared, ..route("shared", put, forward(to("b"))) },
     ]
 }
@@ -130,6 +132,7 @@ async fn the_explanation_is_what_the_proxy_does() {
         ("GET /half", "", "route half: forwarded to dead, b /half"),
         ("POST /small", "Content-Length: 4\r\n", "route small: refused body_too_large"),
         ("POST /small", "Content-Length: 0\r\n", "route small: forwarded to a, b /small"),
+        ("TRACE /keyed", "", "route keyed: refused not_forwarded"),
         ("TRACE /api", "Max-Forwards: 0\r\n", "route api: refused not_forwarded"),
         ("OPTIONS /api", "Max-Forwards: 0\r\n", "route api: answered for LastHop"),
         // Routed by the method that they ask for.
@@ -167,7 +170,7 @@ async fn the_explanation_is_what_the_proxy_does() {
         assert!(is_so, "{line} {fields}: {:?}, but {got}", explained.end);
         ends += 1;
     }
-    assert_eq!(ends, 19);
+    assert_eq!(ends, 20);
 }
 
 fn told(explained: &Explanation<'_>) -> String {
