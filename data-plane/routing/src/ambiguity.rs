@@ -19,6 +19,8 @@ pub enum Ambiguity {
     DotSegment,
     /// `..;`, with or without more: a dot segment to programs that cut parameters off segments.
     DotsWithParameter,
+    /// `;` in another segment: Java servers cut it off with what follows, so that `/admin;x` is `/admin`.
+    Parameter,
     /// `%25`: another escape to programs that decode twice.
     EncodedPercent,
     /// `%00` to `%1F` and `%7F`: the end of the path, or of a line, to some.
@@ -40,6 +42,7 @@ impl Ambiguity {
             Self::EmptySegment => "the path holds an empty segment",
             Self::DotSegment => "the path holds a dot segment",
             Self::DotsWithParameter => "the path holds a dot segment with a parameter",
+            Self::Parameter => "the path holds a segment with a parameter",
             Self::EncodedPercent => "the path holds an encoded percent sign",
             Self::EncodedControl => "the path holds an encoded control character",
             Self::InvalidEncoding => "the path holds a '%' that is not followed by two hexadecimal digits",
@@ -60,6 +63,7 @@ pub fn ambiguity(path: &[u8]) -> Option<Ambiguity> {
     let at_first = (0..path.len()).find_map(|at| match path[at] {
         b'/' => of_segment(&path[at + 1..]),
         b'\\' => Some(Ambiguity::Backslash),
+        b';' => Some(Ambiguity::Parameter),
         b'%' => of_escape(path, at),
         _ => None,
     });
