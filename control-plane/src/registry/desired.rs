@@ -133,7 +133,7 @@ impl Desired {
 
 fn references(route: &Route) -> impl Iterator<Item = Reference> {
     let name = &route.route.name;
-    route.services().map(|service| Reference { service: Arc::clone(service), route: Arc::clone(name) })
+    route.route.services().map(|service| Reference { service: Arc::clone(service), route: Arc::clone(name) })
 }
 
 #[cfg(test)]

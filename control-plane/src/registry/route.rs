@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gateway_proto::registry::v1 as pb;
-use gateway_routing::route::{self, Action, wire};
+use gateway_routing::route::{self, wire};
 use jiff::Timestamp;
 use prost::Message;
 
@@ -42,22 +42,7 @@ impl Route {
     #[must_use]
     pub fn asks_the_same_as(&self, other: &Self) -> bool {
         let Self { route, title, revision: _, created_at: _, updated_at: _ } = self;
-        // Rules are equal if they match the same; what the parameters of a template are called is
-        // told by the text alone.
-        let is_path_same = route.rule.path().text() == other.route.rule.path().text();
-        is_path_same && *route == other.route && *title == other.title
-    }
-
-    /// The services that it leads to, and the one that it mirrors to.
-    pub fn services(&self) -> impl Iterator<Item = &Arc<str>> {
-        let forward = match &self.route.action {
-            Action::Forward(forward) => Some(forward),
-            Action::Redirect(_) | Action::Respond(_) => None,
-        };
-        forward.into_iter().flat_map(|forward| {
-            let mirror = forward.mirror.iter().map(|mirror| &mirror.service);
-            forward.services.iter().map(|service| &service.name).chain(mirror)
-        })
+        *route == other.route && *title == other.title
     }
 
     /// Which requests are its own, by host in their order.

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, StreamExt, stream::BoxStream};
 use gateway_proto::code::Reason;
@@ -10,6 +10,9 @@ use crate::{
     registry::{draft::Draft, sample, validate},
     store::memory::MemoryStore,
 };
+
+/// Longer than any event takes.
+const LONG: Duration = Duration::from_secs(20);
 
 struct Fixture {
     registry: Registry,
@@ -71,7 +74,8 @@ fn shown(watcher: Watcher) -> BoxStream<'static, String> {
 }
 
 async fn take(events: &mut BoxStream<'static, String>, count: usize) -> Vec<String> {
-    events.take(count).collect().await
+    let taken = events.take(count).collect();
+    tokio::time::timeout(LONG, taken).await.expect("events in time")
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ pub fn page(desired: &Desired, query: &RouteQuery) -> Page<Route> {
     let range = desired.routes.range::<_, str>(start(name_prefix, after.as_ref().map(RouteName::as_str)));
     let named = range.take_while(|(name, _)| name.as_str().starts_with(name_prefix)).map(|(_, route)| route);
     let has_host = |route: &Route| host.as_ref().is_none_or(|host| route.route.hosts.contains(host));
-    let leads_to = |route: &Route, name: &ServiceName| route.services().any(|service| **service == *name.as_str());
+    let leads_to =
+        |route: &Route, name: &ServiceName| route.route.services().any(|service| **service == *name.as_str());
     let is_led_to = |route: &Route| service.as_ref().is_none_or(|service| leads_to(route, service));
     let found = named.filter(|route: &&Arc<Route>| has_host(route) && is_led_to(route));
     cut(found, *page_size, desired.revision, |route| &*route.route.name, Route::encoded_len)
