@@ -214,8 +214,8 @@ fn row(name: &str, numbers: Option<&Numbers>) -> [String; 12] {
     };
     let Numbers {
         entries,
-        stored_bytes: _,
-        held_bytes,
+        stored_bytes,
+        held_bytes: _,
         memory_bytes,
         hits,
         misses,
@@ -230,7 +230,7 @@ fn row(name: &str, numbers: Option<&Numbers>) -> [String; 12] {
     [
         name.to_owned(),
         entries.to_string(),
-        text::bytes(*held_bytes),
+        text::bytes(*stored_bytes),
         text::bytes(*memory_bytes),
         hits.to_string(),
         misses.to_string(),

@@ -102,10 +102,10 @@ fn caches_are_lines_with_a_total_below() {
     server.answer("get_cache_stats", admin::GetCacheStatsResponse { nodes });
     let expected = "\
 NODE   ENTRIES  USED     OF         HITS  MISSES  RATIO  STALE  COALESCED  EVICTED  PURGED  FILL ERRORS
-dp-1   12       1.5 MiB  256.0 MiB  90    10      90.0%  3      4          5        6       7
-dp-2   12       1.5 MiB  256.0 MiB  90    10      90.0%  3      4          5        6       7
+dp-1   12       1.0 MiB  256.0 MiB  90    10      90.0%  3      4          5        6       7
+dp-2   12       1.0 MiB  256.0 MiB  90    10      90.0%  3      4          5        6       7
 dp-3   0        0 B      256.0 MiB  0     0       -      0      0          0        0       0
-total  24       3.0 MiB  768.0 MiB  180   20      90.0%  6      8          10       12      14
+total  24       2.0 MiB  768.0 MiB  180   20      90.0%  6      8          10       12      14
 ";
     assert_eq!(run(&server.url, &["cache", "stats"]).quiet(), expected);
 }

@@ -134,7 +134,7 @@ async fn it_says_what_its_cache_holds_and_has_done() {
     };
     let Some(Reply::CacheStats(stats)) = asked().await else { panic!() };
     assert_eq!((stats.entries, stats.memory_bytes, stats.hits, stats.misses), (5, 1 << 20, 30, 10));
-    assert!(stats.stored_bytes > 0 && stats.held_bytes == stats.stored_bytes, "{stats:?}");
+    assert!(stats.stored_bytes > 0 && stats.held_bytes > 0, "{stats:?}");
 
     let _without = DataPlane::start(&[control_plane.uri()], None);
     let _stream = control_plane.accept().await;
