@@ -93,8 +93,13 @@ pub async fn run(
     let (status, discovered) = watch::channel(Status::default());
     let node =
         Node { id: config.node_id, build: gateway_proto::BUILD.to_owned(), proxy_address: proxy_address.to_string() };
-    let options =
-        Options { control_planes: config.control_plane, node, limits: config.limits, cache_dir: config.cache_dir };
+    let options = Options {
+        control_planes: config.control_plane,
+        node,
+        limits: config.limits,
+        cache_dir: config.cache_dir,
+        responses: None,
+    };
     let mut discovery = tokio::spawn(discovery::run(options, Fleet::new(swaps), status, drain.clone()));
 
     // The admin listener answers while the data plane drains, and ends with it.

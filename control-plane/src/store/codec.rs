@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | 1 | services, health, the store's own record |
 //! | 2 | routes, and policies of services; the store's own record has it where there are routes |
+//! | 3 | purges; the store's own record has it where there are any |
 
 use gateway_routing::route::Policies;
 use prost::Message;
@@ -20,8 +21,10 @@ use crate::registry::model::{Desired, Record};
 
 /// The format that the first program wrote.
 pub(super) const FIRST: u16 = 1;
-/// The latest format that this program writes and reads.
-pub(super) const LATEST: u16 = 2;
+/// The format that brought routes and policies.
+const ROUTES: u16 = 2;
+/// The latest format that this program writes and reads. It brought purges.
+pub(super) const LATEST: u16 = 3;
 /// Length, format and CRC.
 const HEADER: usize = 10;
 
@@ -51,6 +54,7 @@ pub(super) fn digest(record: &Record) -> u64 {
     match record {
         Record::Service(service) => xxh3_64_with_seed(service.name.as_str().as_bytes(), service.revision.0),
         // No service has such a name.
+        Record::Purge(purge) => xxh3_64_with_seed(b"purge/", purge.revision.0),
         Record::Route(route) => xxh3_64_with_seed(format!("route/{}", route.name()).as_bytes(), route.revision.0),
     }
 }
@@ -59,13 +63,18 @@ pub(super) fn digest(record: &Record) -> u64 {
 pub(super) fn format_of(record: &Record) -> u16 {
     match record {
         Record::Service(service) if service.policies == Policies::default() => FIRST,
-        Record::Service(_) | Record::Route(_) => LATEST,
+        Record::Service(_) | Record::Route(_) => ROUTES,
+        Record::Purge(_) => LATEST,
     }
 }
 
 /// The earliest format by which there is nothing strange in a store.
 pub(super) fn format_of_store(desired: &Desired) -> u16 {
-    if desired.routes.is_empty() { FIRST } else { LATEST }
+    match (desired.purges.is_empty(), desired.routes.is_empty()) {
+        (false, _) => LATEST,
+        (true, false) => ROUTES,
+        (true, true) => FIRST,
+    }
 }
 
 /// Wraps a payload that will be stored under `key`.
@@ -111,9 +120,10 @@ fn checksum(key: &[u8], format: u16, payload: &[u8]) -> u32 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{FIRST, LATEST, Meta, RecordError, checksum, digest, format_of, format_of_store, open, seal};
+    use super::{FIRST, LATEST, Meta, ROUTES, RecordError, checksum, digest, format_of, format_of_store, open, seal};
     use crate::registry::{
         model::{Desired, Key, Record, Revision, Service},
+        purge::Target,
         sample,
     };
 
@@ -143,17 +153,21 @@ mod tests {
         let plain = sample::service("a", &["a.test"]);
         let with_policies = Service { policies: sample::policies(), ..plain.clone() };
         let route = sample::route("r", &["a.test"], "/", "a");
+        let purge = sample::purge(9, Target::Host("a.test".into()));
         let mut desired = Desired::default();
         for (record, format, of_store) in [
             (Record::from(plain), FIRST, FIRST),
-            (Record::from(with_policies), LATEST, FIRST),
-            (Record::from(route), LATEST, LATEST),
+            (Record::from(with_policies), ROUTES, FIRST),
+            (Record::from(route), ROUTES, ROUTES),
+            (Record::from(purge), LATEST, LATEST),
         ] {
             assert_eq!(format_of(&record), format, "{record:?}");
             let key = record.key();
             desired.put(record);
             assert_eq!(format_of_store(&desired), of_store, "{key}");
         }
+        desired.remove(&Key::Purge(Revision(9)));
+        assert_eq!(format_of_store(&desired), ROUTES);
         desired.remove(&Key::Route(sample::route_name("r")));
         assert_eq!(format_of_store(&desired), FIRST);
         assert_eq!(open::<Meta>(b"m", &seal(b"m", LATEST, &meta())), Ok(meta()));

@@ -46,6 +46,7 @@ impl Change {
 
 fn weight(record: &Record) -> usize {
     match record {
+        Record::Purge(purge) => 2 + purge.target.text().len() / 100,
         Record::Service(service) => {
             let policies = wire::policies(&service.policies).map_or(0, |wire| wire.encoded_len() / 100);
             8 + service.hosts.len() + service.endpoints.len() + policies
