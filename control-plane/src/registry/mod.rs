@@ -8,6 +8,7 @@ pub mod draft;
 pub mod list;
 pub mod model;
 mod name;
+pub mod patterns;
 pub mod purge;
 mod record;
 pub mod route;

@@ -9,7 +9,7 @@ use super::Context;
 use crate::{
     client::registry,
     exit::{Exit, Failure},
-    output::{Output, cache::Purged, note, observed, route, route_facts, service, table, text},
+    output::{Output, caches::Purged, note, observed, route, route_facts, service, table, text},
 };
 
 /// Print changes and health transitions as they happen, a line each, until Ctrl-C

@@ -1,244 +1,168 @@
-//! The caches of the data planes, as they are printed.
+//! What is stored of responses, as it is printed: named as in the declarative file.
 
 use gateway_proto::{
-    admin::v1::{self as admin, node_cache_stats::Answer},
-    discovery::v1 as discovery,
-    registry::v1::{self as pb, cache_purge::What},
+    registry::v1::{self as pb, cache_key_query::Rule},
+    size::format_size,
 };
 use serde::Serialize;
 
-use super::{table, text};
+use super::{route::Condition, text};
 
-/// What was purged.
-#[derive(Debug, Clone, Serialize)]
-pub struct Purged {
-    /// This, if it is a URL.
+/// Caching of responses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cache {
+    /// Whether it is on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Or a host.
+    pub enabled: Option<bool>,
+    /// How long responses are fresh that do not say so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
-    /// Or the beginning of URLs.
+    pub default_ttl: Option<String>,
+    /// The longest time for which any is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<String>,
-    /// Or a tag.
+    pub max_ttl: Option<String>,
+    /// At most this, of a tenth of the time since Last-Modified.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tag: Option<String>,
-    /// Whether it was only made stale.
-    pub soft: bool,
-    /// Of the purge.
-    pub revision: u64,
-    /// When it was asked for.
-    pub created_at: Option<String>,
-}
-
-impl From<&pb::CachePurge> for Purged {
-    fn from(wire: &pb::CachePurge) -> Self {
-        let pb::CachePurge { revision, what, soft, created_at } = wire;
-        let mut purged = Self {
-            url: None,
-            host: None,
-            prefix: None,
-            tag: None,
-            soft: *soft,
-            revision: *revision,
-            created_at: created_at.as_ref().map(text::timestamp),
-        };
-        match what.clone() {
-            Some(What::Url(url)) => purged.url = Some(url),
-            Some(What::Host(host)) => purged.host = Some(host),
-            Some(What::Prefix(prefix)) => purged.prefix = Some(prefix),
-            Some(What::Tag(tag)) => purged.tag = Some(tag),
-            None => {}
-        }
-        purged
-    }
-}
-
-impl Purged {
-    /// Kind and text, such as `host shop.example.com`.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let Self { url, host, prefix, tag, soft, revision: _, created_at: _ } = self;
-        let kinds = [("url", url), ("host", host), ("prefix", prefix), ("tag", tag)];
-        let known = kinds.into_iter().find_map(|(kind, text)| Some(format!("{kind} {}", text.as_ref()?)));
-        let soft = if *soft { " softly" } else { "" };
-        known.unwrap_or_else(|| "what this program does not know".to_owned()) + soft
-    }
-}
-
-/// The cache of one data plane.
-#[derive(Debug, Clone, Serialize)]
-pub struct CacheStats {
-    /// The data plane's id.
-    pub node: String,
-    /// What it said; none if it has not answered.
-    #[serde(flatten)]
-    pub numbers: Option<Numbers>,
-    /// Why it has not.
+    pub heuristic_ttl: Option<String>,
+    /// Which methods are answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
+    /// The largest body that is stored.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
+    pub max_object_size: Option<String>,
+    /// `honour` or `ignore`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_no_cache: Option<&'static str>,
+    /// `refuse` or `store`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_cookie: Option<&'static str>,
+    /// `refuse` or `store`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partial: Option<&'static str>,
+    /// What of a request is in the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+    /// Which requests go past.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bypass: Option<Bypass>,
 }
 
-/// What a cache holds now, and what it has done since its data plane was started.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
-pub struct Numbers {
-    /// Keys that something is stored under.
-    pub entries: u64,
-    /// Bytes of what is stored.
-    pub stored_bytes: u64,
-    /// Bytes that are held: stored, being received, or still being sent.
-    pub held_bytes: u64,
-    /// Bytes that may be held.
-    pub memory_bytes: u64,
-    /// Requests that were answered from it.
-    pub hits: u64,
-    /// Requests that could have been.
-    pub misses: u64,
-    /// Hits among all of these, from 0 to 1; none if there were no such requests.
-    pub hit_ratio: Option<f64>,
-    /// Hits with a stale response.
-    pub stale: u64,
-    /// Requests that followed another one.
-    pub coalesced: u64,
-    /// Responses that made room for others.
-    pub evicted: u64,
-    /// Responses that were purged or invalidated.
-    pub purged: u64,
-    /// Answers that broke off while they were being stored.
-    pub fill_errors: u64,
+/// What of a request is in the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// Which query parameters; all where it is left away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<KeyQuery>,
+    /// Header fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<String>,
+    /// Cookies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cookies: Vec<String>,
 }
 
-impl From<admin::NodeCacheStats> for CacheStats {
-    fn from(wire: admin::NodeCacheStats) -> Self {
-        let admin::NodeCacheStats { node_id: node, answer } = wire;
-        match answer {
-            Some(Answer::Stats(stats)) => Self { node, numbers: Some(stats.into()), problem: None },
-            Some(Answer::Problem(problem)) => Self { node, numbers: None, problem: Some(problem) },
-            None => Self { node, numbers: None, problem: Some("has given no answer".into()) },
-        }
-    }
+/// Which query parameters are in the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyQuery {
+    /// These alone.
+    Keep(Vec<String>),
+    /// All but these.
+    Drop(Vec<String>),
 }
 
-impl From<discovery::CacheStats> for Numbers {
-    fn from(wire: discovery::CacheStats) -> Self {
-        let discovery::CacheStats {
-            entries,
-            stored_bytes,
-            held_bytes,
-            memory_bytes,
-            hits,
-            misses,
-            stale,
-            coalesced,
-            evicted,
-            purged,
-            fill_errors,
+/// Which requests go past the cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bypass {
+    /// By header fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Condition>,
+    /// By query parameters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub query: Vec<Condition>,
+    /// By cookies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cookies: Vec<String>,
+}
+
+impl Cache {
+    pub(super) fn full(wire: &pb::Cache) -> Self {
+        let pb::Cache {
+            enabled,
+            default_ttl,
+            max_ttl,
+            heuristic_ttl,
+            methods,
+            max_object_size,
+            client_no_cache,
+            set_cookie,
+            partial,
+            key,
+            bypass,
         } = wire;
         Self {
-            entries,
-            stored_bytes,
-            held_bytes,
-            memory_bytes,
-            hits,
-            misses,
-            hit_ratio: hit_ratio(hits, misses),
-            stale,
-            coalesced,
-            evicted,
-            purged,
-            fill_errors,
+            enabled: Some(enabled.unwrap_or(true)),
+            default_ttl: default_ttl.as_ref().map(text::wire_duration),
+            max_ttl: max_ttl.as_ref().map(text::wire_duration),
+            heuristic_ttl: heuristic_ttl.as_ref().map(text::wire_duration),
+            methods: methods.clone(),
+            max_object_size: max_object_size.map(format_size),
+            client_no_cache: match pb::ClientNoCache::try_from(*client_no_cache) {
+                Ok(pb::ClientNoCache::Unspecified) => None,
+                Ok(pb::ClientNoCache::Honour) => Some("honour"),
+                Ok(pb::ClientNoCache::Ignore) => Some("ignore"),
+                Err(_) => Some("unknown"),
+            },
+            set_cookie: match pb::CachedSetCookie::try_from(*set_cookie) {
+                Ok(pb::CachedSetCookie::Unspecified) => None,
+                Ok(pb::CachedSetCookie::Refuse) => Some("refuse"),
+                Ok(pb::CachedSetCookie::Store) => Some("store"),
+                Err(_) => Some("unknown"),
+            },
+            partial: match pb::CachedPartial::try_from(*partial) {
+                Ok(pb::CachedPartial::Unspecified) => None,
+                Ok(pb::CachedPartial::Refuse) => Some("refuse"),
+                Ok(pb::CachedPartial::Store) => Some("store"),
+                Err(_) => Some("unknown"),
+            },
+            key: key.as_ref().map(Key::from),
+            bypass: bypass.as_ref().map(Bypass::from),
         }
     }
-}
 
-impl Numbers {
-    /// Both together.
-    #[must_use]
-    fn and(self, other: &Self) -> Self {
-        let (hits, misses) = (self.hits.saturating_add(other.hits), self.misses.saturating_add(other.misses));
+    pub(super) fn without_defaults(self) -> Self {
+        let by_default = self.methods == ["GET", "HEAD"];
         Self {
-            entries: self.entries.saturating_add(other.entries),
-            stored_bytes: self.stored_bytes.saturating_add(other.stored_bytes),
-            held_bytes: self.held_bytes.saturating_add(other.held_bytes),
-            memory_bytes: self.memory_bytes.saturating_add(other.memory_bytes),
-            hits,
-            misses,
-            hit_ratio: hit_ratio(hits, misses),
-            stale: self.stale.saturating_add(other.stale),
-            coalesced: self.coalesced.saturating_add(other.coalesced),
-            evicted: self.evicted.saturating_add(other.evicted),
-            purged: self.purged.saturating_add(other.purged),
-            fill_errors: self.fill_errors.saturating_add(other.fill_errors),
+            enabled: self.enabled.filter(|enabled| !enabled),
+            default_ttl: self.default_ttl.filter(|ttl| ttl != "0s"),
+            methods: if by_default { Vec::new() } else { self.methods },
+            max_object_size: self.max_object_size.filter(|size| size != "8MiB"),
+            client_no_cache: self.client_no_cache.filter(|what| *what != "honour"),
+            set_cookie: self.set_cookie.filter(|what| *what != "refuse"),
+            partial: self.partial.filter(|what| *what != "store"),
+            ..self
         }
     }
 }
 
-/// To four digits, so that the same counts always print as the same text.
-#[expect(clippy::cast_precision_loss, reason = "it is at most 10,000")]
-fn hit_ratio(hits: u64, misses: u64) -> Option<f64> {
-    let (hits, all) = (u128::from(hits), u128::from(hits) + u128::from(misses));
-    let share = (hits * 10_000 + all / 2).checked_div(all)?;
-    Some(share as f64 / 10_000.0)
+impl From<&pb::CacheKey> for Key {
+    fn from(wire: &pb::CacheKey) -> Self {
+        let pb::CacheKey { query, headers, cookies } = wire;
+        let query = query.as_ref().and_then(|pb::CacheKeyQuery { rule }| rule.as_ref());
+        let query = query.map(|rule| match rule {
+            Rule::Keep(pb::QueryParameters { names }) => KeyQuery::Keep(names.clone()),
+            Rule::Drop(pb::QueryParameters { names }) => KeyQuery::Drop(names.clone()),
+        });
+        Self { query, headers: headers.clone(), cookies: cookies.clone() }
+    }
 }
 
-/// A line for each data plane and, if there are several, one for all of them together.
-#[must_use]
-pub fn stats_table(width: Option<u16>, caches: &[CacheStats]) -> String {
-    let header = [
-        "NODE",
-        "ENTRIES",
-        "USED",
-        "OF",
-        "HITS",
-        "MISSES",
-        "RATIO",
-        "STALE",
-        "COALESCED",
-        "EVICTED",
-        "PURGED",
-        "FILL ERRORS",
-    ];
-    let told = caches.iter().filter_map(|cache| cache.numbers.as_ref());
-    let total = told.fold(Numbers::default(), Numbers::and);
-    let rows = caches.iter().map(|cache| row(&cache.node, cache.numbers.as_ref()));
-    let total = (caches.len() > 1).then(|| row("total", Some(&total)));
-    table::grid(width, header, rows.chain(total))
-}
-
-fn row(name: &str, numbers: Option<&Numbers>) -> [String; 12] {
-    let Some(numbers) = numbers else {
-        let mut row = std::array::from_fn(|_| "-".to_owned());
-        name.clone_into(&mut row[0]);
-        return row;
-    };
-    let Numbers {
-        entries,
-        stored_bytes,
-        held_bytes: _,
-        memory_bytes,
-        hits,
-        misses,
-        hit_ratio,
-        stale,
-        coalesced,
-        evicted,
-        purged,
-        fill_errors,
-    } = numbers;
-    let ratio = hit_ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.1}%", ratio * 100.0));
-    [
-        name.to_owned(),
-        entries.to_string(),
-        text::bytes(*stored_bytes),
-        text::bytes(*memory_bytes),
-        hits.to_string(),
-        misses.to_string(),
-        ratio,
-        stale.to_string(),
-        coalesced.to_string(),
-        evicted.to_string(),
-        purged.to_string(),
-        fill_errors.to_string(),
-    ]
+impl From<&pb::CacheBypass> for Bypass {
+    fn from(wire: &pb::CacheBypass) -> Self {
+        let pb::CacheBypass { headers, query, cookies } = wire;
+        Self {
+            headers: headers.iter().map(Into::into).collect(),
+            query: query.iter().map(Into::into).collect(),
+            cookies: cookies.clone(),
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
     client::registry,
     commands::{Context, change::print_change, wait::wait_for_change},
     exit::Failure,
-    output::{cache::Purged, text},
+    output::{caches::Purged, text},
 };
 
 /// Take responses out of the cache of every data plane

@@ -7,7 +7,7 @@ use crate::{
     commands::Context,
     exit::{Exit, Failure},
     output::{
-        cache::{CacheStats, stats_table},
+        caches::{CacheStats, stats_table},
         note, text,
     },
 };
