@@ -74,7 +74,7 @@ impl<M: Persist> Disk<M> {
         let cluster = xxh3_64(cluster.as_bytes());
         if engine.cluster() != cluster {
             engine.set_ready(false);
-            engine.knowledge().removals.remove_all();
+            engine.start_over();
             let writer = Arc::clone(&self.0);
             let write = move || writer.write_cluster(cluster);
             engine.spawner().spawn_blocking(write).await.map_err(io::Error::other)??;

@@ -106,6 +106,13 @@ impl Engine {
         lock(&self.knowledge)
     }
 
+    /// Everything so far is gone, and purges are numbered by somebody else.
+    pub(crate) fn start_over(&self) {
+        let mut knowledge = self.knowledge();
+        knowledge.purges = PurgeLog::new(self.seed);
+        knowledge.removals.remove_all();
+    }
+
     /// The same in every run.
     pub(crate) fn hash(&self, key: &KeyRef<'_>) -> u128 {
         xxh3_128_with_seed(key.bytes(), self.seed)

@@ -13,9 +13,9 @@
 //! | a scrape | [`Disk::stats`] |
 //! | at the end, when the workers have drained | [`Disk::close`] |
 //!
-//! A client that may not be kept waiting for a disk (`only-if-cached` is one that may) need not ask.
-//! Only [`Disk::get`] takes time, and not the worker's: it awaits what the disk's own threads do, half
-//! a second at the most. Everything else returns at once. What was restored is not put again.
+//! On a worker only [`Disk::get`] takes time, and not the worker's: it awaits what the disk's own threads
+//! do, half a second for each response of the key at the most. Everything else returns at once there.
+//! What was restored is not put again.
 //!
 //! # What is whose
 //! [foyer](https://docs.rs/foyer) keeps the entries: a log of blocks in files of fixed size, an index in

@@ -91,8 +91,15 @@ async fn another_cluster_has_other_purges_so_that_nothing_is_left() {
     let disk = try_open(dir.path(), MIN_SIZE).await.unwrap();
     disk.begin("two", 0).await.unwrap();
     assert_eq!(version_of(&disk, URL).await, None);
+    disk.purge(500, Purge::Tag(b"t"), Mode::Hard);
     put(&disk, URL, &version(2), &body(10));
     assert_eq!(version_of(&disk, URL).await, Some(2));
+    disk.begin("three", 0).await.unwrap();
+    put(&disk, URL, &version(3), &body(10));
+    disk.purge(3, Purge::Host(b"a.test"), Mode::Hard);
+    assert_eq!(version_of(&disk, URL).await, None, "it counts from one again");
+    put(&disk, URL, &version(4), &body(10));
+    assert_eq!(version_of(&disk, URL).await, Some(4));
     disk.begin(CLUSTER, 0).await.unwrap();
     assert_eq!(version_of(&disk, URL).await, None);
 }
