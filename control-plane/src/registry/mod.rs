@@ -8,6 +8,7 @@ pub mod draft;
 pub mod list;
 pub mod model;
 mod name;
+pub mod patterns;
 mod record;
 pub mod route;
 mod runner;

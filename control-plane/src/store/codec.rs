@@ -11,8 +11,9 @@
 //! | --- | --- |
 //! | 1 | services, health, the store's own record |
 //! | 2 | routes, and policies of services; the store's own record has it where there are routes |
+//! | 3 | the policy `cache` |
 
-use gateway_routing::route::Policies;
+use gateway_routing::route::{Policies, Policy};
 use prost::Message;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -20,8 +21,10 @@ use crate::registry::model::{Desired, Record};
 
 /// The format that the first program wrote.
 pub(super) const FIRST: u16 = 1;
+/// With routes and policies.
+const ROUTES: u16 = 2;
 /// The latest format that this program writes and reads.
-pub(super) const LATEST: u16 = 2;
+pub(super) const LATEST: u16 = 3;
 /// Length, format and CRC.
 const HEADER: usize = 10;
 
@@ -59,13 +62,24 @@ pub(super) fn digest(record: &Record) -> u64 {
 pub(super) fn format_of(record: &Record) -> u16 {
     match record {
         Record::Service(service) if service.policies == Policies::default() => FIRST,
-        Record::Service(_) | Record::Route(_) => LATEST,
+        Record::Service(service) => format_of_policies(&service.policies),
+        Record::Route(route) => format_of_policies(&route.route.policies),
+    }
+}
+
+/// The earliest format that has every policy that is there.
+fn format_of_policies(policies: &Policies) -> u16 {
+    let Policies { cors: _, compression: _, request_headers: _, response_headers: _, ambiguous_paths: _, cache } =
+        policies;
+    match cache {
+        Policy::Unset => ROUTES,
+        Policy::Off | Policy::On(_) => LATEST,
     }
 }
 
 /// The earliest format by which there is nothing strange in a store.
 pub(super) fn format_of_store(desired: &Desired) -> u16 {
-    if desired.routes.is_empty() { FIRST } else { LATEST }
+    if desired.routes.is_empty() { FIRST } else { ROUTES }
 }
 
 /// Wraps a payload that will be stored under `key`.
@@ -109,9 +123,10 @@ fn checksum(key: &[u8], format: u16, payload: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use gateway_routing::route::{Policies, Policy};
     use proptest::prelude::*;
 
-    use super::{FIRST, LATEST, Meta, RecordError, checksum, digest, format_of, format_of_store, open, seal};
+    use super::{FIRST, LATEST, Meta, ROUTES, RecordError, checksum, digest, format_of, format_of_store, open, seal};
     use crate::registry::{
         model::{Desired, Key, Record, Revision, Service},
         sample,
@@ -142,12 +157,17 @@ mod tests {
     fn a_record_has_the_earliest_format_that_understands_it() {
         let plain = sample::service("a", &["a.test"]);
         let with_policies = Service { policies: sample::policies(), ..plain.clone() };
+        let earlier = Policies { cache: Policy::Unset, ..sample::policies() };
+        let with_earlier = Service { policies: earlier, ..plain.clone() };
         let route = sample::route("r", &["a.test"], "/", "a");
+        let full_route = sample::full_route("r", ["a", "b"], "c");
         let mut desired = Desired::default();
         for (record, format, of_store) in [
             (Record::from(plain), FIRST, FIRST),
+            (Record::from(with_earlier), ROUTES, FIRST),
             (Record::from(with_policies), LATEST, FIRST),
-            (Record::from(route), LATEST, LATEST),
+            (Record::from(route), ROUTES, ROUTES),
+            (Record::from(full_route), LATEST, ROUTES),
         ] {
             assert_eq!(format_of(&record), format, "{record:?}");
             let key = record.key();
