@@ -3,10 +3,12 @@
 use std::{io, net::SocketAddr, net::TcpListener as StdListener, sync::Arc};
 
 use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
+use gateway_cache_store::Store;
 use gateway_proto::{
     discovery::v1::Node,
     process::{Failure, cannot_listen},
 };
+use rand::RngExt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
@@ -26,6 +28,7 @@ use crate::{
         listener,
         stats::WorkerStats,
         thread::{self, Common},
+        wall::Source,
     },
 };
 
@@ -83,9 +86,12 @@ pub async fn run(
     let common = Common {
         limits: config.limits.clone(),
         admission,
+        cache: Store::new(config.cache_memory, rand::rng().random()),
+        clock: Source::default(),
         shutdown: drain.clone(),
         drain_timeout: config.drain_timeout,
     };
+    let cache = common.cache.clone();
     let log = AccessLog::start(config.access_log, &config.node_id)?;
     let losses = log.as_ref().map(AccessLog::losses).unwrap_or_default();
     let Workers { stats, swaps, mut threads } = start_workers(proxy, log.as_ref(), &common)?;
@@ -100,7 +106,7 @@ pub async fn run(
     // The admin listener answers while the data plane drains, and ends with it.
     let ended = CancellationToken::new();
     let _ended = ended.clone().drop_guard();
-    let state = Admin { workers: stats, log: losses, discovery: discovered.clone(), draining: drain.clone() };
+    let state = Admin { workers: stats, log: losses, cache, discovery: discovered.clone(), draining: drain.clone() };
     tokio::spawn(admin::serve(Arc::new(state), admin, ended));
     tokio::spawn(tell_ready(discovered, ready));
 

@@ -4,9 +4,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-use crate::{
-    reuse::{Because, Bypass},
-};
+use crate::reuse::{Because, Bypass};
 
 /// Why a request went forward, from the most specific reason to the least (section 2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -40,6 +40,8 @@ pub(crate) struct Totals {
     pub client_connections_open: u64,
     pub upstream_connections: u64,
     pub upstream_connections_open: u64,
+    /// Of the store that all workers share.
+    pub cache: gateway_cache_store::Stats,
 }
 
 impl WorkerStats {

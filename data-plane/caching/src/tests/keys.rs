@@ -30,10 +30,7 @@ fn queried(rules: &Rules, query: &str) -> Key {
 #[test]
 fn a_url_is_in_front_and_behind_it_is_where_parts_end() {
     let key = queried(&Rules::default(), "?b=1");
-    assert_eq!(
-        key.bytes(),
-        b"http://shop.test/a?b=1shopr\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0\x12\0\0\0\x16\0\0\0\x1a"
-    );
+    assert_eq!(key.bytes(), b"http://shop.test/a?b=1shopr\0\0\0\0\0\0\0\0\0\0\0\x10\0\0\0\x12\0\0\0\x16\0\0\0\x1a");
     let parts = |authority: &str, query| {
         let key = primary(&Rules::default(), &Target { authority: authority.as_bytes(), query, ..TARGET });
         let text = String::from_utf8_lossy(key.bytes()).into_owned();
