@@ -89,10 +89,11 @@ async fn forward<'t>(
     to.admit(&Asked::new(request, exchange.head()))?;
     exchange.watch.bound(narrower(to.timeouts.total, worker.limits().request_timeout));
     if let Some(change) = Change::of(table, request, exchange.head()) {
-        return cache::write_through(worker, table, &change, to, request, exchange).await;
+        return Box::pin(cache::write_through(worker, table, &change, to, request, exchange)).await;
     }
     if let Some(policy) = to.policies.cache {
-        return cache::serve(worker, policy, to, request, exchange).await;
+        // In a box, so that who has no cache has no part in what it remembers meanwhile.
+        return Box::pin(cache::serve(worker, policy, to, request, exchange)).await;
     }
     let answer = forward::send(worker, to, request, exchange).await?;
     respond::relay(worker, to, answer, exchange).await

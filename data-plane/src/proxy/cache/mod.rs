@@ -90,7 +90,7 @@ pub(super) async fn serve<'t>(
     let (address, id) = (exchange.client.address, exchange.id);
     let from = Origins { edits: to.edits.fields, address: address.plain(), id: &id };
     let arrived = (wishes, now);
-    let found = {
+    let (found, met) = {
         let wanted = Wanted::of(policy, request, exchange.head(), from, arrived);
         let visit = Visit { worker, to, wanted, key: &key };
         match visit.look() {
@@ -99,12 +99,12 @@ pub(super) async fn serve<'t>(
                 exchange.cache = Some(Told::hit(&wanted::freshness(&stored, now), now));
                 return deliver::send(worker, to, heading, Content::Stored(stored), exchange).await;
             }
-            found @ (Lookup::Lead(_) | Lookup::Follow(_) | Lookup::Pass(_)) => found,
+            found @ (Lookup::Lead(_) | Lookup::Follow(_) | Lookup::Pass(_)) => (found, visit.wanted.met()),
         }
     };
     let head: Box<[u8]> = exchange.head().into();
     exchange.consume_head();
-    let wanted = Wanted::of(policy, request, &head, from, arrived);
+    let wanted = Wanted::of(policy, request, &head, from, arrived).having_met(met);
     let visit = Visit { worker, to, wanted, key: &key };
     // In a box, so that hits are small.
     Box::pin(visit.seek(found, exchange)).await

@@ -40,7 +40,7 @@ pub(super) struct Wanted<'r> {
 
 /// What was met under the key that is not for the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Met {
+pub(super) enum Met {
     Nothing,
     /// Something that is for other requests.
     Others,
@@ -110,6 +110,16 @@ impl<'r> Wanted<'r> {
         let Origins { edits, address, id } = from;
         let sent = AsSent::of(request, head, edits, address, id);
         Self { policy, request, head, wishes, sent, arrived, met: Cell::new(Met::Nothing) }
+    }
+
+    /// What was met by a look so far.
+    pub(super) fn met(&self) -> Met {
+        self.met.get()
+    }
+
+    /// With what an earlier look has met.
+    pub(super) fn having_met(self, met: Met) -> Self {
+        Self { met: Cell::new(met), ..self }
     }
 
     /// The fields as the client has sent them.

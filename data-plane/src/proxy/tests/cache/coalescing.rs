@@ -234,3 +234,25 @@ async fn reloads_do_not_wait_one_after_the_other() {
         assert_eq!(client.answer("GET").await.body, "abcdefghij");
     }
 }
+
+/// The worker that receives a body drains; a client of another one still reads it.
+#[tokio::test]
+async fn a_drain_ends_what_clients_of_other_workers_read() {
+    let (bench, upstream) = (Bench::new(), Upstream::start().await);
+    let site = Site::owned_by(caching("a", &[upstream.address], plain()));
+    let (leading, following) = (bench.start(&site).await, bench.start(&site).await);
+    let (mut first, mut second) = (Client(leading.connect().await), Client(following.connect().await));
+    first.ask("GET", "/x", &[]).await;
+    let mut server = upstream.accept().await;
+    server.head().await;
+    server.send(format!("{HEAD}01234")).await;
+    first.0.until("01234").await;
+    second.ask("GET", "/x", &[]).await;
+    second.0.until("01234").await;
+    drop(first);
+    leading.shutdown.cancel();
+    super::super::eventually(async || tokio::net::TcpStream::connect(leading.address).await.is_err()).await;
+    server.send("56789").await;
+    assert_eq!(second.0.exactly(5).await, b"56789");
+    super::super::eventually(async || bench.store.stats().stored == 1).await;
+}

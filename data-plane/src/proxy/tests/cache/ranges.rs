@@ -1,5 +1,7 @@
 //! Parts of what is stored, or is coming.
 
+use gateway_caching::{Policy as Rules, policy::Partial};
+
 use super::*;
 
 #[tokio::test]
@@ -45,4 +47,56 @@ async fn a_part_of_what_is_not_stored_is_the_origins_to_give() {
         assert!(gateway.origin.last().contains("Range: bytes=2-4\r\n"));
     }
     assert_eq!(gateway.origin.count(), 3, "the first one only asks for the whole");
+}
+
+fn storing_parts() -> Cache {
+    Cache { rules: Rules { partial: Partial::Store, ..Rules::default() }, ..plain() }
+}
+
+/// RFC 9111 sections 3.3 and 3.4.
+#[tokio::test]
+async fn parts_are_stored_and_put_together() {
+    let gateway = Gateway::start_with(storing_parts()).await;
+    let part = |range: &str| format!("Content-Range: bytes {range}/10");
+    let says = |range: &str, body: &str| {
+        gateway.origin.says("206 Partial Content", &["Cache-Control: max-age=60", "ETag: \"a\"", &part(range)], body);
+    };
+    let get = async |range: &str| gateway.get_with("/x", &[&format!("Range: bytes={range}")]).await;
+    says("2-4", "234");
+    let first = get("2-4").await;
+    assert_eq!((first.status(), &*first.body, &*first.cache()), (206, "234", "fwd=uri-miss; stored; ttl=60"));
+    assert!(gateway.origin.last().contains("Range: bytes=2-4\r\n"));
+    let inner = get("3-3").await;
+    assert!(inner.is_hit() && inner.status() == 206 && inner.body == "3", "{inner:?}");
+    assert_eq!(inner.field("Content-Range").as_deref(), Some("bytes 3-3/10"));
+    // What is in front, and then what is behind: at last, it is whole.
+    says("0-2", "012");
+    let front = get("0-2").await;
+    assert_eq!((&*front.body, &*front.cache()), ("012", "fwd=partial; stored; ttl=60"), "{front:?}");
+    let both = get("1-4").await;
+    assert!(both.is_hit() && both.body == "1234", "{both:?}");
+    says("5-9", "56789");
+    assert_eq!(get("5-").await.body, "56789");
+    let whole = gateway.get("/x").await;
+    assert!(whole.is_hit() && whole.status() == 200 && whole.body == "0123456789", "{whole:?}");
+    assert_eq!((whole.field("Content-Range"), whole.field("Content-Length").as_deref()), (None, Some("10")));
+    assert_eq!(gateway.origin.count(), 3);
+}
+
+#[tokio::test]
+async fn parts_of_different_contents_are_not_put_together() {
+    let gateway = Gateway::start_with(storing_parts()).await;
+    for (tag, range, body) in [("\"a\"", "0-4", "01234"), ("\"b\"", "5-9", "fghij"), ("W/\"b\"", "3-4", "de")] {
+        let fields =
+            ["Cache-Control: max-age=60", &format!("ETag: {tag}"), &format!("Content-Range: bytes {range}/10")];
+        gateway.origin.says("206 Partial Content", &fields, body);
+        let part = gateway.get_with("/x", &[&format!("Range: bytes={range}")]).await;
+        assert_eq!(part.body, body);
+    }
+    gateway.origin.says("200 OK", &["Cache-Control: max-age=60", "ETag: \"b\""], "abcdefghij");
+    let whole = gateway.get("/x").await;
+    assert_eq!((whole.status(), &*whole.body, &*whole.cache()), (200, "abcdefghij", "fwd=partial; stored; ttl=60"));
+    // Now that the whole is there, everything is cut out of it.
+    let part = gateway.get_with("/x", &["Range: bytes=0-4"]).await;
+    assert!(part.is_hit() && part.body == "abcde", "{part:?}");
 }

@@ -135,6 +135,25 @@ async fn an_origin_that_is_gone_is_a_failure_too() {
 }
 
 #[tokio::test]
+async fn an_origin_that_takes_too_long_is_a_failure_too() {
+    let (bench, upstream) = (Bench::new(), Upstream::start().await);
+    let mut service = caching("a", &[upstream.address], plain());
+    service.timeouts.response = Duration::from_millis(100);
+    let proxy = bench.start(&Site::owned_by(service)).await;
+    let mut client = Client(proxy.connect().await);
+    client.ask("GET", "/x", &[]).await;
+    let mut server = upstream.accept().await;
+    server.head().await;
+    server.send(answer("200 OK", &["Cache-Control: max-age=10, stale-if-error=60"], "one")).await;
+    assert_eq!(client.answer("GET").await.body, "one");
+    bench.pass(Duration::from_secs(20));
+    client.ask("GET", "/x", &[]).await;
+    server.head().await;
+    let rescued = client.answer("GET").await;
+    assert_eq!((&*rescued.body, &*rescued.cache()), ("one", "fwd=stale; ttl=-10"), "{rescued:?}");
+}
+
+#[tokio::test]
 async fn a_purge_takes_out_or_makes_stale() {
     let gateway = Gateway::start().await;
     gateway.origin.says("200 OK", &["Cache-Control: max-age=60", "ETag: \"1\"", "Surrogate-Key: x y"], "one");
