@@ -114,8 +114,9 @@ impl Visit<'_, '_> {
                     exchange.cache = Some(Told::stored(why, collapsed, fill.meta(), now));
                     // It has only begun, so that there is one.
                     let reader = fill.reader().ok_or(ProxyError::Overloaded)?;
+                    let own = fill.meta().left_out(&answer.head, self.answered(&answer, asked_at, exchange).bytes);
                     fill::start(self.worker, self.incoming(answer, rest, exchange), fill);
-                    return self.send_coming(reader, exchange).await;
+                    return self.send_coming(reader, &own, exchange).await;
                 }
                 Taken::Refused(reason) => {
                     let told = (why, collapsed, Some(reason));

@@ -42,6 +42,13 @@ impl Heading {
         let range = if framing == Framing::None { 0..0 } else { shown.bytes(entry) };
         Self { bytes, framing, range }
     }
+
+    /// With these lines, too.
+    pub(super) fn with(mut self, lines: &[u8]) -> Self {
+        let end = self.bytes.len() - b"\r\n".len();
+        self.bytes.splice(end..end, lines.iter().copied());
+        self
+    }
 }
 
 /// Sends the answer, as one that has just come from an endpoint.

@@ -12,7 +12,10 @@ use gateway_caching::{
 use http::StatusCode;
 
 use super::{fields::AsCame, shown::is_of_extent};
-use crate::http1::{field::Name, head::ResponseHead};
+use crate::http1::{
+    field::{Name, elements},
+    head::ResponseHead,
+};
 
 /// The head of a stored response.
 #[derive(Debug)]
@@ -112,6 +115,24 @@ impl Entry {
     /// What of a request chooses it.
     pub(super) fn variant(&self) -> &[u8] {
         &self.bytes[self.head_len as usize..]
+    }
+
+    /// The lines of the response that were not stored with it: those that `private` and `no-cache` name are
+    /// for the client alone whose request it was made for (RFC 9111 sections 5.2.2.4 and 5.2.2.7).
+    pub(super) fn left_out(&self, response: &ResponseHead, bytes: &[u8]) -> Vec<u8> {
+        let mut lines = Vec::new();
+        let of_the_hop = |name: &[u8]| {
+            let mut nominated = response.fields.values(bytes, Name::Connection).flat_map(elements);
+            nominated.any(|option| option.eq_ignore_ascii_case(name))
+        };
+        for field in response.fields.iter() {
+            let name = field.name_bytes(bytes);
+            let is_own = field.name == Name::XRequestId || field.name.is_hop_by_hop();
+            if !is_own && !of_the_hop(name) && !self.lines().any(|(kept, _)| kept.eq_ignore_ascii_case(name)) {
+                write_line(&mut lines, name, field.value(bytes));
+            }
+        }
+        lines
     }
 
     /// How long its body is, as it says itself.

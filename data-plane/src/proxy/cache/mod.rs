@@ -178,7 +178,7 @@ impl Visit<'_, '_> {
                         Turn::Stream(reader) => {
                             let now = self.worker.now();
                             exchange.cache = Some(Told::stored(why, Collapsed::Served, reader.meta(), now));
-                            return self.send_coming(reader, exchange).await;
+                            return self.send_coming(reader, b"", exchange).await;
                         }
                         Turn::Hit(stored) => {
                             let now = self.worker.now();
@@ -242,13 +242,14 @@ impl Visit<'_, '_> {
         deliver::send(self.worker, self.to, heading, Content::Stored(Arc::clone(stored)), exchange).await
     }
 
-    /// Sends what is being received.
+    /// Sends what is being received, and lines of the head that are for this client alone.
     async fn send_coming(
         &self,
         reader: gateway_cache_store::Reader<Entry>,
+        own: &[u8],
         exchange: &mut Exchange<'_>,
     ) -> Result<(), ProxyError> {
-        let heading = Heading::of(&self.wanted, reader.meta(), reader.meta().length(), self.worker.now());
+        let heading = Heading::of(&self.wanted, reader.meta(), reader.meta().length(), self.worker.now()).with(own);
         deliver::send(self.worker, self.to, heading, Content::Coming(reader), exchange).await
     }
 

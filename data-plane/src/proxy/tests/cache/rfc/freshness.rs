@@ -130,7 +130,7 @@ const CASES: &[Case] = &[
         + 1
         > GET /a
         ? If-Modified-Since: @-1000
-        = 304
+        = 304 | Last-Modified: @-1000
         < 200 #1"),
     ("9111 §4.2.2: heuristics are for statuses that allow them", "
         : default_ttl 10

@@ -31,7 +31,7 @@ const STALE: &[Case] = &[
         > GET /a
         = 200 | Cache-Control: max-age=10, stale-while-revalidate=30
         < 200 #1
-        + 40
+        + 41
         > GET /a
         = 200
         < 200 #2"),
@@ -67,7 +67,7 @@ const STALE: &[Case] = &[
         > GET /a
         = 200 | Cache-Control: max-age=10, stale-if-error=30 | ETag: \"1\"
         < 200 #1
-        + 40
+        + 41
         > GET /a
         = 500
         < 500 #2"),
@@ -123,7 +123,7 @@ const STATUS: &[Case] = &[
         < 200 #1
         + 1
         > GET /a
-        = 304
+        = 304 | ETag: \"1\"
         < 200 #1 | Cache-Status ~ fwd=stale; fwd-status=304"),
     ("9211 §2.2: request", "
         > GET /a

@@ -11,7 +11,7 @@ const ORIGIN: &[Case] = &[
         + 1
         > GET /a
         ? If-None-Match: \"1\" | If-Modified-Since: @-100
-        = 304 | Cache-Control: max-age=60
+        = 304 | Cache-Control: max-age=60 | ETag: \"1\"
         < 200 #1
         > GET /a
         < 200 #1"),
@@ -22,7 +22,7 @@ const ORIGIN: &[Case] = &[
         + 1
         > GET /a
         ? If-None-Match: W/\"1\"
-        = 304
+        = 304 | ETag: W/\"1\"
         < 200 #1"),
     ("9111 §4.3.1: the client's own conditions do not reach the origin", "
         > GET /a
@@ -31,7 +31,7 @@ const ORIGIN: &[Case] = &[
         + 1
         > GET /a | If-None-Match: \"0\" | If-Modified-Since: @50
         ? If-None-Match: \"1\" | !If-Modified-Since
-        = 304
+        = 304 | ETag: \"1\"
         < 200 #1"),
     ("9111 §4.3.1: without a validator it is asked for anew", "
         > GET /a
@@ -62,7 +62,7 @@ const ORIGIN: &[Case] = &[
         < 503 #2
         > GET /a
         ? If-None-Match: \"1\"
-        = 304 | Cache-Control: max-age=60
+        = 304 | Cache-Control: max-age=60 | ETag: \"1\"
         < 200 #1"),
     ("9111 §4.3.4, §3.2: a 304 updates the stored fields", "
         > GET /a
@@ -95,13 +95,23 @@ const ORIGIN: &[Case] = &[
         ? !If-None-Match
         = 200 | Cache-Control: max-age=60 | ETag: \"2\"
         < 200 #3"),
+    ("9111 §4.3.4: a 304 without a validator says nothing of what has one", "
+        > GET /a
+        = 200 | Cache-Control: max-age=1 | ETag: \"1\"
+        < 200 #1
+        + 1
+        > GET /a
+        = 304
+        ? !If-None-Match
+        = 200 | Cache-Control: max-age=60 | ETag: \"1\"
+        < 200 #3"),
     ("9111 §4.3.4: what the 304 says of storing holds", "
         > GET /a
         = 200 | Cache-Control: max-age=1 | ETag: \"1\"
         < 200 #1
         + 1
         > GET /a
-        = 304 | Cache-Control: no-store
+        = 304 | Cache-Control: no-store | ETag: \"1\"
         < 200 #1
         > GET /a
         = 200
