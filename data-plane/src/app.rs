@@ -4,7 +4,9 @@ use std::{io, net::SocketAddr, net::TcpListener as StdListener, sync::Arc};
 
 use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
 use gateway_proto::{
+    access::Access,
     discovery::v1::Node,
+    local::DATA_PLANE_TOKEN,
     process::{Failure, cannot_listen},
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -76,6 +78,7 @@ pub async fn run(
     ready: oneshot::Sender<()>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
+    let access = Access::open(config.access, DATA_PLANE_TOKEN, &config.control_plane)?;
     let Listeners { proxy, admin, proxy_address, admin_address } = listeners;
     let admin = TcpListener::from_std(admin).map_err(|err| cannot_listen("--admin-listen", admin_address, &err))?;
     let drain = CancellationToken::new();
@@ -93,8 +96,13 @@ pub async fn run(
     let (status, discovered) = watch::channel(Status::default());
     let node =
         Node { id: config.node_id, build: gateway_proto::BUILD.to_owned(), proxy_address: proxy_address.to_string() };
-    let options =
-        Options { control_planes: config.control_plane, node, limits: config.limits, cache_dir: config.cache_dir };
+    let options = Options {
+        control_planes: config.control_plane,
+        access,
+        node,
+        limits: config.limits,
+        cache_dir: config.cache_dir,
+    };
     let mut discovery = tokio::spawn(discovery::run(options, Fleet::new(swaps), status, drain.clone()));
 
     // The admin listener answers while the data plane drains, and ends with it.

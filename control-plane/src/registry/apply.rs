@@ -158,7 +158,7 @@ fn remove(now: &Desired, key: Key, revision: Revision, at: Timestamp) -> Plan {
     next.remove(&key);
     next.revision = now.revision.next();
     let preconditions = vec![Precondition { key: key.clone(), expect: Expect::At(revision) }];
-    let batch = Batch { base: Some(now.revision), preconditions, deletes: vec![key], puts: Vec::new(), at };
+    let batch = Batch { base: Some(now.revision), preconditions, deletes: vec![key], at, ..Batch::default() };
     Plan { batch: Some(batch), services: Vec::new(), routes: Vec::new(), next }
 }
 

@@ -11,17 +11,25 @@
 //! | --- | --- |
 //! | 1 | services, health, the store's own record |
 //! | 2 | routes, and policies of services; the store's own record has it where there are routes |
+//! | 3 | tokens; the store's own record has it where there are any |
 
 use gateway_routing::route::Policies;
 use prost::Message;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::registry::model::{Desired, Record};
+use crate::{
+    auth::token::Tokens,
+    registry::model::{Desired, Record},
+};
 
 /// The format that the first program wrote.
 pub(super) const FIRST: u16 = 1;
+/// The format that brought routes and policies.
+pub(super) const ROUTES: u16 = 2;
+/// The format that brought tokens.
+pub(super) const TOKENS: u16 = 3;
 /// The latest format that this program writes and reads.
-pub(super) const LATEST: u16 = 2;
+pub(super) const LATEST: u16 = TOKENS;
 /// Length, format and CRC.
 const HEADER: usize = 10;
 
@@ -59,13 +67,17 @@ pub(super) fn digest(record: &Record) -> u64 {
 pub(super) fn format_of(record: &Record) -> u16 {
     match record {
         Record::Service(service) if service.policies == Policies::default() => FIRST,
-        Record::Service(_) | Record::Route(_) => LATEST,
+        Record::Service(_) | Record::Route(_) => ROUTES,
     }
 }
 
 /// The earliest format by which there is nothing strange in a store.
-pub(super) fn format_of_store(desired: &Desired) -> u16 {
-    if desired.routes.is_empty() { FIRST } else { LATEST }
+pub(super) fn format_of_store(desired: &Desired, tokens: &Tokens) -> u16 {
+    match (tokens.is_empty(), desired.routes.is_empty()) {
+        (false, _) => TOKENS,
+        (true, false) => ROUTES,
+        (true, true) => FIRST,
+    }
 }
 
 /// Wraps a payload that will be stored under `key`.
@@ -111,10 +123,15 @@ fn checksum(key: &[u8], format: u16, payload: &[u8]) -> u32 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{FIRST, LATEST, Meta, RecordError, checksum, digest, format_of, format_of_store, open, seal};
-    use crate::registry::{
-        model::{Desired, Key, Record, Revision, Service},
-        sample,
+    use super::{
+        FIRST, LATEST, Meta, ROUTES, RecordError, TOKENS, checksum, digest, format_of, format_of_store, open, seal,
+    };
+    use crate::{
+        auth::{sample::kept, token::Tokens},
+        registry::{
+            model::{Desired, Key, Record, Revision, Service},
+            sample,
+        },
     };
 
     fn meta() -> Meta {
@@ -146,16 +163,18 @@ mod tests {
         let mut desired = Desired::default();
         for (record, format, of_store) in [
             (Record::from(plain), FIRST, FIRST),
-            (Record::from(with_policies), LATEST, FIRST),
-            (Record::from(route), LATEST, LATEST),
+            (Record::from(with_policies), ROUTES, FIRST),
+            (Record::from(route), ROUTES, ROUTES),
         ] {
             assert_eq!(format_of(&record), format, "{record:?}");
             let key = record.key();
             desired.put(record);
-            assert_eq!(format_of_store(&desired), of_store, "{key}");
+            assert_eq!(format_of_store(&desired, &Tokens::new()), of_store, "{key}");
         }
         desired.remove(&Key::Route(sample::route_name("r")));
-        assert_eq!(format_of_store(&desired), FIRST);
+        assert_eq!(format_of_store(&desired, &Tokens::new()), FIRST);
+        let kept = kept(1);
+        assert_eq!(format_of_store(&desired, &Tokens::unit(kept.id.clone(), kept)), TOKENS);
         assert_eq!(open::<Meta>(b"m", &seal(b"m", LATEST, &meta())), Ok(meta()));
     }
 

@@ -17,8 +17,12 @@ use jiff::Timestamp;
 use prost::Message;
 
 mod routes;
+mod tokens;
 
-pub(super) use self::routes::{into_route, of_route};
+pub(super) use self::{
+    routes::{into_route, of_route},
+    tokens::StoredToken,
+};
 use super::HealthRecord;
 use crate::registry::model::{
     Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Revision, Service, ServiceName,

@@ -1,6 +1,7 @@
 //! What every store must do: one suite, run against each.
 
 mod routes;
+mod tokens;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -8,6 +9,7 @@ use tempfile::TempDir;
 use self::routes::{
     a_batch_of_services_and_routes_is_all_or_nothing, policies_of_services_are_kept, routes_are_kept_beside_services,
 };
+use self::tokens::{tokens_are_kept_and_ended_with_commits, tokens_are_noted_without_consuming_revisions};
 use super::{
     Batch, Expect, HealthRecord, Precondition, Store, StoreError, WatchError, memory::MemoryStore, sled::SledStore,
 };
@@ -264,4 +266,6 @@ conformance!(
     routes_are_kept_beside_services,
     a_batch_of_services_and_routes_is_all_or_nothing,
     policies_of_services_are_kept,
+    tokens_are_kept_and_ended_with_commits,
+    tokens_are_noted_without_consuming_revisions,
 );

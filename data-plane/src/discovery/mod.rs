@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use gateway_proto::{discovery::v1 as pb, process::Failure};
+use gateway_proto::{access::Access, discovery::v1 as pb, process::Failure};
 use http::Uri;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,8 @@ pub use status::{Source, Status};
 pub struct Options {
     /// The control planes, tried in turn.
     pub control_planes: Vec<Uri>,
+    /// How to show them who asks.
+    pub access: Access,
     /// How this data plane introduces itself.
     pub node: pb::Node,
     /// The limits of its clients, for what operators ask it.
@@ -63,7 +65,7 @@ async fn run_with(
     status: watch::Sender<Status>,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let Options { control_planes, node, limits, cache_dir } = options;
+    let Options { control_planes, access, node, limits, cache_dir } = options;
     let cache = cache_dir.as_deref().map(cache::Cache::open).transpose()?;
     let states = watch::Sender::new(apply::State::default());
     let keeper = cache.clone().map(|cache| tokio::spawn(cache::keep(cache, states.subscribe())));
@@ -73,7 +75,8 @@ async fn run_with(
         if let Some(cache) = cache {
             follower.boot(cache).await;
         }
-        client::follow(&control_planes, &node, &mut follower, &respondent, patience).await;
+        let way = client::Way { control_planes: &control_planes, access: &access, patience };
+        client::follow(way, &node, &mut follower, &respondent).await;
     };
     tokio::select! {
         biased;

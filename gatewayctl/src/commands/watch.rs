@@ -86,15 +86,19 @@ struct Happened {
     route: Option<Box<route::Route>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<observed::Endpoint>,
+    /// Who asked for it, where somebody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
 }
 
 impl Happened {
     /// Nothing for an event that a newer control plane knows and this program does not.
     fn read(wire: pb::WatchResponse, current: bool) -> Option<Self> {
-        let pb::WatchResponse { revision, time, event } = wire;
+        let pb::WatchResponse { revision, time, event, actor } = wire;
         let time = time.as_ref().map(text::timestamp);
+        let by = Some(actor).filter(|actor| !actor.is_empty());
         let mut happened =
-            Self { time, revision, kind: "synced", name: None, service: None, route: None, endpoint: None };
+            Self { time, revision, kind: "synced", name: None, service: None, route: None, endpoint: None, by };
         match event? {
             Event::ServiceUpserted(service) => {
                 happened.kind = match (current, service.created_at == service.updated_at) {
@@ -138,7 +142,7 @@ impl Happened {
 
     /// `TIME KIND NAME DETAILS`.
     fn line(&self) -> String {
-        let Self { time, revision, kind, name, service, route, endpoint } = self;
+        let Self { time, revision, kind, name, service, route, endpoint, by } = self;
         let time = time.as_deref().unwrap_or("-");
         let name = name.as_deref().map_or_else(|| "-".to_owned(), text::escape);
         let mut details = Vec::new();
@@ -155,6 +159,7 @@ impl Happened {
             details.extend(Some(endpoint.reason.clone()).filter(|reason| !reason.is_empty()));
         }
         details.push(format!("revision {revision}"));
+        details.extend(by.as_ref().map(|by| format!("by {by}")));
         text::escape(&format!("{time} {kind:<18} {name} {}", details.join("; ")))
     }
 }

@@ -9,6 +9,7 @@ use std::{
 
 use gateway_proto::{
     admin::v1::{self as admin, admin_service_server::AdminServiceServer},
+    auth::v1::{self as auth, auth_service_server::AuthServiceServer},
     registry::v1::{self as pb, registry_service_server::RegistryServiceServer},
 };
 use prost::Message;
@@ -40,6 +41,7 @@ impl Server {
         let serve = tonic::transport::Server::builder()
             .add_service(RegistryServiceServer::from_arc(Arc::clone(&script)))
             .add_service(AdminServiceServer::from_arc(Arc::clone(&script)))
+            .add_service(AuthServiceServer::from_arc(Arc::clone(&script)))
             .serve_with_incoming(TcpListenerStream::new(listener));
         runtime.spawn(serve);
         Self { url, script, _runtime: runtime }
@@ -136,6 +138,15 @@ impl admin::admin_service_server::AdminService for Script {
         list_endpoints: admin::ListEndpointsRequest => admin::ListEndpointsResponse;
         explain: admin::ExplainRequest => admin::ExplainResponse;
         wait_for_revision: admin::WaitForRevisionRequest => admin::WaitForRevisionResponse;
+        list_audit: admin::ListAuditRequest => admin::ListAuditResponse;
+    }
+}
+
+impl auth::auth_service_server::AuthService for Script {
+    unary! {
+        create_token: auth::CreateTokenRequest => auth::CreateTokenResponse;
+        list_tokens: auth::ListTokensRequest => auth::ListTokensResponse;
+        revoke_token: auth::RevokeTokenRequest => auth::RevokeTokenResponse;
     }
 }
 

@@ -21,7 +21,8 @@ fn events() -> Vec<Option<pb::WatchResponse>> {
         Event::Synced(pb::Synced {}),
         Event::ServiceDeleted("mail".into()),
     ];
-    let event = |(index, event)| pb::WatchResponse { revision: index, time: time(0), event: Some(event) };
+    let event =
+        |(index, event)| pb::WatchResponse { revision: index, time: time(0), event: Some(event), actor: String::new() };
     (7..).zip(happened).map(event).map(Some).collect()
 }
 
@@ -50,7 +51,9 @@ fn routes_are_told_too() {
     let created = pb::Route { updated_at: time(0), ..route("canary") };
     let happened =
         [Event::RouteUpserted(created), Event::RouteUpserted(route("canary")), Event::RouteDeleted("canary".into())];
-    let event = |(index, event)| Some(pb::WatchResponse { revision: index, time: time(0), event: Some(event) });
+    let event = |(index, event)| {
+        Some(pb::WatchResponse { revision: index, time: time(0), event: Some(event), actor: String::new() })
+    };
     server.answer("watch", (7..).zip(happened).map(event).collect::<Vec<_>>());
     let expected = "\
 2023-11-14T22:13:20.000Z route_created      canary hosts shop.test; GET, POST prefix /api; header x-beta is \"1\" -> shop 90%, shop-v2 10%; revision 7
