@@ -21,6 +21,7 @@ use gateway_proto::{
 use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
+    signal::unix::{SignalKind, signal},
     sync::{oneshot, watch},
     task::{JoinSet, spawn_blocking},
 };
@@ -141,7 +142,9 @@ pub async fn run(
     let certificates = certificates.map(watch::Sender::new);
     let encrypted = certificates.as_ref().map(watch::Sender::subscribe);
     if let Some(certificates) = certificates {
-        parts.spawn(keep_current(tls, certificates, end.clone()));
+        let hangup = signal(SignalKind::hangup());
+        let hangup = hangup.map_err(|err| Failure::Failed(format!("cannot handle signals: {err}")))?;
+        parts.spawn(keep_current(tls, certificates, hangup, end.clone()));
     }
     let server = serve(grpc, encrypted, registry, control, &reporter, &stop)?;
     let mut server = tokio::spawn(server);

@@ -8,11 +8,7 @@ use gateway_proto::{
     process::Failure,
 };
 use rustls::{ServerConfig, server::WebPkiClientVerifier, sign::SingleCertAndKey};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-    task::spawn_blocking,
-};
+use tokio::{signal::unix::Signal, sync::watch, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 /// The files that TLS takes.
@@ -79,8 +75,12 @@ fn usage(sentence: &str) -> Failure {
 
 /// Reads the files anew on SIGHUP, for the connections from then on. Where they are wrong, what was
 /// good stays.
-pub(crate) async fn keep_current(args: TlsArgs, current: watch::Sender<Arc<ServerConfig>>, end: CancellationToken) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return end.cancelled().await };
+pub(crate) async fn keep_current(
+    args: TlsArgs,
+    current: watch::Sender<Arc<ServerConfig>>,
+    mut hangup: Signal,
+    end: CancellationToken,
+) {
     while end.run_until_cancelled(hangup.recv()).await.flatten().is_some() {
         let args = args.clone();
         match spawn_blocking(move || args.read()).await {

@@ -50,8 +50,10 @@ impl Listeners {
     /// Binds them all.
     ///
     /// # Errors
-    /// A failure that names the flag whose address cannot be listened on.
+    /// A failure that names the flag whose address cannot be listened on, or whose file cannot be used.
     pub fn bind(config: &Config) -> Result<Self, Failure> {
+        // What is in the files now may be something else when they are used; this is for an early word.
+        Access::open(config.access.clone(), DATA_PLANE_TOKEN, &config.control_plane)?;
         let workers = config.workers.0.get();
         let proxy =
             listener::bind(config.listen, workers).map_err(|err| cannot_listen("--listen", config.listen, &err))?;

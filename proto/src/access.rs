@@ -19,8 +19,6 @@ use crate::{
 
 /// The variable with a token itself; there is no flag for it, since everybody sees a process's flags.
 const TOKEN: &str = "GATEWAY_TOKEN";
-/// The port of a control plane whose URL has none.
-const DEFAULT_PORT: u16 = 80;
 
 /// How to show a control plane who asks, and to be sure of it.
 #[derive(Debug, Clone, Default, Args)]
@@ -201,7 +199,8 @@ impl Access {
 fn find(name: &str, control_plane: &Uri) -> Option<Token> {
     let host = control_plane.host()?;
     local::loopback(host)?;
-    let noted = local::data_dir(host, control_plane.port_u16().unwrap_or(DEFAULT_PORT));
+    let default = if control_plane.scheme_str() == Some("https") { 443 } else { 80 };
+    let noted = local::data_dir(host, control_plane.port_u16().unwrap_or(default));
     let own = env::var_os("GATEWAY_DATA_DIR").map(PathBuf::from);
     noted.into_iter().chain(own).find_map(|directory| token::read(&directory.join(name)).ok())
 }

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::{Buf, BufMut, Bytes};
 use gateway_proto::{
     access::{Bearer, Channel},
     token::Token,
 };
 use jiff::{SignedDuration, Timestamp};
-use prost::bytes::Bytes;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tonic::{
@@ -211,7 +211,7 @@ impl Encoder for Raw {
     type Error = Status;
 
     fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        prost::bytes::BufMut::put(buffer, item);
+        buffer.put(item);
         Ok(())
     }
 }
@@ -221,7 +221,7 @@ impl Decoder for Raw {
     type Error = Status;
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let length = prost::bytes::Buf::remaining(buffer);
-        Ok(Some(prost::bytes::Buf::copy_to_bytes(buffer, length)))
+        let length = buffer.remaining();
+        Ok(Some(buffer.copy_to_bytes(length)))
     }
 }
