@@ -97,8 +97,7 @@ async fn a_token_that_is_revoked_or_expires_ends_its_streams() {
     for revoked in [true, false] {
         let door = TestDoor::start().await;
         // One that ends by itself, and one that is ended.
-        let (data_plane, viewer) =
-            door.short_lived(if revoked { None } else { Some(Duration::from_millis(1500)) }).await;
+        let (data_plane, viewer) = door.more_tokens(None).await;
         let mut watch = RegistryServiceClient::new(door.channel_of(&viewer));
         let mut watch =
             watch.watch(pb::WatchRequest { include_current: true, after_revision: None }).await.unwrap().into_inner();
@@ -117,6 +116,8 @@ async fn a_token_that_is_revoked_or_expires_ends_its_streams() {
             let ids = [&data_plane, &viewer].map(|token| super::token::TokenId::parse(token.id()).unwrap());
             let batch = Batch { tokens: ids.map(TokenChange::Revoke).to_vec(), ..Batch::default() };
             door.store.commit(batch).await.unwrap().unwrap();
+        } else {
+            door.more_tokens(Some(Duration::from_millis(200))).await;
         }
         let ended = timeout(SOON, watch.message()).await.expect("the watch ends").unwrap_err();
         assert_eq!((ended.code(), reason(&ended)), (Code::Unauthenticated, Reason::Unauthenticated.to_string()));

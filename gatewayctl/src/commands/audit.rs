@@ -11,7 +11,7 @@ use super::Context;
 use crate::{
     client::admin,
     exit::{Exit, Failure},
-    output::{table::grid, text},
+    output::{observed::seconds, table::grid, text},
 };
 
 /// Show who changed what, the newest first, since the control plane was started
@@ -82,7 +82,7 @@ impl Entry {
             what.push_str(&format!(", and {more} more"));
         }
         let by = if by.is_empty() { "-" } else { by };
-        [time.clone().unwrap_or_else(|| "-".into()), revision.to_string(), text::escape(by), text::escape(&what)]
+        [seconds(time.as_deref()), revision.to_string(), text::escape(by), text::escape(&what)]
     }
 }
 

@@ -12,4 +12,5 @@ mod program;
 mod routes;
 mod server;
 mod services;
+mod tokens;
 mod watch;

@@ -23,6 +23,8 @@ type Answers = HashMap<&'static str, VecDeque<Result<Box<dyn Any + Send>, Status
 struct Script {
     answers: Mutex<Answers>,
     requests: Mutex<HashMap<&'static str, Vec<Vec<u8>>>>,
+    /// What came in `authorization`.
+    shown: Mutex<Vec<String>>,
 }
 
 /// The server; it ends with this value.
@@ -59,6 +61,11 @@ impl Server {
         self
     }
 
+    /// The credentials that came with requests, in order.
+    pub(crate) fn shown(&self) -> Vec<String> {
+        self.script.shown.lock().unwrap().clone()
+    }
+
     /// What a method was asked, in order.
     pub(crate) fn asked<T: Message + Default>(&self, method: &'static str) -> Vec<T> {
         let requests = self.script.requests.lock().unwrap();
@@ -90,6 +97,8 @@ type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<Response<T>, Status>>
 macro_rules! unary {
     ($($name:ident: $request:ty => $response:ty;)*) => {
         $(fn $name<'a: 'b, 'b>(&'a self, request: Request<$request>) -> Answering<'b, $response> {
+            let shown = request.metadata().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+            self.shown.lock().unwrap().extend(shown);
             Box::pin(std::future::ready(self.take(stringify!($name), request.get_ref())))
         })*
     };

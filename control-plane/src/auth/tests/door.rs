@@ -93,6 +93,7 @@ pub(super) struct TestDoor {
     pub(super) nodes: Arc<Nodes>,
     channel: transport::Channel,
     insecure: bool,
+    _health: watch::Sender<HealthView>,
     _stop: tokio_util::sync::DropGuard,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
@@ -115,7 +116,7 @@ impl TestDoor {
         let _ = store.note_tokens(notes).await;
 
         let (stop, refused) = (CancellationToken::new(), Arc::<RefusedCalls>::default());
-        let health = watch::Sender::new(HealthView::new()).subscribe();
+        let (verdicts, health) = watch::channel(HealthView::new());
         let (publisher, published) = Publisher::new("cluster".into(), 1, store.desired(), health.clone());
         let nodes = Nodes::new(Timestamp::now);
         let observed = Observed {
@@ -147,11 +148,20 @@ impl TestDoor {
         let server = AbortOnDropHandle::new(tokio::spawn(async { server.await.unwrap() }));
         let publisher = AbortOnDropHandle::new(tokio::spawn(publisher.run(stop.clone())));
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-        Self { store, refused, nodes, channel, insecure, _stop: stop.drop_guard(), _tasks: [server, publisher] }
+        Self {
+            store,
+            refused,
+            nodes,
+            channel,
+            insecure,
+            _health: verdicts,
+            _stop: stop.drop_guard(),
+            _tasks: [server, publisher],
+        }
     }
 
     /// A data plane's and a viewer's token, which last so long.
-    pub(super) async fn short_lived(&self, lifetime: Option<Duration>) -> (Token, Token) {
+    pub(super) async fn more_tokens(&self, lifetime: Option<Duration>) -> (Token, Token) {
         let end = lifetime.map(|lifetime| Timestamp::now() + SignedDuration::try_from(lifetime).unwrap());
         let note =
             |number, role| TokenNote::First(Arc::new(Kept { expires_at: end, ..Kept::clone(&kept_as(number, role)) }));

@@ -190,7 +190,7 @@ fn a_future_format_is_told() {
     db.insert(piece_key(&key, 0), record).unwrap();
     drop(db);
     let err = open(directory.path()).unwrap_err();
-    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 2, .. }), "{err}");
+    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 3, .. }), "{err}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::{
     client::auth,
     commands::Context,
     exit::Failure,
-    output::{table::grid, text},
+    output::{observed::seconds, table::grid, text},
 };
 
 pub(super) async fn run(mut context: Context) -> Result<(), Failure> {
@@ -20,14 +20,7 @@ pub(super) async fn run(mut context: Context) -> Result<(), Failure> {
 
 fn row(token: &Token) -> [String; 6] {
     let Token { id, name, role, created, expires, last_used } = token;
-    let or_dash = |text: Option<&String>| text.filter(|text| !text.is_empty()).cloned().unwrap_or_else(|| "-".into());
-    let name = or_dash(Some(&text::escape(name)));
-    [
-        id.clone(),
-        (*role).to_owned(),
-        name,
-        or_dash(created.as_ref()),
-        or_dash(expires.as_ref()),
-        or_dash(last_used.as_ref()),
-    ]
+    let name = if name.is_empty() { "-".to_owned() } else { text::escape(name) };
+    let [created, expires, last_used] = [created, expires, last_used].map(|time| seconds(time.as_deref()));
+    [id.clone(), (*role).to_owned(), name, created, expires, last_used]
 }
