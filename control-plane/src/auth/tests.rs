@@ -146,7 +146,7 @@ async fn without_authentication_everybody_is_let_in_and_history_says_so() {
 }
 
 #[tokio::test]
-async fn the_door_does_not_pass_tokens_on() {
+async fn that_a_token_was_used_is_kept_and_never_what_it_is() {
     let door = TestDoor::start().await;
     let header = Shown::Good(Role::Viewer).header();
     assert_eq!(door.call("/gateway.admin.v1.AdminService/GetStatus", &header).await.code(), Code::Ok);

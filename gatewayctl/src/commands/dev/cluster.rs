@@ -9,7 +9,7 @@ use std::{
 
 use gateway_proto::{
     access::AccessArgs,
-    local::DATA_PLANE_TOKEN,
+    local::{ADMIN_TOKEN, DATA_PLANE_TOKEN},
     process::{Failure as ProcessFailure, LogArgs, LogFormat},
 };
 use tempfile::TempDir;
@@ -153,6 +153,12 @@ impl Cluster {
         let shutdown = self.stop[0].clone().cancelled_owned();
         self.proxies.spawn(data_plane::run(config, listeners, ready, shutdown));
         Ok(is_ready)
+    }
+
+    /// How this process shows its own control plane who it is. In other terminals gatewayctl finds the
+    /// token by the note that the control plane leaves.
+    pub(super) fn access(&self) -> AccessArgs {
+        AccessArgs { token_file: Some(self.data_dir().join(ADMIN_TOKEN)), ..AccessArgs::default() }
     }
 
     /// What there is to reach.

@@ -85,18 +85,17 @@ impl Dev {
 /// Starts the cluster and goes on until a part of it fails.
 async fn live(cluster: &mut Cluster, data_planes: u16, timeout: Duration, output: &Output) -> Result<(), Failure> {
     cluster.start(data_planes).await?;
-    let started = cluster.started();
+    let (started, access) = (cluster.started(), cluster.access());
     tokio::select! {
         failure = cluster.failed() => Err(failure),
-        outcome = show(started, timeout, output) => outcome,
+        outcome = show(started, access, timeout, output) => outcome,
     }
 }
 
 /// Registers the samples, says what runs, and goes on with what happens.
-async fn show(started: Started, timeout: Duration, output: &Output) -> Result<(), Failure> {
+async fn show(started: Started, access: AccessArgs, timeout: Duration, output: &Output) -> Result<(), Failure> {
     let server: ServerUrl = started.control_plane.parse().map_err(|err: String| Failure::new(Exit::Failed, err))?;
-    // The control plane of this process leaves a note of its tokens, as for gatewayctl in other terminals.
-    let access = Access::open(AccessArgs::default(), ADMIN_TOKEN, [server.uri()]).map_err(process_failure)?;
+    let access = Access::open(access, ADMIN_TOKEN, [server.uri()]).map_err(process_failure)?;
     let mut client = Client::new(vec![server], access, timeout);
     // Before anything happens, so that nothing is missed.
     let watch = pb::WatchRequest::default();
