@@ -95,7 +95,13 @@ where
         // Nothing behind the door needs the token.
         request.headers_mut().remove(header::AUTHORIZATION);
         request.extensions_mut().insert(identity.clone());
-        let mut ended: Ended = Box::pin(self.authenticator.clone().until_ended(identity));
+        // What concerns tokens is answered at once, also to who has just ended his own.
+        let mut ended: Ended = match needed {
+            Some(Need::Admin) => Box::pin(std::future::pending()),
+            Some(Need::Nothing | Need::Viewer | Need::Operator | Need::DataPlane) | None => {
+                Box::pin(self.authenticator.clone().until_ended(identity))
+            }
+        };
         let answering = self.inner.call(request);
         Box::pin(async move {
             let response = tokio::select! {

@@ -5,6 +5,7 @@ mod door;
 use std::time::Duration;
 
 use gateway_proto::{
+    auth::v1::{self as auth, auth_service_client::AuthServiceClient},
     code::Reason,
     discovery::v1 as discovery,
     registry::v1::{self as pb, registry_service_client::RegistryServiceClient},
@@ -153,4 +154,16 @@ async fn that_a_token_was_used_is_kept_and_never_what_it_is() {
     let kept = door.store.tokens();
     timeout(SOON, kept.clone().wait_for(|tokens| tokens[token(1).id()].last_used_at.is_some())).await.unwrap().unwrap();
     assert!(!format!("{:?} {:?}", kept.borrow(), door.authenticator()).contains(&token(1).reveal()[17..]));
+}
+
+#[tokio::test]
+async fn who_ends_his_own_token_is_told_that_it_is_done() {
+    let door = TestDoor::start().await;
+    let mut tokens = AuthServiceClient::new(door.channel(Role::Admin));
+    let role = Role::Admin.wire().into();
+    tokens.create_token(auth::CreateTokenRequest { role, ..auth::CreateTokenRequest::default() }).await.unwrap();
+    let own = auth::RevokeTokenRequest { id: token(4).id().to_owned() };
+    let revoked = tokens.revoke_token(own.clone()).await.unwrap().into_inner().token.unwrap();
+    assert_eq!(revoked.id, own.id);
+    assert_eq!(tokens.revoke_token(own).await.unwrap_err().code(), Code::Unauthenticated);
 }
