@@ -53,7 +53,7 @@ struct Pending {
 }
 
 enum Job {
-    Commit(Batch, Answer),
+    Commit(Box<Batch>, Answer),
     /// There is something beside.
     Beside,
 }
@@ -118,7 +118,7 @@ impl Writer {
 
     pub(super) fn commit(&self, batch: Batch) -> oneshot::Receiver<Result<Revision, StoreError>> {
         let (answer, answered) = oneshot::channel();
-        if let Err(err) = self.send(Job::Commit(batch, answer)) {
+        if let Err(err) = self.send(Job::Commit(Box::new(batch), answer)) {
             let (job, reason) = match err {
                 mpsc::TrySendError::Full(job) => (job, StoreError::Busy),
                 mpsc::TrySendError::Disconnected(job) => {
@@ -281,7 +281,7 @@ impl<D: Disk> Loop<D> {
         let mut answers = Vec::new();
         for job in group.drain(..) {
             let Job::Commit(batch, answer) = job else { continue };
-            let result = state.commit(batch, &mut image).map(|change| {
+            let result = state.commit(*batch, &mut image).map(|change| {
                 let revision = change.revision;
                 changes.push(change);
                 revision
