@@ -93,7 +93,6 @@ impl Audit {
     /// If there is nobody to ask, or he refuses.
     pub async fn run(self, mut context: Context) -> Result<(), Failure> {
         let Self { since, limit } = self;
-        #[expect(clippy::disallowed_methods, reason = "how long ago is told from now on")]
         let now = Timestamp::now();
         let since = since.map(|since| {
             since
