@@ -104,6 +104,7 @@ pub async fn run(
         node,
         limits: config.limits,
         cache_dir: config.cache_dir,
+        responses: None,
     };
     let mut discovery = tokio::spawn(discovery::run(options, Fleet::new(swaps), status, drain.clone()));
 

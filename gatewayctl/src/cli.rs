@@ -8,7 +8,8 @@ use gateway_proto::access::AccessArgs;
 use crate::{
     client::ServerUrl,
     commands::{
-        apply, audit, completion, dev, endpoint, explain, export, node, probe, route, sample, service, token, watch,
+        apply, audit, cache, completion, dev, endpoint, explain, export, node, probe, route, sample, service, token,
+        watch,
     },
     output::Format,
 };
@@ -70,6 +71,9 @@ pub enum Command {
     ///
     /// A data plane answers, by the table that it serves at this moment and with the code that routes requests.
     Explain(explain::Explain),
+    /// Purge the caches of the data planes, and show what is in them
+    #[command(subcommand)]
+    Cache(cache::Command),
     /// Show the data planes, and wait for them
     #[command(subcommand)]
     Node(node::Command),

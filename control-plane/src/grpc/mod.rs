@@ -1,8 +1,10 @@
 //! The control plane's gRPC services: the edge where wire types become our own and back.
 
 pub mod admin;
+mod ask;
 mod audit;
 pub mod auth;
+mod cache_stats;
 pub mod convert;
 pub mod discovery;
 mod explain;

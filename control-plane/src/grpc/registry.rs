@@ -197,6 +197,17 @@ impl RegistryService for RegistryRpc {
         routes::delete(&self.by(&request), request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
     }
 
+    async fn purge_cache(
+        &self,
+        request: Request<pb::PurgeCacheRequest>,
+    ) -> Result<Response<pb::PurgeCacheResponse>, Status> {
+        let registry = self.by(&request);
+        let pb::PurgeCacheRequest { purge } = request.into_inner();
+        let (target, mode) = validate::purge(purge).map_err(|err| status(&err))?;
+        let purge = registry.purge(target, mode).await.map_err(|err| status(&err))?;
+        Ok(Response::new(pb::PurgeCacheResponse { purge: Some((&*purge).into()) }))
+    }
+
     type WatchStream = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;
 
     async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

@@ -72,13 +72,3 @@ impl From<&Route> for pb::Route {
         }
     }
 }
-
-/// How many regular expressions a route has.
-#[must_use]
-pub fn patterns(wire: &pb::Route) -> usize {
-    let Some(pb::RouteMatch { path, methods: _, headers, query }) = &wire.r#match else { return 0 };
-    let of_path = path.iter().filter(|path| matches!(path.kind, Some(pb::path_match::Kind::Regex(_))));
-    let of_conditions = headers.iter().chain(query);
-    let of_conditions = of_conditions.filter(|wire| matches!(wire.test, Some(pb::condition::Test::Regex(_))));
-    of_path.count() + of_conditions.count()
-}

@@ -11,9 +11,10 @@
 //! | --- | --- |
 //! | 1 | services, health, the store's own record |
 //! | 2 | routes, and policies of services; the store's own record has it where there are routes |
-//! | 3 | tokens; the store's own record has it where there are any |
+//! | 3 | the policy `cache`, and purges; the store's own record has it where there are any |
+//! | 4 | tokens; the store's own record has it where there are any |
 
-use gateway_routing::route::Policies;
+use gateway_routing::route::{Policies, Policy};
 use prost::Message;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -25,9 +26,11 @@ use crate::{
 /// The format that the first program wrote.
 pub(super) const FIRST: u16 = 1;
 /// The format that brought routes and policies.
-pub(super) const ROUTES: u16 = 2;
+const ROUTES: u16 = 2;
+/// The format that brought purges and the policy `cache`.
+const CACHE: u16 = 3;
 /// The format that brought tokens.
-pub(super) const TOKENS: u16 = 3;
+pub(super) const TOKENS: u16 = 4;
 /// The latest format that this program writes and reads.
 pub(super) const LATEST: u16 = TOKENS;
 /// Length, format and CRC.
@@ -59,6 +62,7 @@ pub(super) fn digest(record: &Record) -> u64 {
     match record {
         Record::Service(service) => xxh3_64_with_seed(service.name.as_str().as_bytes(), service.revision.0),
         // No service has such a name.
+        Record::Purge(purge) => xxh3_64_with_seed(b"purge/", purge.revision.0),
         Record::Route(route) => xxh3_64_with_seed(format!("route/{}", route.name()).as_bytes(), route.revision.0),
     }
 }
@@ -67,14 +71,27 @@ pub(super) fn digest(record: &Record) -> u64 {
 pub(super) fn format_of(record: &Record) -> u16 {
     match record {
         Record::Service(service) if service.policies == Policies::default() => FIRST,
-        Record::Service(_) | Record::Route(_) => ROUTES,
+        Record::Service(service) => format_of_policies(&service.policies),
+        Record::Route(route) => format_of_policies(&route.route.policies),
+        Record::Purge(_) => CACHE,
+    }
+}
+
+/// The earliest format that has every policy that is there.
+fn format_of_policies(policies: &Policies) -> u16 {
+    let Policies { cors: _, compression: _, request_headers: _, response_headers: _, ambiguous_paths: _, cache } =
+        policies;
+    match cache {
+        Policy::Unset => ROUTES,
+        Policy::Off | Policy::On(_) => CACHE,
     }
 }
 
 /// The earliest format by which there is nothing strange in a store.
 pub(super) fn format_of_store(desired: &Desired, tokens: &Tokens) -> u16 {
-    match (tokens.is_empty(), desired.routes.is_empty()) {
-        (false, _) => TOKENS,
+    match (desired.purges.is_empty(), desired.routes.is_empty()) {
+        _ if !tokens.is_empty() => TOKENS,
+        (false, _) => CACHE,
         (true, false) => ROUTES,
         (true, true) => FIRST,
     }
@@ -121,15 +138,18 @@ fn checksum(key: &[u8], format: u16, payload: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use gateway_routing::route::{Policies, Policy};
     use proptest::prelude::*;
 
     use super::{
-        FIRST, LATEST, Meta, ROUTES, RecordError, TOKENS, checksum, digest, format_of, format_of_store, open, seal,
+        CACHE, FIRST, LATEST, Meta, ROUTES, RecordError, TOKENS, checksum, digest, format_of, format_of_store, open,
+        seal,
     };
     use crate::{
         auth::{sample::kept, token::Tokens},
         registry::{
             model::{Desired, Key, Record, Revision, Service},
+            purge::Target,
             sample,
         },
     };
@@ -159,18 +179,27 @@ mod tests {
     fn a_record_has_the_earliest_format_that_understands_it() {
         let plain = sample::service("a", &["a.test"]);
         let with_policies = Service { policies: sample::policies(), ..plain.clone() };
+        let earlier = Policies { cache: Policy::Unset, ..sample::policies() };
+        let with_earlier = Service { policies: earlier, ..plain.clone() };
         let route = sample::route("r", &["a.test"], "/", "a");
+        let full_route = sample::full_route("r", ["a", "b"], "c");
+        let purge = sample::purge(9, Target::Host("a.test".into()));
         let mut desired = Desired::default();
         for (record, format, of_store) in [
             (Record::from(plain), FIRST, FIRST),
-            (Record::from(with_policies), ROUTES, FIRST),
+            (Record::from(with_earlier), ROUTES, FIRST),
+            (Record::from(with_policies), CACHE, FIRST),
             (Record::from(route), ROUTES, ROUTES),
+            (Record::from(full_route), CACHE, ROUTES),
+            (Record::from(purge), CACHE, CACHE),
         ] {
             assert_eq!(format_of(&record), format, "{record:?}");
             let key = record.key();
             desired.put(record);
             assert_eq!(format_of_store(&desired, &Tokens::new()), of_store, "{key}");
         }
+        desired.remove(&Key::Purge(Revision(9)));
+        assert_eq!(format_of_store(&desired, &Tokens::new()), ROUTES);
         desired.remove(&Key::Route(sample::route_name("r")));
         assert_eq!(format_of_store(&desired, &Tokens::new()), FIRST);
         let kept = kept(1);

@@ -17,7 +17,7 @@ use crate::{
     auth::Actor,
     registry::{
         model::{Key, Record, Revision},
-        route::patterns,
+        patterns,
     },
 };
 
@@ -54,13 +54,16 @@ impl Change {
 
 fn weight(record: &Record) -> usize {
     match record {
+        Record::Purge(purge) => 2 + purge.target.text().len() / 100,
         Record::Service(service) => {
-            let policies = wire::policies(&service.policies).map_or(0, |wire| wire.encoded_len() / 100);
-            8 + service.hosts.len() + service.endpoints.len() + policies
+            let policies = wire::policies(&service.policies);
+            let patterns = patterns::of_policies(policies.as_ref()) * PATTERN;
+            let policies = policies.map_or(0, |wire| wire.encoded_len() / 100);
+            8 + service.hosts.len() + service.endpoints.len() + policies + patterns
         }
         Record::Route(route) => {
             let wire = pb::Route::from(&**route);
-            8 + wire.hosts.len() + wire.encoded_len() / 100 + patterns(&wire) * PATTERN
+            8 + wire.hosts.len() + wire.encoded_len() / 100 + patterns::of_route(&wire) * PATTERN
         }
     }
 }
@@ -284,8 +287,13 @@ mod tests {
         let mut wire = pb::Service { name: "a".into(), ..pb::Service::default() };
         let plain = Record::from(validate::service(Some(wire.clone())).unwrap().into_service());
         wire.policies = Some(policies);
-        let service = Record::from(validate::service(Some(wire)).unwrap().into_service());
+        let service = Record::from(validate::service(Some(wire.clone())).unwrap().into_service());
         assert_eq!(weight(&service), weight(&plain) + 10);
+        let bypass = pb::CacheBypass { query: vec![condition(0)], ..pb::CacheBypass::default() };
+        let cache = pb::Cache { bypass: Some(bypass), ..pb::Cache::default() };
+        wire.policies = Some(pb::Policies { cache: Some(cache), ..pb::Policies::default() });
+        let service = Record::from(validate::service(Some(wire)).unwrap().into_service());
+        assert_eq!(weight(&service), weight(&plain) + 640);
     }
 
     #[test]

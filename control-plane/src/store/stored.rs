@@ -16,10 +16,12 @@ use gateway_routing::route::{self, Policies, wire};
 use jiff::Timestamp;
 use prost::Message;
 
+mod purges;
 mod routes;
 mod tokens;
 
 pub(super) use self::{
+    purges::StoredPurge,
     routes::{into_route, of_route},
     tokens::StoredToken,
 };

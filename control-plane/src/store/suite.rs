@@ -1,15 +1,20 @@
 //! What every store must do: one suite, run against each.
 
+mod purges;
 mod routes;
 mod tokens;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use self::routes::{
-    a_batch_of_services_and_routes_is_all_or_nothing, policies_of_services_are_kept, routes_are_kept_beside_services,
+use self::{
+    purges::{purges_are_kept_until_another_takes_them_away, purges_of_every_kind_are_read_back},
+    routes::{
+        a_batch_of_services_and_routes_is_all_or_nothing, policies_of_services_are_kept,
+        routes_are_kept_beside_services,
+    },
+    tokens::{tokens_are_kept_and_ended_with_commits, tokens_are_noted_without_consuming_revisions},
 };
-use self::tokens::{tokens_are_kept_and_ended_with_commits, tokens_are_noted_without_consuming_revisions};
 use super::{
     Batch, Expect, HealthRecord, Precondition, Store, StoreError, WatchError, memory::MemoryStore, sled::SledStore,
 };
@@ -266,6 +271,8 @@ conformance!(
     routes_are_kept_beside_services,
     a_batch_of_services_and_routes_is_all_or_nothing,
     policies_of_services_are_kept,
+    purges_of_every_kind_are_read_back,
+    purges_are_kept_until_another_takes_them_away,
     tokens_are_kept_and_ended_with_commits,
     tokens_are_noted_without_consuming_revisions,
 );

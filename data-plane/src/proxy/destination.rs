@@ -4,7 +4,8 @@
 use gateway_routing::{
     Request, ambiguity,
     route::{
-        Action, AmbiguousPaths, Compression, Cors, Forward, Policies, Policy, Route, TimeoutOverrides, WeightedService,
+        Action, AmbiguousPaths, Cache, Compression, Cors, Forward, Policies, Policy, Route, TimeoutOverrides,
+        WeightedService,
     },
 };
 use http::Method;
@@ -168,6 +169,7 @@ const UNSET: Policies = Policies {
     request_headers: None,
     response_headers: None,
     ambiguous_paths: None,
+    cache: Policy::Unset,
 };
 
 /// The policies in force: of each, what the route says, else what the service says.
@@ -178,6 +180,7 @@ pub(crate) struct InForce<'t> {
     pub request_fields: FieldEdits<'t>,
     pub response_fields: FieldEdits<'t>,
     pub ambiguous_paths: AmbiguousPaths,
+    pub cache: Option<&'t Cache>,
 }
 
 impl<'t> InForce<'t> {
@@ -189,6 +192,7 @@ impl<'t> InForce<'t> {
             request_fields: fields(&route.request_headers, &service.request_headers),
             response_fields: fields(&route.response_headers, &service.response_headers),
             ambiguous_paths: route.ambiguous_paths.or(service.ambiguous_paths).unwrap_or(AmbiguousPaths::Allow),
+            cache: route.cache.or(&service.cache),
         }
     }
 

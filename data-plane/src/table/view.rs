@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use self::{route::RouteView, service::ServiceView};
 use super::{Map, RoutingTable, Stamp};
 
+mod condition;
 mod policy;
 mod route;
 mod service;

@@ -9,7 +9,7 @@ use super::{Declaration, Declared, Mistakes, at::At, health, node::Node, policy,
 /// The fields of a document.
 pub(super) const DOCUMENT: [&str; 3] = ["services", "routes", "consumers"];
 /// The fields of a service.
-pub(super) const SERVICE: [&str; 14] = [
+pub(super) const SERVICE: [&str; 15] = [
     "name",
     "title",
     "tags",
@@ -24,6 +24,7 @@ pub(super) const SERVICE: [&str; 14] = [
     "request_headers",
     "response_headers",
     "ambiguous_paths",
+    "cache",
 ];
 /// The fields of an endpoint.
 pub(super) const ENDPOINT: [&str; 2] = ["address", "weight"];

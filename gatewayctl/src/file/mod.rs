@@ -3,6 +3,7 @@
 
 mod action;
 mod at;
+mod cache;
 mod decode;
 mod health;
 mod mistake;

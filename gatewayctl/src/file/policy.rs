@@ -2,7 +2,7 @@
 
 use gateway_proto::registry::v1 as pb;
 
-use super::at::At;
+use super::{at::At, cache};
 
 /// The fields of time-outs.
 pub(super) const TIMEOUTS: [&str; 4] = ["connect", "response", "idle", "total"];
@@ -39,6 +39,7 @@ pub(super) fn policies(at: &mut At<'_>) -> Option<pb::Policies> {
         request_headers: at.field("request_headers", header_rules),
         response_headers: at.field("response_headers", header_rules),
         ambiguous_paths: at.field("ambiguous_paths", ambiguous_paths).unwrap_or_default().into(),
+        cache: at.field("cache", cache::cache),
     };
     Some(policies).filter(|policies| *policies != pb::Policies::default())
 }
@@ -100,12 +101,5 @@ fn header_field(at: &mut At<'_>) -> pb::HeaderField {
 }
 
 fn ambiguous_paths(at: &mut At<'_>) -> Option<pb::AmbiguousPaths> {
-    match &*at.text()? {
-        "allow" => Some(pb::AmbiguousPaths::Allow),
-        "refuse" => Some(pb::AmbiguousPaths::Refuse),
-        _ => {
-            at.mistake("is not known; there are: allow, refuse");
-            None
-        }
-    }
+    at.word([("allow", pb::AmbiguousPaths::Allow), ("refuse", pb::AmbiguousPaths::Refuse)])
 }

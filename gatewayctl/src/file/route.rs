@@ -7,7 +7,7 @@ use gateway_proto::registry::v1::{self as pb, condition::Test, path_match, route
 use super::{action, at::At, policy};
 
 /// The fields of a route.
-pub(super) const ROUTE: [&str; 15] = [
+pub(super) const ROUTE: [&str; 16] = [
     "name",
     "title",
     "hosts",
@@ -23,6 +23,7 @@ pub(super) const ROUTE: [&str; 15] = [
     "request_headers",
     "response_headers",
     "ambiguous_paths",
+    "cache",
 ];
 /// The fields of a match.
 pub(super) const MATCH: [&str; 4] = ["path", "methods", "headers", "query"];
@@ -79,7 +80,7 @@ fn path_match(at: &mut At<'_>) -> Option<pb::PathMatch> {
     })
 }
 
-fn condition(at: &mut At<'_>) -> pb::Condition {
+pub(super) fn condition(at: &mut At<'_>) -> pb::Condition {
     if !at.has_fields(&CONDITION) {
         return pb::Condition::default();
     }

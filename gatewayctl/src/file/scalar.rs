@@ -70,6 +70,16 @@ impl At<'_> {
         None
     }
 
+    /// One of a few words, each with what it means.
+    pub(super) fn word<T: Copy, const WORDS: usize>(&mut self, words: [(&str, T); WORDS]) -> Option<T> {
+        let text = self.text()?;
+        let meant = words.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
+        if meant.is_none() {
+            self.mistake(format!("is not known; there are: {}", words.map(|(word, _)| word).join(", ")));
+        }
+        meant
+    }
+
     /// A text, or what is written like one but would be a number, so that a forgotten unit is told.
     fn scalar(&mut self, wanted: &str) -> Option<String> {
         match &self.node.value {

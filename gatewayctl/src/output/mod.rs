@@ -1,6 +1,8 @@
 //! Results on standard output, as a table, JSON or YAML; notes on standard error.
 
 pub mod action;
+pub mod cache;
+pub mod caches;
 pub mod explained;
 pub mod facts;
 pub mod observed;

@@ -3,7 +3,7 @@
 use gateway_proto::{registry::v1 as pb, size::format_size};
 use serde::Serialize;
 
-use super::text;
+use super::{cache::Cache, text};
 
 /// Time limits of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -48,6 +48,9 @@ pub struct Policies {
     /// `allow` or `refuse`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ambiguous_paths: Option<&'static str>,
+    /// Which responses are stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
 }
 
 /// Cross-origin resource sharing.
@@ -154,7 +157,7 @@ impl Policies {
     /// As they are stored.
     #[must_use]
     pub fn full(wire: &pb::Policies) -> Self {
-        let pb::Policies { cors, compression, request_headers, response_headers, ambiguous_paths } = wire;
+        let pb::Policies { cors, compression, request_headers, response_headers, ambiguous_paths, cache } = wire;
         Self {
             cors: cors.as_ref().map(Cors::full),
             compression: compression.as_ref().map(Compression::full),
@@ -166,6 +169,7 @@ impl Policies {
                 Ok(pb::AmbiguousPaths::Refuse) => Some("refuse"),
                 Err(_) => Some("unknown"),
             },
+            cache: cache.as_ref().map(Cache::full),
         }
     }
 
@@ -176,6 +180,7 @@ impl Policies {
         Self {
             cors: self.cors.map(Cors::without_defaults),
             compression: self.compression.map(Compression::without_defaults),
+            cache: self.cache.map(Cache::without_defaults),
             ..self
         }
     }

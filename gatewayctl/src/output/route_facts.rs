@@ -93,7 +93,9 @@ fn conditions(matched: &Match) -> Vec<Fact> {
     facts.into_iter().filter(|(_, text)| !matches!(&**text, "" | "-")).collect()
 }
 
-fn condition(condition: &Condition) -> String {
+/// What is asked of a header field or a query parameter.
+#[must_use]
+pub fn condition(condition: &Condition) -> String {
     let Condition { name, test } = condition;
     match test {
         Some(ConditionTest::Exact(value)) => format!("{name} is {value:?}"),

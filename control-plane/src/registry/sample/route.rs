@@ -55,7 +55,6 @@ pub(crate) fn wire_route(name: &str, services: [&str; 2], mirror: &str) -> pb::R
             host: "internal.test".into(),
         }),
     };
-    let condition = |name: &str, test| pb::Condition { name: name.into(), test: Some(test) };
     pb::Route {
         name: name.into(),
         title: "Ürsprung".into(),
@@ -78,6 +77,10 @@ pub(crate) fn wire_route(name: &str, services: [&str; 2], mirror: &str) -> pb::R
     }
 }
 
+fn condition(name: &str, test: pb::condition::Test) -> pb::Condition {
+    pb::Condition { name: name.into(), test: Some(test) }
+}
+
 /// Policies of every kind.
 pub(crate) fn policies() -> Policies {
     let mut violations = Violations::default();
@@ -94,5 +97,12 @@ pub(crate) fn wire_policies() -> pb::Policies {
         request_headers: Some(pb::HeaderRules { set, ..pb::HeaderRules::default() }),
         response_headers: Some(pb::HeaderRules { remove: vec!["x-b".into()], ..pb::HeaderRules::default() }),
         ambiguous_paths: pb::AmbiguousPaths::Refuse.into(),
+        cache: Some(pb::Cache {
+            bypass: Some(pb::CacheBypass {
+                headers: vec![condition("x-debug", pb::condition::Test::Regex("^1".into()))],
+                ..pb::CacheBypass::default()
+            }),
+            ..pb::Cache::default()
+        }),
     }
 }

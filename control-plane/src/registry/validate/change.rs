@@ -15,7 +15,7 @@ use crate::{
     registry::{
         draft::Draft,
         model::{Route, RouteName, ServiceName},
-        route::patterns,
+        patterns,
     },
 };
 
@@ -65,11 +65,13 @@ fn is_of_a_size(services: &[pb::Service], routes: &[pb::Route], violations: &mut
         );
         return false;
     }
-    let patterns: usize = routes.iter().map(patterns).sum();
+    let of_services: usize = services.iter().map(|wire| patterns::of_policies(wire.policies.as_ref())).sum();
+    let of_routes: usize = routes.iter().map(patterns::of_route).sum();
+    let patterns = of_services + of_routes;
     if patterns > MAX_PATTERNS {
         let message =
             format_args!("have {patterns} regular expressions; one change may hold {MAX_PATTERNS}, so split it");
-        violations.add(&ROUTES, message);
+        violations.add(if of_routes > of_services { &ROUTES } else { &SERVICES }, message);
         return false;
     }
     true

@@ -101,6 +101,24 @@ impl Rules {
         Self { query, headers, cookies, fingerprint }
     }
 
+    /// Which query parameters are in a key.
+    #[must_use]
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// Which header fields are in a key, in lower case.
+    #[must_use]
+    pub fn headers(&self) -> &[Box<str>] {
+        &self.headers
+    }
+
+    /// Which cookies are in a key.
+    #[must_use]
+    pub fn cookies(&self) -> &[Box<str>] {
+        &self.cookies
+    }
+
     /// Writes the primary key, which is the same for all variants: what is purged and invalidated.
     pub fn primary(&self, target: &Target<'_>, key: &mut Key) {
         let Target { service, scheme, authority, path, query } = *target;
@@ -139,6 +157,12 @@ impl Rules {
         let doubtful = request.values("cookie").filter(|line| !is_certain(line));
         Written(out).whole(|out| doubtful.for_each(|line| Written(out).text(line)));
     }
+}
+
+/// Whether the value of a `Cookie` field has a cookie that some origin takes for the one of this name.
+#[must_use]
+pub fn has_cookie(field: &[u8], cookie: &str) -> bool {
+    field.split(|byte| *byte == b';').any(|pair| name::is_same(cookie.as_bytes(), name::of(trim(pair))))
 }
 
 pub(crate) fn without_default_port(scheme: Scheme, authority: &[u8]) -> &[u8] {

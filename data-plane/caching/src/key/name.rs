@@ -9,11 +9,11 @@ pub(super) fn of(pair: &[u8]) -> &[u8] {
 
 /// Whether some origin takes this name for the one that is known.
 ///
-/// Origins differ in what they make of names: they decode escapes, take off leading spaces, ignore case,
+/// Origins differ in what they make of names: they decode escapes, take off spaces around them, ignore case,
 /// end at `[` or a NUL, and turn dots and spaces into underscores. Whatever comes out as the known name in
 /// one of these ways is meant: two keys for one response do no harm, and one key for two does.
 pub(super) fn is_same(known: &[u8], name: &[u8]) -> bool {
-    folded(known).eq(folded(name))
+    folded(known).eq(folded(name)) || folded(known).eq(folded(name.trim_ascii_end()))
 }
 
 fn folded(name: &[u8]) -> impl Iterator<Item = u8> {

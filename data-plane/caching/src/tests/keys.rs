@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    key::{Key, Query, Rules, Scheme, Target},
+    key::{Key, Query, Rules, Scheme, Target, has_cookie},
     vary::Vary,
 };
 
@@ -144,6 +144,23 @@ fn a_policy_can_add_headers_and_cookies() {
 }
 
 /// What was stored before a policy has changed is not found by the new one.
+#[test]
+fn rules_tell_what_they_are_made_of() {
+    let rules = Rules::new(Query::Without(vec!["a".into()]), vec!["X-A".into()], vec!["Theme".into()]);
+    assert_eq!(*rules.query(), Query::Without(vec!["a".into()]));
+    assert_eq!((rules.headers(), rules.cookies()), (&["x-a".into()][..], &["Theme".into()][..]));
+}
+
+#[test]
+fn a_cookie_is_there_if_some_origin_finds_it() {
+    for field in ["a=1", "b; a", " A =1", "%61=1", "b=2;a=", "a[0]=1"] {
+        assert!(has_cookie(field.as_bytes(), "a"), "{field}");
+    }
+    for field in ["", "b=a", "aa=1", "b=1; c=2"] {
+        assert!(!has_cookie(field.as_bytes(), "a"), "{field}");
+    }
+}
+
 #[test]
 fn other_rules_have_other_keys() {
     let header = |name: &str| Rules::new(Query::All, vec![name.into()], vec![]);

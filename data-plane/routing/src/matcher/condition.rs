@@ -1,6 +1,7 @@
 //! Conditions on header fields and query parameters.
 
 use super::{MAX_PATTERN, MatchError, Pattern};
+use crate::{query, request::Request};
 
 /// What a value has to be like.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,8 +67,18 @@ impl Condition {
         &self.test
     }
 
+    /// Whether it is met by a header field of the request, as whose name it is meant.
+    pub(crate) fn holds_in_header(&self, request: &impl Request) -> bool {
+        self.holds(request.headers(&self.name))
+    }
+
+    /// Whether it is met by a parameter of the request's query.
+    pub(crate) fn holds_in_query(&self, request: &impl Request) -> bool {
+        self.holds(query::values(request.query(), &self.name))
+    }
+
     /// Whether one of the values passes.
-    pub(super) fn holds<V: AsRef<[u8]>>(&self, mut values: impl Iterator<Item = V>) -> bool {
+    fn holds<V: AsRef<[u8]>>(&self, mut values: impl Iterator<Item = V>) -> bool {
         values.any(|value| self.test.holds(value.as_ref()))
     }
 }

@@ -18,7 +18,7 @@ pub use path::{PathKind, PathMatcher};
 pub(crate) use path::{Segment, check_path};
 pub use pattern::Pattern;
 
-use crate::{explain::Why, query, request::Request};
+use crate::{explain::Why, request::Request};
 
 /// The longest path, value, name or regular expression in bytes.
 pub const MAX_PATTERN: usize = 1024;
@@ -123,19 +123,24 @@ impl Match {
         if count < MAX_CONDITIONS { Ok(()) } else { Err(MatchError::Conditions) }
     }
 
+    /// Whether the request is meant; `path` is its path in normal form, `method` is [`bit`] of its method.
+    pub(crate) fn meets(&self, request: &impl Request, method: u16, path: &[u8]) -> bool {
+        (self.path.pattern().is_some() || self.path.matches(path)) && self.holds(request, method, path)
+    }
+
     /// Whether the request is meant, of which the trie has said that the path is, regular expressions
     /// excepted. `method` is [`bit`] of its method.
     pub(crate) fn holds(&self, request: &impl Request, method: u16, path: &[u8]) -> bool {
         self.methods.contain(request.method(), method)
             && self.path.pattern().is_none_or(|pattern| pattern.matches(path))
-            && self.headers.iter().all(|condition| condition.holds(request.headers(condition.name())))
-            && self.query.iter().all(|condition| condition.holds(query::values(request.query(), condition.name())))
+            && self.headers.iter().all(|condition| condition.holds_in_header(request))
+            && self.query.iter().all(|condition| condition.holds_in_query(request))
     }
 
     /// The first part that does not hold, for a path in normal form.
     pub(crate) fn failure(&self, request: &impl Request, path: &[u8]) -> Option<Why<'_>> {
-        let header = |condition: &&Condition| !condition.holds(request.headers(condition.name()));
-        let query = |condition: &&Condition| !condition.holds(query::values(request.query(), condition.name()));
+        let header = |condition: &&Condition| !condition.holds_in_header(request);
+        let query = |condition: &&Condition| !condition.holds_in_query(request);
         if !self.path.matches(path) {
             return Some(Why::Path(&self.path));
         }

@@ -15,8 +15,8 @@ mod read;
 pub mod wire;
 
 pub use policy::{
-    AllowOrigin, Allowed, AmbiguousPaths, Compression, CompressionAlgorithm, Cors, HeaderField, HeaderRules, Limits,
-    MediaRange, Policies, Policy, TimeoutOverrides,
+    AllowOrigin, Allowed, AmbiguousPaths, Cache, CacheBypass, Compression, CompressionAlgorithm, Cors, HeaderField,
+    HeaderRules, Limits, MediaRange, Policies, Policy, TimeoutOverrides,
 };
 
 pub use read::{limits, policies, route, timeouts};

@@ -4,6 +4,10 @@ use std::{fmt, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method};
 
+mod cache;
+
+pub use cache::{Cache, CacheBypass};
+
 /// A block that a route may set in place of its service's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Policy<T> {
@@ -40,6 +44,8 @@ pub struct Policies {
     /// What becomes of paths that servers read differently; `None` leaves it to the service, where it
     /// means that they are allowed.
     pub ambiguous_paths: Option<AmbiguousPaths>,
+    /// Which responses are stored, and answer other requests.
+    pub cache: Policy<Cache>,
 }
 
 /// Time limits of a route where it has its own, each 1 ms to 24 h.

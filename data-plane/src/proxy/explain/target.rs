@@ -44,12 +44,13 @@ impl<'t> Target<'t> {
 }
 
 fn in_force(policies: &InForce<'_>) -> Policies {
-    let InForce { cors, compression, request_fields, response_fields, ambiguous_paths } = *policies;
+    let InForce { cors, compression, request_fields, response_fields, ambiguous_paths, cache } = *policies;
     Policies {
         cors: cors.cloned().map_or(Policy::Unset, Policy::On),
         compression: compression.cloned().map_or(Policy::Unset, Policy::On),
         request_headers: request_fields.0.cloned(),
         response_headers: response_fields.0.cloned(),
         ambiguous_paths: Some(ambiguous_paths),
+        cache: cache.cloned().map_or(Policy::Unset, Policy::On),
     }
 }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use gateway_routing::{
     Match, Methods, PathMatcher, Test,
     route::{
-        Action, AllowOrigin, Allowed, AmbiguousPaths, Cors, Forward, Limits, Mirror, PathRewrite, Policies, Policy,
-        Redirect, Respond, Route, Sticky, TimeoutOverrides,
+        Action, AllowOrigin, Allowed, AmbiguousPaths, Cache, CacheBypass, Cors, Forward, Limits, Mirror, PathRewrite,
+        Policies, Policy, Redirect, Respond, Route, Sticky, TimeoutOverrides,
     },
 };
 use http::{Method, StatusCode};
@@ -222,6 +222,13 @@ fn all_that_decides_and_all_that_holds_is_told() {
     let own = Policies {
         request_headers: rules(&["x-other"], &[], &[]),
         response_headers: rules(&["server"], &[], &[]),
+        cache: Policy::On(Cache {
+            rules: gateway_caching::Policy::default(),
+            key: gateway_caching::key::Rules::default(),
+            answers_head: true,
+            bypass: CacheBypass::default(),
+            max_object_size: 1,
+        }),
         ..Policies::default()
     };
     let only_post = below("/api").methods(Methods::parse(["POST"]).unwrap());
@@ -252,6 +259,7 @@ fn all_that_decides_and_all_that_holds_is_told() {
         request_headers: rules(&["x-gone"], &[], &[]),
         response_headers: own.response_headers,
         ambiguous_paths: Some(AmbiguousPaths::Allow),
+        cache: own.cache,
         ..Policies::default()
     };
     assert_eq!(b.policies, in_force);

@@ -2,13 +2,17 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use gateway_caching::{
+    key::{Query, Rules},
+    policy::Assumed,
+};
 use gateway_proto::host::HostPattern;
 use gateway_routing::{
     Match, Methods, PathMatcher, Pattern, Test,
     route::{
-        Action, AllowOrigin, Allowed, AmbiguousPaths, Compression, CompressionAlgorithm, Cors, Forward, HeaderField,
-        HeaderRules, MediaRange, Mirror, PathRewrite, Piece, Policies, Policy, Redirect, Respond, Route, Scheme,
-        Sticky, TimeoutOverrides, WeightedService,
+        Action, AllowOrigin, Allowed, AmbiguousPaths, Cache, CacheBypass, Compression, CompressionAlgorithm, Cors,
+        Forward, HeaderField, HeaderRules, MediaRange, Mirror, PathRewrite, Piece, Policies, Policy, Redirect, Respond,
+        Route, Scheme, Sticky, TimeoutOverrides, WeightedService,
     },
 };
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -78,6 +82,25 @@ fn rules() -> HeaderRules {
     }
 }
 
+fn cache() -> Cache {
+    let secret = Match::default().header("x-key", Test::Exact("SECRET".into())).unwrap();
+    Cache {
+        rules: gateway_caching::Policy {
+            assumed: Assumed::Tenth { at_most: Duration::from_secs(60) },
+            max_ttl: Duration::from_secs(3600),
+            ..gateway_caching::Policy::default()
+        },
+        key: Rules::new(Query::Without(vec!["utm".into()]), vec!["x-a".into()], vec![]),
+        answers_head: false,
+        bypass: CacheBypass {
+            headers: secret.header_conditions().into(),
+            query: Box::default(),
+            cookies: ["session".into()].into(),
+        },
+        max_object_size: 8 << 20,
+    }
+}
+
 fn policies() -> Policies {
     let cors = Cors {
         allow_origins: [
@@ -102,6 +125,7 @@ fn policies() -> Policies {
         request_headers: Some(rules()),
         response_headers: None,
         ambiguous_paths: Some(AmbiguousPaths::Refuse),
+        cache: Policy::On(cache()),
     }
 }
 
@@ -148,7 +172,7 @@ fn routes_are_shown_with_everything_but_what_may_be_secret() {
         strip_query: true,
     };
     let respond = Respond { status: StatusCode::OK, body: "hello".into(), content_type: "text/plain".into() };
-    let off = Policies { cors: Policy::Off, compression: Policy::Off, ..Policies::default() };
+    let off = Policies { cors: Policy::Off, compression: Policy::Off, cache: Policy::Off, ..Policies::default() };
     let all = [
         full(),
         Route { action: Action::Redirect(redirect), ..route("moved", &["a.test"], "/old", "") },
@@ -182,6 +206,19 @@ fn routes_are_shown_with_everything_but_what_may_be_secret() {
         },
         "request_headers": {"remove": ["x-old"], "set": ["authorization"], "add": ["x-a", "x-b"]},
         "ambiguous_paths": "refuse",
+        "cache": {
+            "enabled": true,
+            "default_ttl": "0s",
+            "max_ttl": "1h",
+            "heuristic_ttl": "1m",
+            "methods": ["GET"],
+            "max_object_size": "8MiB",
+            "client_no_cache": "honour",
+            "set_cookie": "refuse",
+            "partial": "refuse",
+            "key": {"query": {"drop": ["utm"]}, "headers": ["x-a"]},
+            "bypass": {"headers": [{"name": "x-key", "test": "exact"}], "cookies": ["session"]},
+        },
     });
     let mut expected = json!({
         "name": "full",
@@ -219,6 +256,7 @@ fn routes_are_shown_with_everything_but_what_may_be_secret() {
             "limits": {},
             "cors": {"enabled": false},
             "compression": {"enabled": false},
+            "cache": {"enabled": false},
         })
     );
     let redirect = json!({"status": 308, "scheme": "https", "port": 8443, "prefix": "/", "strip_query": true});

@@ -6,7 +6,10 @@ use gateway_routing::route::{
 };
 use serde::Serialize;
 
+use self::cache::CacheView;
 use super::service::text;
+
+mod cache;
 
 #[derive(Serialize)]
 pub(super) struct PoliciesView<'t> {
@@ -20,6 +23,8 @@ pub(super) struct PoliciesView<'t> {
     response_headers: Option<HeadersView<'t>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ambiguous_paths: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<Switch<CacheView<'t>>>,
 }
 
 /// A policy that is there, be it to turn off the service's.
@@ -61,7 +66,7 @@ struct HeadersView<'t> {
 
 impl<'t> From<&'t Policies> for PoliciesView<'t> {
     fn from(policies: &'t Policies) -> Self {
-        let Policies { cors, compression, request_headers, response_headers, ambiguous_paths } = policies;
+        let Policies { cors, compression, request_headers, response_headers, ambiguous_paths, cache } = policies;
         Self {
             cors: switch(cors),
             compression: switch(compression),
@@ -71,6 +76,7 @@ impl<'t> From<&'t Policies> for PoliciesView<'t> {
                 AmbiguousPaths::Allow => "allow",
                 AmbiguousPaths::Refuse => "refuse",
             }),
+            cache: switch(cache),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! A route as `/config` shows it.
 
 use gateway_routing::{
-    Condition, Match, PathKind, PathMatcher, Test,
+    Match, PathKind, PathMatcher,
     route::{Route, TimeoutOverrides},
 };
 use serde::Serialize;
 
 use self::action::ActionView;
 use super::{
+    condition::ConditionView,
     policy::PoliciesView,
     service::{LimitsView, text},
 };
@@ -50,13 +51,6 @@ enum PathView<'t> {
     Regex(&'t str),
 }
 
-/// Whether a request has a secret may be what a condition asks: its text is not shown.
-#[derive(Serialize)]
-struct ConditionView<'t> {
-    name: &'t str,
-    test: &'static str,
-}
-
 #[derive(Serialize)]
 struct TimeoutsView {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,8 +83,8 @@ impl<'t> From<&'t Match> for MatchView<'t> {
         Self {
             path: path(rule.path()),
             methods: rule.given_methods().iter().map(|method| method.to_string()).collect(),
-            headers: rule.header_conditions().iter().map(condition).collect(),
-            query: rule.query_conditions().iter().map(condition).collect(),
+            headers: rule.header_conditions().iter().map(Into::into).collect(),
+            query: rule.query_conditions().iter().map(Into::into).collect(),
         }
     }
 }
@@ -103,16 +97,6 @@ fn path(path: &PathMatcher) -> Option<PathView<'_>> {
         PathKind::Prefix => Some(PathView::Prefix(path.text())),
         PathKind::Regex => Some(PathView::Regex(path.text())),
     }
-}
-
-fn condition(condition: &Condition) -> ConditionView<'_> {
-    let test = match condition.test() {
-        Test::Exact(_) => "exact",
-        Test::Present => "present",
-        Test::Prefix(_) => "prefix",
-        Test::Regex(_) => "regex",
-    };
-    ConditionView { name: condition.name(), test }
 }
 
 impl From<TimeoutOverrides> for TimeoutsView {

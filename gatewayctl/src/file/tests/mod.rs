@@ -1,11 +1,12 @@
 //! Tests of the declarative file.
 
+mod cache;
 mod mistakes;
 mod round_trip;
 mod routes;
 mod schema;
 
-use gateway_proto::registry::v1::{self as pb, health_check::Probe};
+use gateway_proto::registry::v1::{self as pb, cache_key_query::Rule, health_check::Probe};
 
 use super::{Declaration, Source, parse};
 
@@ -24,6 +25,7 @@ const SAMPLE: &str = r#"services:
     limits: {request_body: 10MiB}
     compression: {min_size: 4KiB, content_types: ["text/*"]}
     ambiguous_paths: refuse
+    cache: {default_ttl: 10s, max_object_size: 1MiB, key: {query: {drop: [utm_source]}}, bypass: {cookies: [session]}}
   - name: mail-v2
     endpoints: [{address: "127.0.0.1:3003"}]
   - name: mail-shadow
@@ -50,6 +52,7 @@ routes:
     request_headers: {set: [{name: x-a, value: "1"}], remove: [x-b]}
     response_headers: {add: [{name: x-c, value: "2"}]}
     ambiguous_paths: allow
+    cache: {enabled: false}
   - name: moved
     hosts: [mail.example.com]
     match: {path: {template: "/old/{id}"}}
@@ -122,6 +125,18 @@ fn sample() -> pb::Service {
                 ..pb::Compression::default()
             }),
             ambiguous_paths: pb::AmbiguousPaths::Refuse.into(),
+            cache: Some(pb::Cache {
+                default_ttl: seconds(10),
+                max_object_size: Some(1 << 20),
+                key: Some(pb::CacheKey {
+                    query: Some(pb::CacheKeyQuery {
+                        rule: Some(Rule::Drop(pb::QueryParameters { names: vec!["utm_source".into()] })),
+                    }),
+                    ..pb::CacheKey::default()
+                }),
+                bypass: Some(pb::CacheBypass { cookies: vec!["session".into()], ..pb::CacheBypass::default() }),
+                ..pb::Cache::default()
+            }),
             ..pb::Policies::default()
         }),
         ..pb::Service::default()

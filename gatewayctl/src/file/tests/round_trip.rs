@@ -1,5 +1,6 @@
 //! What export writes, apply reads back.
 
+mod cache;
 mod policies;
 mod route;
 
@@ -153,6 +154,16 @@ fn only_what_differs_from_the_defaults_is_written() {
     content_types:
     - text/*
   ambiguous_paths: refuse
+  cache:
+    default_ttl: 10s
+    max_object_size: 1MiB
+    key:
+      query:
+        drop:
+        - utm_source
+    bypass:
+      cookies:
+      - session
 consumers: []
 "#;
     assert_eq!(output::yaml(&document).unwrap(), expected);

@@ -56,6 +56,7 @@ fn canary() -> pb::Route {
             }),
             response_headers: Some(pb::HeaderRules { add: vec![field("x-c", "2")], ..pb::HeaderRules::default() }),
             ambiguous_paths: pb::AmbiguousPaths::Allow.into(),
+            cache: Some(pb::Cache { enabled: Some(false), ..pb::Cache::default() }),
         }),
         ..pb::Route::default()
     }
@@ -153,7 +154,7 @@ fn every_mistake_of_a_route_is_told_with_its_place() {
     compression: {algorithms: [brotli], min_size: 1kB}
     request_headers: {set: [{name: x}], remove: x, host: y}
     ambiguous_paths: forbid
-  - {name: c, hosts: [c.test], forward: {sticky: {client_address: false}}, cache: {}}
+  - {name: c, hosts: [c.test], forward: {sticky: {client_address: false}}, caches: {}}
 "#;
     let expected = [
         "f.yaml:2:5: routes[0]: has none of forward, redirect and respond; write one",
@@ -192,7 +193,7 @@ fn every_mistake_of_a_route_is_told_with_its_place() {
         "f.yaml:16:22: routes[2].ambiguous_paths: is not known; there are: allow, refuse",
         "f.yaml:17:41: routes[3].forward: has no services",
         "f.yaml:17:67: routes[3].forward.sticky.client_address: can only be true; leave sticky away if it is not",
-        "f.yaml:17:76: routes[3].cache: is no field here; there are: name, title, hosts, match, priority, forward, redirect, respond, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths",
+        "f.yaml:17:76: routes[3].caches: is no field here; there are: name, title, hosts, match, priority, forward, redirect, respond, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache",
     ];
     let found = mistakes(text);
     for (found, expected) in found.iter().zip(expected) {
@@ -229,7 +230,7 @@ fn stored(wire: &pb::Route) -> pb::Route {
 #[test]
 fn what_the_control_plane_makes_of_routes_reads_back_to_the_same() {
     let plain = "routes:
-  - {name: a, hosts: [A.test], forward: {services: [{name: s}], mirror: {service: t}}, cors: {allow_origins: [\"*\"]}, compression: {}}
+  - {name: a, hosts: [A.test], forward: {services: [{name: s}], mirror: {service: t}}, cors: {allow_origins: [\"*\"]}, compression: {}, cache: {}}
   - {name: b, hosts: [b.test], redirect: {scheme: https}, cors: {enabled: false}, request_headers: {}}
   - {name: c, hosts: [c.test], match: {headers: [{name: X-A, present: true}]}, respond: {status: 200, body: hello}}
 ";
@@ -238,9 +239,18 @@ fn what_the_control_plane_makes_of_routes_reads_back_to_the_same() {
     let read: Vec<_> = routes(&exported).iter().map(stored).collect();
     assert_eq!(read, given, "{exported}");
     // Defaults are not written.
-    for written in
-        ["weight: 1000", "per_mille: 1000", "enabled: true", "HEAD", "zstd", "1KiB", "status: 308", "charset"]
-    {
+    for written in [
+        "weight: 1000",
+        "per_mille: 1000",
+        "enabled: true",
+        "HEAD",
+        "zstd",
+        "1KiB",
+        "status: 308",
+        "charset",
+        "8MiB",
+        "_ttl",
+    ] {
         assert!(!exported.contains(written), "{written}: {exported}");
     }
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use super::{SAMPLE, routes, services};
-use crate::file::{action, decode, health, policy, route};
+use crate::file::{action, cache, decode, health, policy, route};
 
 const SCHEMA: &str = include_str!("../../../../proto/gateway/registry/v1/declarative.schema.json");
 
@@ -22,7 +22,7 @@ fn fields(definition: &str) -> Vec<String> {
 
 #[test]
 fn the_schema_knows_exactly_the_fields_that_are_read() {
-    let known: [(&str, &[&str]); 22] = [
+    let known: [(&str, &[&str]); 26] = [
         ("", &decode::DOCUMENT),
         ("service", &decode::SERVICE),
         ("endpoint", &decode::ENDPOINT),
@@ -45,6 +45,10 @@ fn the_schema_knows_exactly_the_fields_that_are_read() {
         ("compression", &policy::COMPRESSION),
         ("header_rules", &policy::HEADER_RULES),
         ("header_field", &policy::HEADER_FIELD),
+        ("cache", &cache::CACHE),
+        ("cache_key", &cache::KEY),
+        ("cache_key_query", &cache::QUERY),
+        ("cache_bypass", &cache::BYPASS),
     ];
     for (definition, read) in known {
         let mut read = read.to_vec();

@@ -102,6 +102,14 @@ fn regular_expressions_of_a_change_are_counted_before_they_are_read() {
     let found = wrong(routes(vec![wire; 61]));
     assert_eq!(found, ["routes: have 2013 regular expressions; one change may hold 2000, so split it"]);
     assert_eq!(MAX_PATTERNS, 2000);
+
+    let headers = (0..32).map(condition).collect();
+    let cache =
+        pb::Cache { bypass: Some(pb::CacheBypass { headers, ..pb::CacheBypass::default() }), ..pb::Cache::default() };
+    let policies = Some(pb::Policies { cache: Some(cache), ..pb::Policies::default() });
+    let service = |at| pb::Service { name: format!("s{at}"), policies: policies.clone(), ..pb::Service::default() };
+    let found = wrong(services((0..63).map(service).collect()));
+    assert_eq!(found, ["services: have 2016 regular expressions; one change may hold 2000, so split it"]);
 }
 
 #[test]

@@ -7,9 +7,11 @@ use gateway_proto::{
     registry::v1 as pb,
     violation::{Path, Shown, Violations, distinct},
 };
-use http::HeaderName;
 
-use super::{name, rewrite, token::is_token};
+use super::{
+    field_name::{cookie_name, field_name},
+    name, rewrite,
+};
 use crate::{
     PathMatcher,
     route::{Forward, Mirror, Sticky, WeightedService},
@@ -20,8 +22,6 @@ const MAX_SERVICES: usize = 16;
 /// All there is, in per mille.
 const WHOLE: u32 = 1000;
 const MIRRORED: RangeInclusive<u32> = 1..=WHOLE;
-/// The longest name of a header field or cookie in bytes.
-const MAX_KEY: usize = 256;
 
 /// `matched` is what the route matches by, unless something is wrong with that.
 pub(super) fn forward(
@@ -86,25 +86,10 @@ fn sticky(wire: &pb::Sticky, path: &Path<'_>, violations: &mut Violations) -> Op
     use pb::sticky::Key;
     let pb::Sticky { key } = wire;
     match key {
-        Some(Key::Header(name)) => match HeaderName::try_from(name) {
-            Ok(name) if name.as_str().len() <= MAX_KEY => Some(Sticky::Header(name.as_str().into())),
-            Ok(_) | Err(_) => {
-                let message =
-                    format_args!("{} is no field name; use up to {MAX_KEY} letters, digits and '-'", Shown(name));
-                violations.add(&path.field("header"), message);
-                None
-            }
-        },
-        // RFC 6265 section 4.1.1: a cookie's name is a token.
-        Some(Key::Cookie(name)) if is_token(name) && name.len() <= MAX_KEY => {
-            Some(Sticky::Cookie(name.as_str().into()))
+        Some(Key::Header(name)) => {
+            field_name(name, &path.field("header"), violations).map(|name| Sticky::Header(name.as_str().into()))
         }
-        Some(Key::Cookie(name)) => {
-            let message =
-                format_args!("{} is no cookie's name; use up to {MAX_KEY} letters, digits, '-' and '_'", Shown(name));
-            violations.add(&path.field("cookie"), message);
-            None
-        }
+        Some(Key::Cookie(name)) => cookie_name(name, &path.field("cookie"), violations).map(Sticky::Cookie),
         Some(Key::ClientAddress(true)) => Some(Sticky::ClientAddress),
         Some(Key::ClientAddress(false)) => {
             violations.add(&path.field("client_address"), "is false; say true, or leave sticky out");

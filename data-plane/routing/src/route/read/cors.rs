@@ -6,9 +6,9 @@ use gateway_proto::{
     registry::v1 as pb,
     violation::{Path, Shown, Violations, distinct, duration},
 };
-use http::{HeaderName, Method};
+use http::Method;
 
-use super::{origin::origin, policy::switched};
+use super::{field_name::field_name, origin::origin, policy::switched};
 use crate::{
     MAX_METHODS, Methods,
     route::{AllowOrigin, Allowed, Cors, MAX_DURATION, Policy},
@@ -16,8 +16,6 @@ use crate::{
 
 /// The most origins, and the most names of fields.
 const MAX_ITEMS: usize = 64;
-/// The longest name of a field in bytes.
-const MAX_NAME: usize = 256;
 const MAX_AGE: RangeInclusive<Duration> = Duration::ZERO..=MAX_DURATION;
 /// What pages may use without asking (Fetch Standard, section 2.2.1).
 const DEFAULT_METHODS: [Method; 3] = [Method::GET, Method::HEAD, Method::POST];
@@ -84,15 +82,6 @@ fn methods(wire: &[String], path: &Path<'_>, violations: &mut Violations) -> All
         let checked = Methods::parse([text]).map_err(|err| violations.add(path, err));
         checked.ok().and_then(|_| Method::from_bytes(text.as_bytes()).ok())
     })
-}
-
-fn field_name(text: &str, path: &Path<'_>, violations: &mut Violations) -> Option<HeaderName> {
-    let name = HeaderName::try_from(text).ok().filter(|name| name.as_str().len() <= MAX_NAME);
-    if name.is_none() {
-        let message = format_args!("{} is no field name; use up to {MAX_NAME} letters, digits and '-'", Shown(text));
-        violations.add(path, message);
-    }
-    name
 }
 
 fn allowed<T: Clone + Eq + Hash>(

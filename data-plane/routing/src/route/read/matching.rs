@@ -30,6 +30,18 @@ pub(super) fn rule(wire: Option<&pb::RouteMatch>, path: &Path<'_>, violations: &
         None => Some(PathMatcher::default()),
     };
     let methods = methods(names, &path.field("methods"), violations);
+    let rule = matched.map(|matched| Match::new(matched).methods(methods));
+    with_conditions(rule, headers, query, path, violations)
+}
+
+/// The rule with these conditions, each once and in one order; `None` if there is no rule.
+pub(super) fn with_conditions(
+    rule: Option<Match>,
+    headers: &[pb::Condition],
+    query: &[pb::Condition],
+    path: &Path<'_>,
+    violations: &mut Violations,
+) -> Option<Match> {
     let count = headers.len() + query.len();
     if count > MAX_CONDITIONS {
         let message = "conditions of headers and query together";
@@ -37,7 +49,6 @@ pub(super) fn rule(wire: Option<&pb::RouteMatch>, path: &Path<'_>, violations: &
     }
     let headers = conditions(headers, Kind::Header, &path.field("headers"), violations);
     let query = conditions(query, Kind::Query, &path.field("query"), violations);
-    let rule = Some(Match::new(matched?).methods(methods));
     let rule = headers.into_iter().try_fold(rule?, |rule, (name, test)| rule.header(name, test).ok());
     query.into_iter().try_fold(rule?, |rule, (name, test)| rule.query(name, test).ok())
 }

@@ -13,8 +13,11 @@ use gateway_proto::{
 use super::{Action, Route};
 
 mod action;
+mod cache;
+mod cache_key;
 mod compression;
 mod cors;
+mod field_name;
 mod headers;
 mod limits;
 mod matching;

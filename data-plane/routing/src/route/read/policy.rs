@@ -6,14 +6,14 @@ use gateway_proto::{
 };
 
 use super::{
-    compression, cors,
+    cache, compression, cors,
     headers::{self, Direction},
 };
 use crate::route::{AmbiguousPaths, Policies, Policy};
 
 /// Reads the policies of a service or a route.
 pub fn policies(wire: &pb::Policies, path: &Path<'_>, violations: &mut Violations) -> Policies {
-    let pb::Policies { cors, compression, request_headers, response_headers, ambiguous_paths: ambiguous } = wire;
+    let pb::Policies { cors, compression, request_headers, response_headers, ambiguous_paths: ambiguous, cache } = wire;
     let cors = cors.as_ref().map(|wire| cors::cors(wire, &path.field("cors"), violations));
     let compression =
         compression.as_ref().map(|wire| compression::compression(wire, &path.field("compression"), violations));
@@ -23,12 +23,14 @@ pub fn policies(wire: &pb::Policies, path: &Path<'_>, violations: &mut Violation
     let request_headers = rules(request_headers, "request_headers", Direction::Request);
     let response_headers = rules(response_headers, "response_headers", Direction::Response);
     let ambiguous_paths = ambiguous_paths(*ambiguous, &path.field("ambiguous_paths"), violations);
+    let cache = cache.as_ref().map(|wire| cache::cache(wire, &path.field("cache"), violations));
     Policies {
         cors: cors.unwrap_or_default(),
         compression: compression.unwrap_or_default(),
         request_headers,
         response_headers,
         ambiguous_paths,
+        cache: cache.unwrap_or_default(),
     }
 }
 

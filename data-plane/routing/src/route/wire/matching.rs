@@ -29,7 +29,7 @@ fn path_match(path: &PathMatcher) -> Option<pb::PathMatch> {
     Some(pb::PathMatch { kind: Some(kind) })
 }
 
-fn condition(condition: &Condition) -> pb::Condition {
+pub(super) fn condition(condition: &Condition) -> pb::Condition {
     use pb::condition::Test as Wire;
     let test = match condition.test() {
         Test::Exact(text) => Wire::Exact(text.to_string()),

@@ -9,6 +9,7 @@ use gateway_proto::registry::v1 as pb;
 use super::{Action, Limits, Route, TimeoutOverrides};
 
 mod action;
+mod cache;
 mod cors;
 mod matching;
 mod policy;
@@ -61,7 +62,7 @@ pub fn limits(limits: &Limits) -> Option<pb::Limits> {
     (*limits != Limits::default()).then_some(pb::Limits { request_body })
 }
 
-/// No duration here is longer than a day.
+/// No duration here is longer than a year.
 fn duration(duration: std::time::Duration) -> prost_types::Duration {
     prost_types::Duration {
         seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),

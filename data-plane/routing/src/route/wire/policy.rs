@@ -2,7 +2,7 @@
 
 use gateway_proto::registry::v1 as pb;
 
-use super::cors::cors;
+use super::{cache::cache, cors::cors};
 use crate::route::{
     AmbiguousPaths, Compression, CompressionAlgorithm, HeaderField, HeaderRules, Policies, Policy,
     read::DEFAULT_CONTENT_TYPES,
@@ -11,7 +11,14 @@ use crate::route::{
 /// What is done beside the action; nothing by default.
 #[must_use]
 pub fn policies(policies: &Policies) -> Option<pb::Policies> {
-    let Policies { cors: sharing, compression: bodies, request_headers, response_headers, ambiguous_paths } = policies;
+    let Policies {
+        cors: sharing,
+        compression: bodies,
+        request_headers,
+        response_headers,
+        ambiguous_paths,
+        cache: stored,
+    } = policies;
     let wire = pb::Policies {
         cors: switched(sharing, cors, pb::Cors { enabled: Some(false), ..pb::Cors::default() }),
         compression: switched(
@@ -27,6 +34,7 @@ pub fn policies(policies: &Policies) -> Option<pb::Policies> {
             Some(AmbiguousPaths::Refuse) => pb::AmbiguousPaths::Refuse,
         }
         .into(),
+        cache: switched(stored, cache, pb::Cache { enabled: Some(false), ..pb::Cache::default() }),
     };
     (*policies != Policies::default()).then_some(wire)
 }

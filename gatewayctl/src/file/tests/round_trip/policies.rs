@@ -3,7 +3,11 @@
 use gateway_proto::registry::v1 as pb;
 use proptest::{collection::vec, option, prelude::*};
 
-use super::{bytes, duration, text, texts};
+use super::{
+    bytes,
+    cache::{cache, stored_cache},
+    duration, text, texts,
+};
 
 /// zstd, brotli, gzip.
 const ALGORITHMS: [i32; 3] = [3, 2, 1];
@@ -20,8 +24,10 @@ prop_compose! {
         request_headers in option::weighted(0.3, header_rules()),
         response_headers in option::weighted(0.3, header_rules()),
         ambiguous_paths in 0..3i32,
+        cache in option::weighted(0.3, cache()),
     ) -> Option<pb::Policies> {
-        let policies = pb::Policies { cors, compression, request_headers, response_headers, ambiguous_paths };
+        let policies =
+            pb::Policies { cors, compression, request_headers, response_headers, ambiguous_paths, cache };
         Some(policies).filter(|policies| *policies != pb::Policies::default())
     }
 }
@@ -74,5 +80,6 @@ pub(super) fn stored_policies(mut policies: pb::Policies) -> pb::Policies {
             compression.algorithms = ALGORITHMS.to_vec();
         }
     }
+    policies.cache = policies.cache.map(stored_cache);
     policies
 }

@@ -12,7 +12,7 @@ fn name() -> impl Strategy<Value = String> {
     "[a-z0-9]{1,6}|true|1|~|null|a: b"
 }
 
-fn condition() -> impl Strategy<Value = pb::Condition> {
+pub(super) fn condition() -> impl Strategy<Value = pb::Condition> {
     let test = prop_oneof![
         text().prop_map(Test::Exact),
         Just(Test::Present(true)),

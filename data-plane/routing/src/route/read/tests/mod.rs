@@ -9,6 +9,7 @@ use super::{policies, route};
 use crate::route::{Policies, Route};
 
 mod actions;
+mod cache;
 mod matches;
 mod policy;
 

@@ -6,6 +6,8 @@ use gateway_proto::registry::v1::{
 };
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 
+mod cache;
+
 pub(super) fn route() -> impl Strategy<Value = pb::Route> {
     let hosts = subsequence(vec!["A.test", "*.a.test", "b.test.", "[0::1]", "192.0.2.1"], 1..=5);
     let head = (name(), hosts, option::of(route_match()), -1000..=1000_i32, action());
@@ -156,13 +158,15 @@ fn limits() -> impl Strategy<Value = pb::Limits> {
 }
 
 fn policies() -> impl Strategy<Value = pb::Policies> {
-    (option::of(cors()), option::of(compression()), option::of(rules()), option::of(rules()), 0..=2_i32).prop_map(
-        |(cors, compression, request_headers, response_headers, ambiguous_paths)| pb::Policies {
+    let headers = (option::of(rules()), option::of(rules()));
+    (option::of(cors()), option::of(compression()), headers, 0..=2_i32, option::of(cache::cache())).prop_map(
+        |(cors, compression, (request_headers, response_headers), ambiguous_paths, cache)| pb::Policies {
             cors,
             compression,
             request_headers,
             response_headers,
             ambiguous_paths,
+            cache,
         },
     )
 }

@@ -52,6 +52,7 @@ fn defaults_are_written_out() {
         policies: Some(pb::Policies {
             compression: Some(pb::Compression::default()),
             cors: Some(pb::Cors { allow_origins: vec!["*".into()], ..pb::Cors::default() }),
+            cache: Some(pb::Cache::default()),
             ..pb::Policies::default()
         }),
         revision: 7,
@@ -77,6 +78,16 @@ fn defaults_are_written_out() {
                 allow_origins: vec!["*".into()],
                 allow_methods: ["GET", "HEAD", "POST"].map(String::from).into(),
                 ..pb::Cors::default()
+            }),
+            cache: Some(pb::Cache {
+                enabled: Some(true),
+                default_ttl: Some(prost_types::Duration::default()),
+                methods: ["GET", "HEAD"].map(String::from).into(),
+                max_object_size: Some(8 << 20),
+                client_no_cache: pb::ClientNoCache::Honour.into(),
+                set_cookie: pb::CachedSetCookie::Refuse.into(),
+                partial: pb::CachedPartial::Store.into(),
+                ..pb::Cache::default()
             }),
             ..pb::Policies::default()
         }),
