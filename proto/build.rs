@@ -5,8 +5,12 @@ use std::{env, fs, path::PathBuf, process::Command};
 use prost::Message;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let protos =
-        ["gateway/registry/v1/registry.proto", "gateway/discovery/v1/discovery.proto", "gateway/admin/v1/admin.proto"];
+    let protos = [
+        "gateway/registry/v1/registry.proto",
+        "gateway/discovery/v1/discovery.proto",
+        "gateway/admin/v1/admin.proto",
+        "gateway/auth/v1/auth.proto",
+    ];
     println!("cargo:rerun-if-changed=gateway");
     let descriptors = protox::compile(protos, ["."])?;
     // gRPC reflection serves these.

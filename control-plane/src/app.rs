@@ -4,7 +4,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener as StdListener},
     path::PathBuf,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     time::Duration,
 };
@@ -12,13 +12,16 @@ use std::{
 use gateway_proto::{
     DESCRIPTORS,
     admin::v1::admin_service_server::SERVICE_NAME as ADMIN,
+    auth::v1::auth_service_server::SERVICE_NAME as AUTH,
     discovery::v1::discovery_service_server::SERVICE_NAME as DISCOVERY,
+    local::leave_note,
     process::{Failure, cannot_listen},
     registry::v1::registry_service_server::SERVICE_NAME as REGISTRY,
 };
 use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
+    signal::unix::{SignalKind, signal},
     sync::{oneshot, watch},
     task::{JoinSet, spawn_blocking},
 };
@@ -27,15 +30,17 @@ use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
+    auth::{AuthLayer, Authenticator, RefusedCalls, first::FirstTokens},
     config::Config,
-    grpc::{admin::Admin, discovery::Discovery, queries::Queries, registry::RegistryRpc},
+    grpc::{admin::Admin, auth::Auth, discovery::Discovery, queries::Queries, registry::RegistryRpc},
     health::{Health, Monitor, Settings, SystemResolver, monitor::ProbeCounts},
     http::{self, Http},
-    listener::accept_speaking,
+    listener::{accept_encrypted, accept_speaking},
     observed::Observed,
     registry::Registry,
     snapshot::{nodes::Nodes, publisher::Publisher},
-    store::{Loaded, Store, StoreError, new_cluster_id, sled::SledStore},
+    store::{Loaded, Store, StoreError, TokenNote, new_cluster_id, sled::SledStore},
+    tls::{Tls, keep_current},
 };
 
 /// Time between two lookups of a host name.
@@ -61,8 +66,9 @@ impl Listeners {
     /// Binds them all.
     ///
     /// # Errors
-    /// A failure that names the flag whose address cannot be listened on.
+    /// A failure that names the flag whose address cannot, or should not, be listened on.
     pub fn bind(config: &Config) -> Result<Self, Failure> {
+        config.check()?;
         let (grpc, grpc_address) = bind("--listen", config.listen)?;
         let (http, http_address) = bind("--http-listen", config.http_listen)?;
         Ok(Self { grpc, http, grpc_address, http_address })
@@ -90,7 +96,18 @@ pub async fn run(
     ready: oneshot::Sender<()>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
-    let Config { listen: _, http_listen: _, data_dir, drain_timeout, log: _ } = config;
+    let Config {
+        listen: _,
+        http_listen: _,
+        data_dir,
+        drain_timeout,
+        insecure,
+        allow_plaintext: _,
+        data_plane_token_file,
+        tls,
+        log: _,
+    } = config;
+    let certificates = tls.read()?;
     let Listeners { grpc, http, grpc_address, http_address } = listeners;
     let grpc = TcpListener::from_std(grpc).map_err(|err| cannot_listen("--listen", grpc_address, &err))?;
     let http = TcpListener::from_std(http).map_err(|err| cannot_listen("--http-listen", http_address, &err))?;
@@ -104,19 +121,37 @@ pub async fn run(
     parts.spawn(http::serve(Http { observed: is_observed, draining: stop.clone() }, http, end.clone()));
 
     let (store, loaded) = tokio::select! {
-        opened = open(data_dir) => opened?,
+        opened = open(data_dir.clone()) => opened?,
         () = &mut shutdown => return Ok(()),
     };
     let failure = store.failure();
-    let control = start(&store, failure.clone(), loaded, &mut parts, &end).await;
+    let door = Door { insecure, refused: Arc::default() };
+    if insecure {
+        tracing::warn!(listen = %grpc_address, "authentication is off (--insecure): whoever reaches the gRPC listener may change everything");
+    } else {
+        let first = FirstTokens::new(&data_dir, data_plane_token_file);
+        make_first_tokens(&store, first).await?;
+    }
+    let control = start(&store, failure.clone(), loaded, &door, &mut parts, &end).await;
     observed.send_replace(Some(control.clone()));
 
     let reporter = HealthReporter::new();
     report(&reporter, ServingStatus::Serving).await;
     parts.spawn(report_failure(reporter.clone(), failure, end.clone()));
     let registry = Registry::open(Arc::clone(&store), Arc::new(Timestamp::now)).map_err(|err| store_failure(&err))?;
-    let server = serve(grpc, registry, control, &reporter, &stop)?;
+    let certificates = certificates.map(watch::Sender::new);
+    let encrypted = certificates.as_ref().map(watch::Sender::subscribe);
+    if let Some(certificates) = certificates {
+        let hangup = signal(SignalKind::hangup());
+        let hangup = hangup.map_err(|err| Failure::Failed(format!("cannot handle signals: {err}")))?;
+        parts.spawn(keep_current(tls, certificates, hangup, end.clone()));
+    }
+    let server = serve(grpc, encrypted, registry, control, &reporter, &stop)?;
     let mut server = tokio::spawn(server);
+    // It is a help, and whoever has no place for it names the token himself.
+    let note = spawn_blocking(move || leave_note(grpc_address, &data_dir)).await;
+    let _note =
+        note.map_err(io::Error::other).flatten().inspect_err(|error| tracing::debug!(%error, "no note of the tokens"));
     // Nobody may be interested.
     let _ = ready.send(());
 
@@ -151,6 +186,18 @@ async fn open(data_dir: PathBuf) -> Result<(Arc<dyn Store>, Loaded), Failure> {
     opened.await.map_err(broken)?.map_err(|err| store_failure(&err))
 }
 
+/// Makes the first tokens of a store that has none.
+async fn make_first_tokens(store: &Arc<dyn Store>, first: FirstTokens) -> Result<(), Failure> {
+    if !store.tokens().borrow().is_empty() {
+        return Ok(());
+    }
+    let made = spawn_blocking(move || first.make(Timestamp::now(), &mut rand::rng())).await;
+    let made = made.map_err(|err| Failure::Failed(format!("the first tokens were not made: {err}")))??;
+    let _ = store.note_tokens(made.into_iter().map(|kept| TokenNote::First(Arc::new(kept))).collect()).await;
+    let failure = store.failure().borrow().clone();
+    failure.map_or(Ok(()), |err| Err(store_failure(&err)))
+}
+
 fn store_failure(err: &StoreError) -> Failure {
     Failure::Failed(format!("--data-dir: {err}"))
 }
@@ -160,10 +207,11 @@ async fn start(
     store: &Arc<dyn Store>,
     store_failure: watch::Receiver<Option<StoreError>>,
     loaded: Loaded,
+    door: &Door,
     parts: &mut JoinSet<()>,
     end: &CancellationToken,
 ) -> Observed {
-    let Loaded { cluster_id, desired, health } = loaded;
+    let Loaded { cluster_id, desired, health, tokens: _ } = loaded;
     let probes = Arc::<ProbeCounts>::default();
     let recorder = Arc::clone(store);
     let settings = Settings {
@@ -193,38 +241,60 @@ async fn start(
         probes,
         store: Arc::clone(store),
         store_failure,
+        insecure: door.insecure,
+        refused: Arc::clone(&door.refused),
     }
 }
+
+/// How strict the door is, and whom it has refused.
+struct Door {
+    insecure: bool,
+    refused: Arc<RefusedCalls>,
+}
+
+type Serving = Pin<Box<dyn Future<Output = Result<(), tonic::transport::Error>> + Send>>;
 
 /// The gRPC server, which ends when `stop` has come and every request has ended.
 fn serve(
     listener: TcpListener,
+    tls: Tls,
     registry: Registry,
     observed: Observed,
     reporter: &HealthReporter,
     stop: &CancellationToken,
-) -> Result<impl Future<Output = Result<(), tonic::transport::Error>> + use<>, Failure> {
+) -> Result<Serving, Failure> {
     let reflection =
         || tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS);
     let broken = |err| Failure::Failed(format!("the gRPC descriptors are broken: {err}"));
     let queries = Arc::<Queries>::default();
+    let authenticator = Authenticator::new(Arc::clone(&observed.store), Timestamp::now, Arc::clone(&observed.refused));
+    let authenticator = if observed.insecure { authenticator.insecure() } else { authenticator };
     let (published, nodes) = (observed.published.clone(), Arc::clone(&observed.nodes));
     let discovery = Discovery::server(published, nodes, Arc::clone(&queries), stop.clone());
     let health = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
+    let tokens = Auth::server(Arc::clone(&observed.store), Timestamp::now);
     let router = Server::builder()
+        .layer(AuthLayer::new(authenticator))
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_service(discovery)
         .add_service(RegistryRpc::server(registry, observed.health.clone(), stop.clone()))
         .add_service(Admin::server(observed, queries, stop.clone()))
+        .add_service(tokens)
         .add_service(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1().map_err(broken)?)
         .add_service(reflection().build_v1alpha().map_err(broken)?);
-    Ok(router.serve_with_incoming_shutdown(accept_speaking(listener, stop.clone()), stop.clone().cancelled_owned()))
+    let stopped = stop.clone().cancelled_owned();
+    Ok(match tls {
+        None => Box::pin(router.serve_with_incoming_shutdown(accept_speaking(listener, stop.clone()), stopped)),
+        Some(tls) => {
+            Box::pin(router.serve_with_incoming_shutdown(accept_encrypted(listener, tls, stop.clone()), stopped))
+        }
+    })
 }
 
 async fn report(reporter: &HealthReporter, status: ServingStatus) {
-    for service in ["", REGISTRY, DISCOVERY, ADMIN] {
+    for service in ["", REGISTRY, DISCOVERY, ADMIN, AUTH] {
         reporter.set_service_status(service, status).await;
     }
 }

@@ -2,8 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Parser;
-use gateway_proto::process::{LogArgs, duration, ip_port};
+use clap::{Parser, builder::BoolishValueParser};
+use gateway_proto::process::{Failure, LogArgs, duration, ip_port};
+
+use crate::tls::TlsArgs;
 
 /// The gateway's control plane: keeps the service registry, probes the endpoints, and tells every data plane what to serve.
 #[derive(Debug, Clone, Parser)]
@@ -21,9 +23,40 @@ pub struct Config {
     /// How long requests in flight may take to end after SIGTERM or SIGINT, such as 30s
     #[arg(long, env = "GATEWAY_DRAIN_TIMEOUT", value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub drain_timeout: Duration,
+    /// Serve whoever connects, without asking for a token: for trying things out, and for a way back in
+    #[arg(long, env = "GATEWAY_INSECURE", value_parser = BoolishValueParser::new())]
+    pub insecure: bool,
+    /// Let tokens cross the network unencrypted where --listen is not loopback and there is no TLS: for a private network
+    #[arg(long, env = "GATEWAY_ALLOW_PLAINTEXT", value_parser = BoolishValueParser::new())]
+    pub allow_plaintext: bool,
+    /// File that the first start puts the data planes' token into, or takes it from [default: data-plane.token in --data-dir]
+    #[arg(long, env = "GATEWAY_DATA_PLANE_TOKEN_FILE", value_name = "FILE")]
+    pub data_plane_token_file: Option<PathBuf>,
+    /// How connections are encrypted
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// How logs are written
     #[command(flatten)]
     pub log: LogArgs,
+}
+
+impl Config {
+    /// Whether what was asked for is safe, or said to be wanted although it is not.
+    ///
+    /// # Errors
+    /// A sentence that names the flag.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let exposed = !self.listen.ip().is_loopback() && !self.tls.is_on();
+        if exposed && !self.insecure && !self.allow_plaintext {
+            return Err(Failure::Usage(format!(
+                "--listen {}: tokens would cross the network unencrypted; give --tls-cert and --tls-key, or \
+                 --allow-plaintext if the network is private",
+                self.listen
+            )));
+        }
+        // What is in the files now may be something else when they are used; this is for an early word.
+        self.tls.read().map(drop)
+    }
 }
 
 #[cfg(test)]
@@ -46,5 +79,24 @@ mod tests {
         assert_eq!(config.http_listen.to_string(), "127.0.0.1:7001");
         assert_eq!(config.data_dir.to_string_lossy(), "./gateway-data");
         assert_eq!(config.drain_timeout, Duration::from_secs(30));
+        assert!(!config.insecure && !config.allow_plaintext && !config.tls.is_on());
+    }
+
+    #[test]
+    fn tokens_do_not_cross_a_network_unencrypted_unless_that_is_wanted() {
+        let check =
+            |arguments: &[&str]| Config::try_parse_from([&["control-plane"], arguments].concat()).unwrap().check();
+        for safe in [
+            &["--listen", "127.9.9.9:1"][..],
+            &["--listen", "[::1]:1"],
+            &["--listen", "0.0.0.0:1", "--allow-plaintext"],
+            &["--listen", "[::]:1", "--insecure"],
+        ] {
+            assert!(check(safe).is_ok(), "{safe:?}");
+        }
+        for exposed in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1"] {
+            let refused = check(&["--listen", exposed]).unwrap_err().to_string();
+            assert!(refused.contains("--tls-cert") && refused.contains("--allow-plaintext"), "{refused}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! `grpc::discovery` streams them to the data planes. `queries` takes what operators ask to a data plane
 //! and back. `app` puts these parts together.
 
+pub mod auth;
 pub mod config;
 pub mod error;
 pub mod grpc;
@@ -20,8 +21,10 @@ mod app;
 mod http;
 mod listener;
 mod metrics;
+mod tls;
 
 pub use self::{
     app::{Listeners, run},
     config::Config,
+    tls::TlsArgs,
 };

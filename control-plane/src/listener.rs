@@ -3,11 +3,13 @@
 use std::{io, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
+use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +31,28 @@ pub(crate) fn accept_speaking(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> impl Stream<Item = io::Result<TcpStream>> {
+    accept_agreed(listener, stop, |stream| std::future::ready(Ok(stream)))
+}
+
+/// The same behind TLS.
+pub(crate) fn accept_encrypted(
+    listener: TcpListener,
+    tls: watch::Receiver<Arc<ServerConfig>>,
+    stop: CancellationToken,
+) -> impl Stream<Item = io::Result<TlsStream<TcpStream>>> {
+    accept_agreed(listener, stop, move |stream| TlsAcceptor::from(Arc::clone(&tls.borrow())).accept(stream))
+}
+
+fn accept_agreed<IO, A, F>(
+    listener: TcpListener,
+    stop: CancellationToken,
+    agree: A,
+) -> impl Stream<Item = io::Result<IO>>
+where
+    IO: Send + 'static,
+    A: Fn(TcpStream) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = io::Result<IO>> + Send,
+{
     let (speaking, connections) = mpsc::channel(1);
     tokio::spawn(async move {
         let silent = Arc::new(Semaphore::new(MAX_SILENT));
@@ -38,15 +62,22 @@ pub(crate) fn accept_speaking(
                 Some((accept_one(&listener).await, permit))
             };
             let Some(Some((stream, permit))) = stop.run_until_cancelled(accepted).await else { return };
-            let (speaking, stop) = (speaking.clone(), stop.clone());
+            let (speaking, stop, agree) = (speaking.clone(), stop.clone(), agree.clone());
             tokio::spawn(async move {
-                // A look at the first byte, which stays for the server.
-                let mut byte = [0];
-                let first = timeout(SILENCE, stream.peek(&mut byte));
-                if let Some(Ok(Ok(1))) = stop.run_until_cancelled(first).await {
-                    drop(permit);
-                    // Nobody takes it any more once the server has stopped.
-                    let _ = speaking.send(Ok(stream)).await;
+                let agreed = timeout(SILENCE, async {
+                    // A look at the first byte, which stays for the server.
+                    let spoken = stream.peek(&mut [0]).await? == 1;
+                    if spoken { agree(stream).await.map(Some) } else { Ok(None) }
+                });
+                match stop.run_until_cancelled(agreed).await {
+                    Some(Ok(Ok(Some(stream)))) => {
+                        drop(permit);
+                        // Nobody takes it any more once the server has stopped.
+                        let _ = speaking.send(Ok(stream)).await;
+                    }
+                    // The client learns of it by itself, and may be anybody.
+                    Some(Ok(Err(error))) => tracing::debug!(%error, "a connection came to nothing"),
+                    Some(Ok(Ok(None)) | Err(_)) | None => {}
                 }
             });
         }

@@ -39,6 +39,7 @@ impl Collector for Totals {
             probes_passed,
             probes_failed,
             probes_unknown,
+            calls_refused,
         } = self;
         let encoder = &mut encoder;
         gauge(encoder, "revision", "Revision of the store", revision.0)?;
@@ -61,6 +62,11 @@ impl Collector for Totals {
         let mut family = encoder.encode_descriptor("probes", "Health probes by outcome", None, MetricType::Counter)?;
         for (outcome, count) in [("passed", probes_passed), ("failed", probes_failed), ("unknown", probes_unknown)] {
             ConstCounter::new(*count).encode(family.encode_family(&[("outcome", outcome)])?)?;
+        }
+        let help = "Calls refused for who made them, by reason";
+        let mut family = encoder.encode_descriptor("calls_refused", help, None, MetricType::Counter)?;
+        for (reason, count) in calls_refused {
+            ConstCounter::new(*count).encode(family.encode_family(&[("reason", *reason)])?)?;
         }
         Ok(())
     }

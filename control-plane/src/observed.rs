@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::{
+    auth::RefusedCalls,
     health::{Health, HealthView, monitor::ProbeCounts},
     registry::model::{Desired, Revision},
     snapshot::{Snapshot, Version, nodes::Nodes},
@@ -36,6 +37,10 @@ pub struct Observed {
     pub store: Arc<dyn Store>,
     /// Why the store takes no more changes; `None` as long as it does.
     pub store_failure: watch::Receiver<Option<StoreError>>,
+    /// Whether authentication is off.
+    pub insecure: bool,
+    /// Calls that were refused for who made them.
+    pub refused: Arc<RefusedCalls>,
 }
 
 impl fmt::Debug for Observed {
@@ -77,6 +82,8 @@ pub struct Totals {
     pub probes_failed: u64,
     /// Probes that could not be made.
     pub probes_unknown: u64,
+    /// Calls that were refused for who made them, by reason.
+    pub calls_refused: [(&'static str, u64); 4],
 }
 
 impl Observed {
@@ -107,6 +114,7 @@ impl Observed {
             probes_passed: self.probes.passed.load(Ordering::Relaxed),
             probes_failed: self.probes.failed.load(Ordering::Relaxed),
             probes_unknown: self.probes.unknown.load(Ordering::Relaxed),
+            calls_refused: self.refused.by_reason(),
         }
     }
 }

@@ -5,7 +5,9 @@ use std::{io, net::SocketAddr, net::TcpListener as StdListener, sync::Arc};
 use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
 use gateway_cache_store::Store;
 use gateway_proto::{
+    access::Access,
     discovery::v1::Node,
+    local::DATA_PLANE_TOKEN,
     process::{Failure, cannot_listen},
 };
 use rand::RngExt;
@@ -52,8 +54,10 @@ impl Listeners {
     /// Binds them all.
     ///
     /// # Errors
-    /// A failure that names the flag whose address cannot be listened on.
+    /// A failure that names the flag whose address cannot be listened on, or whose file cannot be used.
     pub fn bind(config: &Config) -> Result<Self, Failure> {
+        // What is in the files now may be something else when they are used; this is for an early word.
+        Access::open(config.access.clone(), DATA_PLANE_TOKEN, &config.control_plane)?;
         let workers = config.workers.0.get();
         let proxy =
             listener::bind(config.listen, workers).map_err(|err| cannot_listen("--listen", config.listen, &err))?;
@@ -80,6 +84,7 @@ pub async fn run(
     ready: oneshot::Sender<()>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
+    let access = Access::open(config.access, DATA_PLANE_TOKEN, &config.control_plane)?;
     let Listeners { proxy, admin, proxy_address, admin_address } = listeners;
     let admin = TcpListener::from_std(admin).map_err(|err| cannot_listen("--admin-listen", admin_address, &err))?;
     let drain = CancellationToken::new();
@@ -102,6 +107,7 @@ pub async fn run(
         Node { id: config.node_id, build: gateway_proto::BUILD.to_owned(), proxy_address: proxy_address.to_string() };
     let options = Options {
         control_planes: config.control_plane,
+        access,
         node,
         limits: config.limits,
         cache_dir: config.cache_dir,

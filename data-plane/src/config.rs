@@ -5,6 +5,7 @@ use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread, time::Durat
 use clap::Parser;
 use gateway_cache_store::MIN_MEMORY;
 use gateway_proto::{
+    access::{AccessArgs, control_plane_url},
     process::{LogArgs, duration, ip_port},
     size::size,
 };
@@ -26,10 +27,13 @@ pub struct Config {
     /// Address and port for /healthz, /readyz, /metrics and /config; port 0 takes any free one
     #[arg(long, env = "GATEWAY_ADMIN_LISTEN", value_name = "IP:PORT", value_parser = ip_port, default_value = "127.0.0.1:8081")]
     pub admin_listen: SocketAddr,
-    /// URL of a control plane; give it again for others, which are tried in turn (in the environment, separate by commas)
+    /// URL of a control plane, http:// or https://; give it again for others, which are tried in turn (in the environment, separate by commas)
     #[arg(long, env = "GATEWAY_CONTROL_PLANE", value_name = "URL", value_delimiter = ',', value_parser = control_plane_url,
           default_value = "http://127.0.0.1:7000")]
     pub control_plane: Vec<Uri>,
+    /// How this data plane shows the control plane who it is
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Number of worker threads, 1 to 1024 [default: the number of cores]
     #[arg(long, env = "GATEWAY_WORKERS", value_name = "N", value_parser = workers, default_value_t = Workers::default(), hide_default_value = true)]
     pub workers: Workers,
@@ -79,18 +83,6 @@ fn workers(text: &str) -> Result<Workers, String> {
     }
 }
 
-fn control_plane_url(text: &str) -> Result<Uri, String> {
-    let remedy = "give http://HOST:PORT";
-    let uri: Uri = text.parse().map_err(|err| format!("{err}; {remedy}"))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(format!("its scheme is not http; {remedy}"));
-    }
-    if uri.path() != "/" || uri.query().is_some() {
-        return Err(format!("it has a path or a query; {remedy}"));
-    }
-    Ok(uri)
-}
-
 fn cache_memory(text: &str) -> Result<u64, String> {
     let bytes = size(text)?;
     let is_possible = (MIN_MEMORY..=MAX_CACHE_MEMORY).contains(&bytes);
@@ -137,7 +129,7 @@ mod tests {
             ("--listen", "8080"),
             ("--admin-listen", "localhost:1"),
             ("--control-plane", "127.0.0.1:7000"),
-            ("--control-plane", "https://cp:7000"),
+            ("--control-plane", "ftp://cp:7000"),
             ("--control-plane", "http://cp:7000/path"),
             ("--workers", "0"),
             ("--workers", "2000"),

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use gateway_proto::access::AccessArgs;
 
 use crate::{
     client::ServerUrl,
-    commands::{apply, cache, completion, dev, endpoint, explain, export, node, probe, route, sample, service, watch},
+    commands::{
+        apply, audit, cache, completion, dev, endpoint, explain, export, node, probe, route, sample, service, token,
+        watch,
+    },
     output::Format,
 };
 
@@ -46,6 +50,9 @@ pub struct Global {
     #[arg(long, global = true, env = "GATEWAY_TIMEOUT", value_name = "DURATION", default_value = "10s")]
     #[arg(value_parser = timeout)]
     pub timeout: Duration,
+    /// How to show the control plane who asks.
+    #[command(flatten)]
+    pub access: AccessArgs,
 }
 
 /// The nouns, and the verbs that need none.
@@ -74,6 +81,11 @@ pub enum Command {
     Status,
     /// Print changes and health transitions as they happen
     Watch(watch::Watch),
+    /// Show who changed what, the newest first
+    Audit(audit::Audit),
+    /// Make, show and revoke the tokens by which the control plane knows its clients
+    #[command(subcommand)]
+    Token(token::Command),
     /// Create and update what declarative files name, as one atomic change; delete nothing
     Apply(apply::Apply),
     /// Write every service and route as a declarative file that apply reads back

@@ -49,11 +49,19 @@ pub enum Reason {
     StoreUnavailable,
     /// The control plane is stopping.
     ShuttingDown,
+    /// There was no token with the request, or none that is valid.
+    Unauthenticated,
+    /// The token's role does not allow it.
+    PermissionDenied,
+    /// There is no such token.
+    TokenNotFound,
+    /// No other token that is valid has the role admin.
+    LastAdminToken,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::Invalid,
         Self::ServiceNotFound,
         Self::RouteNotFound,
@@ -72,6 +80,10 @@ impl Reason {
         Self::StaleReplica,
         Self::StoreUnavailable,
         Self::ShuttingDown,
+        Self::Unauthenticated,
+        Self::PermissionDenied,
+        Self::TokenNotFound,
+        Self::LastAdminToken,
     ];
 
     /// The stable name.
@@ -96,6 +108,10 @@ impl Reason {
             Self::StaleReplica => "STALE_REPLICA",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::ShuttingDown => "SHUTTING_DOWN",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::TokenNotFound => "TOKEN_NOT_FOUND",
+            Self::LastAdminToken => "LAST_ADMIN_TOKEN",
         }
     }
 
@@ -113,6 +129,10 @@ impl Reason {
             Self::ServiceNotFound | Self::RouteNotFound | Self::EndpointNotFound | Self::NodeNotFound => {
                 GrpcCode::NotFound
             }
+            Self::TokenNotFound => GrpcCode::NotFound,
+            Self::LastAdminToken => GrpcCode::FailedPrecondition,
+            Self::Unauthenticated => GrpcCode::Unauthenticated,
+            Self::PermissionDenied => GrpcCode::PermissionDenied,
             Self::ServiceExists | Self::RouteExists | Self::HostTaken | Self::RouteConflict => GrpcCode::AlreadyExists,
             Self::StaleRevision => GrpcCode::Aborted,
             Self::Compacted => GrpcCode::OutOfRange,

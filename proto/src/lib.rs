@@ -3,11 +3,15 @@
 //! Generated types stay at the edges of the programs: each program converts them to its own types
 //! as they come in, and nothing behind that conversion sees them.
 
+pub mod access;
 pub mod code;
 pub mod host;
+pub mod local;
 pub mod name;
+pub mod pem;
 pub mod process;
 pub mod size;
+pub mod token;
 pub mod violation;
 
 /// The desired state.
@@ -31,6 +35,14 @@ pub mod admin {
     #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
     pub mod v1 {
         tonic::include_proto!("gateway.admin.v1");
+    }
+}
+
+/// Tokens.
+pub mod auth {
+    #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
+    pub mod v1 {
+        tonic::include_proto!("gateway.auth.v1");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use gateway_proto::access::Channel;
 use gateway_proto::registry::v1::{
     ApplyRequest, CreateServiceRequest, DeleteRouteRequest, DeleteServiceRequest, DisabledProbe, Endpoint, Forward,
     HealthCheck, ListRoutesRequest, ListServicesRequest, Route, Service, UpdateServiceRequest, WeightedService,
@@ -9,7 +10,7 @@ use gateway_proto::registry::v1::{
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use tokio::{sync::watch, task::JoinSet};
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 
 use crate::harness::{
     ControlPlane,

@@ -28,7 +28,9 @@ async fn help_and_version_are_there() {
         assert!(version.stdout.contains(gateway_proto::BUILD), "{}", version.stdout);
     }
     for (program, flags) in [
-        (CONTROL_PLANE, &["--listen", "--http-listen", "--data-dir"][..]),
+        (CONTROL_PLANE, &["--listen", "--http-listen", "--data-dir", "--insecure", "--allow-plaintext"][..]),
+        (CONTROL_PLANE, &["--tls-cert", "--tls-key", "--tls-client-ca", "--data-plane-token-file"]),
+        (DATA_PLANE, &["--token-file", "--control-plane-ca", "--client-cert", "--client-key"]),
         (DATA_PLANE, &["--listen", "--admin-listen", "--control-plane", "--workers", "--node-id", "--cache-dir"]),
         (DATA_PLANE, &["--access-log", "--access-log-sample", "--access-log-file"]),
     ] {

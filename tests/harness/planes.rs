@@ -8,11 +8,15 @@ use std::{
 };
 
 use gateway_proto::{
-    admin::v1::admin_service_client::AdminServiceClient, registry::v1::registry_service_client::RegistryServiceClient,
+    access::{Bearer, Channel},
+    admin::v1::admin_service_client::AdminServiceClient,
+    local::ADMIN_TOKEN,
+    registry::v1::registry_service_client::RegistryServiceClient,
+    token,
 };
 use serde_json::Value;
 use tokio::process::Command;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{self, Endpoint};
 
 use super::{
     client,
@@ -114,10 +118,16 @@ impl ControlPlane {
         format!("http://{}", self.grpc)
     }
 
-    /// A fresh connection for gRPC.
-    pub async fn channel(&self) -> Channel {
+    /// A fresh connection for gRPC, without a token.
+    pub async fn anonymous(&self) -> transport::Channel {
         let endpoint = Endpoint::from_shared(self.url()).expect("an address makes a URL");
         within("a connection to the control plane", endpoint.connect()).await.expect("the control plane accepts")
+    }
+
+    /// A fresh connection for gRPC, with the token of an admin.
+    pub async fn channel(&self) -> Channel {
+        let token = token::read(&self.data_dir.join(ADMIN_TOKEN)).expect("the first start has made a token");
+        Channel::new(self.anonymous().await, Bearer::new(&token))
     }
 
     /// A client of the registry.

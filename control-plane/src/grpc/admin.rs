@@ -13,7 +13,7 @@ use pb::admin_service_server::{AdminService, AdminServiceServer};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{cache_stats, endpoint_status, explain, invalid, queries::Queries, refuse, timestamp};
+use super::{audit, cache_stats, endpoint_status, explain, invalid, queries::Queries, refuse, timestamp};
 use crate::{
     health::{EndpointHealth, EndpointKey, Health, of_endpoint},
     observed::{Observed, Totals},
@@ -154,6 +154,7 @@ impl AdminService for Admin {
             probes_passed: _,
             probes_failed: _,
             probes_unknown: _,
+            calls_refused: _,
         } = self.observed.totals();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let cluster_id = self.observed.published.borrow().cluster_id.as_ref().to_owned();
@@ -171,7 +172,15 @@ impl AdminService for Admin {
             nodes_in_sync: count(nodes_in_sync),
             store_bytes,
             routes: count(routes),
+            insecure: self.observed.insecure,
         }))
+    }
+
+    async fn list_audit(
+        &self,
+        request: Request<pb::ListAuditRequest>,
+    ) -> Result<Response<pb::ListAuditResponse>, Status> {
+        audit::list(&*self.observed.store, request.into_inner()).map(Response::new)
     }
 
     async fn list_nodes(

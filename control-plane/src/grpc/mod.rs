@@ -2,6 +2,8 @@
 
 pub mod admin;
 mod ask;
+mod audit;
+pub mod auth;
 mod cache_stats;
 pub mod convert;
 pub mod discovery;
@@ -20,10 +22,13 @@ use gateway_proto::{
     registry::v1 as pb,
 };
 use jiff::Timestamp;
-use tonic::Status;
+use tonic::{Request, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::health::{EndpointHealth, EndpointKey, Health};
+use crate::{
+    auth::{Actor, Identity},
+    health::{EndpointHealth, EndpointKey, Health},
+};
 
 /// The status of a refusal that concerns no single field.
 pub(crate) fn refuse(reason: Reason, message: impl Into<String>) -> Status {
@@ -36,6 +41,11 @@ pub(crate) fn invalid(field: &str, description: &str) -> Status {
     let mut details = ErrorDetails::with_error_info(Reason::Invalid.as_str(), DOMAIN, HashMap::new());
     details.add_bad_request_violation(field, description);
     Status::with_error_details(Reason::Invalid.grpc(), format!("{field} {description}"), details)
+}
+
+/// Who makes a call, as the door in front of the services has found out.
+pub(crate) fn actor<T>(request: &Request<T>) -> Actor {
+    request.extensions().get::<Identity>().map(|identity| identity.actor.clone()).unwrap_or_default()
 }
 
 /// A time as it is sent.

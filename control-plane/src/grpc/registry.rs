@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
+    actor,
     convert::{self, route_change, service_change},
     refusal::status,
     watch::Watcher,
@@ -52,15 +53,23 @@ impl RegistryRpc {
     }
 }
 
+impl RegistryRpc {
+    /// The registry, whose changes are asked for by who makes the call.
+    fn by<T>(&self, request: &Request<T>) -> Registry {
+        self.registry.by(actor(request))
+    }
+}
+
 #[tonic::async_trait]
 impl RegistryService for RegistryRpc {
     async fn create_service(
         &self,
         request: Request<pb::CreateServiceRequest>,
     ) -> Result<Response<pb::CreateServiceResponse>, Status> {
+        let registry = self.by(&request);
         let pb::CreateServiceRequest { service } = request.into_inner();
         let draft = validate::service(service).map_err(|err| status(&err))?;
-        let created = self.registry.create(draft).await.map_err(|err| status(&err))?;
+        let created = registry.create(draft).await.map_err(|err| status(&err))?;
         Ok(Response::new(pb::CreateServiceResponse { service: Some(convert::service(&created.resource)) }))
     }
 
@@ -88,9 +97,10 @@ impl RegistryService for RegistryRpc {
         &self,
         request: Request<pb::UpdateServiceRequest>,
     ) -> Result<Response<pb::UpdateServiceResponse>, Status> {
+        let registry = self.by(&request);
         let pb::UpdateServiceRequest { service, expected_revision } = request.into_inner();
         let draft = validate::service(service).map_err(|err| status(&err))?;
-        let updated = self.registry.update(draft, expected_revision.map(Revision)).await;
+        let updated = registry.update(draft, expected_revision.map(Revision)).await;
         let (service, change) = sent(&updated.map_err(|err| status(&err))?);
         Ok(Response::new(pb::UpdateServiceResponse { service, change }))
     }
@@ -99,9 +109,10 @@ impl RegistryService for RegistryRpc {
         &self,
         request: Request<pb::DeleteServiceRequest>,
     ) -> Result<Response<pb::DeleteServiceResponse>, Status> {
+        let registry = self.by(&request);
         let pb::DeleteServiceRequest { name, expected_revision } = request.into_inner();
         let name = validate::name(&name).map_err(|err| status(&err))?;
-        let deleted = self.registry.delete(name, expected_revision.map(Revision)).await;
+        let deleted = registry.delete(name, expected_revision.map(Revision)).await;
         let Revision(revision) = deleted.map_err(|err| status(&err))?;
         Ok(Response::new(pb::DeleteServiceResponse { revision }))
     }
@@ -110,9 +121,10 @@ impl RegistryService for RegistryRpc {
         &self,
         request: Request<pb::RegisterServiceRequest>,
     ) -> Result<Response<pb::RegisterServiceResponse>, Status> {
+        let registry = self.by(&request);
         let pb::RegisterServiceRequest { service } = request.into_inner();
         let draft = validate::service(service).map_err(|err| status(&err))?;
-        let registered = self.registry.register(draft).await.map_err(|err| status(&err))?;
+        let registered = registry.register(draft).await.map_err(|err| status(&err))?;
         let (service, change) = sent(&registered);
         Ok(Response::new(pb::RegisterServiceResponse { service, change }))
     }
@@ -121,9 +133,10 @@ impl RegistryService for RegistryRpc {
         &self,
         request: Request<pb::AddEndpointsRequest>,
     ) -> Result<Response<pb::AddEndpointsResponse>, Status> {
+        let registry = self.by(&request);
         let pb::AddEndpointsRequest { name, endpoints } = request.into_inner();
         let (name, more) = validate::added_endpoints(&name, &endpoints).map_err(|err| status(&err))?;
-        let added = self.registry.add_endpoints(name, more).await.map_err(|err| status(&err))?;
+        let added = registry.add_endpoints(name, more).await.map_err(|err| status(&err))?;
         let (service, change) = sent(&added);
         Ok(Response::new(pb::AddEndpointsResponse { service, change }))
     }
@@ -132,17 +145,18 @@ impl RegistryService for RegistryRpc {
         &self,
         request: Request<pb::RemoveEndpointsRequest>,
     ) -> Result<Response<pb::RemoveEndpointsResponse>, Status> {
+        let registry = self.by(&request);
         let pb::RemoveEndpointsRequest { name, addresses } = request.into_inner();
         let (name, gone) = validate::removed_endpoints(&name, &addresses).map_err(|err| status(&err))?;
-        let removed = self.registry.remove_endpoints(name, gone).await.map_err(|err| status(&err))?;
+        let removed = registry.remove_endpoints(name, gone).await.map_err(|err| status(&err))?;
         Ok(Response::new(pb::RemoveEndpointsResponse { service: Some(convert::service(&removed.resource)) }))
     }
 
     async fn apply(&self, request: Request<pb::ApplyRequest>) -> Result<Response<pb::ApplyResponse>, Status> {
+        let registry = self.by(&request);
         let pb::ApplyRequest { services, dry_run, routes } = request.into_inner();
         let (services, routes) = validate::change(services, routes).map_err(|err| status(&err))?;
-        let applied =
-            if dry_run { self.registry.preview(services, routes) } else { self.registry.apply(services, routes).await };
+        let applied = if dry_run { registry.preview(services, routes) } else { registry.apply(services, routes).await };
         let Applied { services, routes, revision } = applied.map_err(|err| status(&err))?;
         Ok(Response::new(pb::ApplyResponse {
             changes: services.iter().map(service_change).collect(),
@@ -155,7 +169,7 @@ impl RegistryService for RegistryRpc {
         &self,
         request: Request<pb::CreateRouteRequest>,
     ) -> Result<Response<pb::CreateRouteResponse>, Status> {
-        routes::create(&self.registry, request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
+        routes::create(&self.by(&request), request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
     }
 
     async fn get_route(&self, request: Request<pb::GetRouteRequest>) -> Result<Response<pb::GetRouteResponse>, Status> {
@@ -173,23 +187,24 @@ impl RegistryService for RegistryRpc {
         &self,
         request: Request<pb::UpdateRouteRequest>,
     ) -> Result<Response<pb::UpdateRouteResponse>, Status> {
-        routes::update(&self.registry, request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
+        routes::update(&self.by(&request), request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
     }
 
     async fn delete_route(
         &self,
         request: Request<pb::DeleteRouteRequest>,
     ) -> Result<Response<pb::DeleteRouteResponse>, Status> {
-        routes::delete(&self.registry, request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
+        routes::delete(&self.by(&request), request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
     }
 
     async fn purge_cache(
         &self,
         request: Request<pb::PurgeCacheRequest>,
     ) -> Result<Response<pb::PurgeCacheResponse>, Status> {
+        let registry = self.by(&request);
         let pb::PurgeCacheRequest { purge } = request.into_inner();
         let (target, mode) = validate::purge(purge).map_err(|err| status(&err))?;
-        let purge = self.registry.purge(target, mode).await.map_err(|err| status(&err))?;
+        let purge = registry.purge(target, mode).await.map_err(|err| status(&err))?;
         Ok(Response::new(pb::PurgeCacheResponse { purge: Some((&*purge).into()) }))
     }
 

@@ -15,6 +15,7 @@ use tonic::Status;
 
 use super::{convert, endpoint_status, refusal, timestamp};
 use crate::{
+    auth::Actor,
     error::RegistryError,
     health::{EndpointHealth, EndpointKey, HealthView},
     registry::{
@@ -36,6 +37,8 @@ pub(super) struct Watcher {
     stop: CancellationToken,
     /// The revision of the last event.
     revision: Revision,
+    /// Who asked for it.
+    actor: Actor,
     /// The view of health that was told.
     told: HealthView,
     /// The view that is told next, after the changes that came before it.
@@ -59,8 +62,8 @@ enum Event {
     Deleted(Key, Timestamp),
     Health(EndpointKey, Arc<EndpointHealth>),
     Synced,
-    /// What follows is of this revision.
-    Revision(Revision),
+    /// What follows is of this revision, and who asked for it.
+    Revision(Revision, Actor),
 }
 
 impl Watcher {
@@ -75,7 +78,18 @@ impl Watcher {
         let desired = registry.desired().borrow().clone();
         let (changes, revision) = (registry.watch(desired.revision)?, desired.revision);
         let current = Some(Current::Services(desired, None));
-        Ok(Self { registry, changes, health, stop, revision, told, seen: None, current, ready: VecDeque::new() })
+        Ok(Self {
+            registry,
+            changes,
+            health,
+            stop,
+            revision,
+            actor: Actor::default(),
+            told,
+            seen: None,
+            current,
+            ready: VecDeque::new(),
+        })
     }
 
     /// A watch that tells what follows a revision, or what follows now.
@@ -88,7 +102,18 @@ impl Watcher {
         let told = health.borrow_and_update().clone();
         let revision = revision.unwrap_or_else(|| registry.desired().borrow().revision);
         let changes = registry.watch(revision)?;
-        Ok(Self { registry, changes, health, stop, revision, told, seen: None, current: None, ready: VecDeque::new() })
+        Ok(Self {
+            registry,
+            changes,
+            health,
+            stop,
+            revision,
+            actor: Actor::default(),
+            told,
+            seen: None,
+            current: None,
+            ready: VecDeque::new(),
+        })
     }
 
     /// The events. They end without an error when the control plane stops.
@@ -162,8 +187,8 @@ impl Watcher {
     }
 
     fn tell_change(&mut self, change: &Change) {
-        let Change { revision, at, deletes, puts } = change;
-        self.ready.push_back(Event::Revision(*revision));
+        let Change { revision, at, deletes, puts, tokens: _, actor } = change;
+        self.ready.push_back(Event::Revision(*revision, actor.clone()));
         self.ready.extend(deletes.iter().map(|key| Event::Deleted(key.clone(), *at)));
         self.ready.extend(puts.iter().cloned().map(Event::Upserted));
     }
@@ -199,9 +224,12 @@ impl Watcher {
     }
 
     fn respond(&mut self, event: Event) -> Option<pb::WatchResponse> {
+        // Health is nobody's doing.
+        let actor =
+            if matches!(event, Event::Health(..) | Event::Synced) { "" } else { self.actor.as_str() }.to_owned();
         let (time, event) = match event {
-            Event::Revision(revision) => {
-                self.revision = revision;
+            Event::Revision(revision, actor) => {
+                (self.revision, self.actor) = (revision, actor);
                 return None;
             }
             Event::Upserted(Record::Service(service)) => {
@@ -217,7 +245,7 @@ impl Watcher {
             Event::Synced => (self.registry.now(), WireEvent::Synced(pb::Synced {})),
         };
         let revision = self.revision.0;
-        Some(pb::WatchResponse { revision, time: Some(timestamp(time)), event: Some(event) })
+        Some(pb::WatchResponse { revision, time: Some(timestamp(time)), event: Some(event), actor })
     }
 }
 

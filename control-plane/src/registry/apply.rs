@@ -151,7 +151,7 @@ pub(super) fn purge(now: &Desired, target: Target, mode: Mode, at: Timestamp) ->
     }
     next.put(purge.clone());
     next.revision = now.revision.next();
-    let batch = Batch { base: Some(now.revision), preconditions: Vec::new(), deletes, puts: vec![purge], at };
+    let batch = Batch { base: Some(now.revision), deletes, puts: vec![purge], at, ..Batch::default() };
     Plan { batch: Some(batch), services: Vec::new(), routes: Vec::new(), next }
 }
 
@@ -178,7 +178,7 @@ fn remove(now: &Desired, key: Key, revision: Revision, at: Timestamp) -> Plan {
     next.remove(&key);
     next.revision = now.revision.next();
     let preconditions = vec![Precondition { key: key.clone(), expect: Expect::At(revision) }];
-    let batch = Batch { base: Some(now.revision), preconditions, deletes: vec![key], puts: Vec::new(), at };
+    let batch = Batch { base: Some(now.revision), preconditions, deletes: vec![key], at, ..Batch::default() };
     Plan { batch: Some(batch), services: Vec::new(), routes: Vec::new(), next }
 }
 

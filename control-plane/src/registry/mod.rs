@@ -33,6 +33,7 @@ use self::{
     runner::Inner,
 };
 use crate::{
+    auth::Actor,
     error::RegistryError,
     store::{Changes, Store, StoreError},
 };
@@ -42,7 +43,11 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// The registry; a copy is the same one.
 #[derive(Clone)]
-pub struct Registry(Arc<Inner>);
+pub struct Registry {
+    inner: Arc<Inner>,
+    /// Who asks for changes.
+    actor: Actor,
+}
 
 /// What an apply comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,20 +66,26 @@ impl Registry {
     /// # Errors
     /// The store cannot be read.
     pub fn open(store: Arc<dyn Store>, clock: Clock) -> Result<Self, StoreError> {
-        Ok(Self(Arc::new(Inner::open(store, clock)?)))
+        Ok(Self { inner: Arc::new(Inner::open(store, clock)?), actor: Actor::default() })
+    }
+
+    /// The same registry, whose changes somebody asks for.
+    #[must_use]
+    pub fn by(&self, actor: Actor) -> Self {
+        Self { inner: Arc::clone(&self.inner), actor }
     }
 
     /// The identity that the store was born with.
     #[must_use]
     pub fn cluster_id(&self) -> &str {
-        &self.0.cluster_id
+        &self.inner.cluster_id
     }
 
     /// The latest durable state. It changes in the order of revisions, and before whoever asked
     /// for a change is answered; it may skip revisions.
     #[must_use]
     pub fn desired(&self) -> watch::Receiver<Desired> {
-        self.0.desired.clone()
+        self.inner.desired.clone()
     }
 
     /// The durable changes after a revision, one by one.
@@ -82,13 +93,13 @@ impl Registry {
     /// # Errors
     /// The history that is kept begins later, or the revision is still to come.
     pub fn watch(&self, after: Revision) -> Result<Changes, RegistryError> {
-        Ok(self.0.store.watch(after)?)
+        Ok(self.inner.store.watch(after)?)
     }
 
     /// What time it is.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        (self.0.clock)()
+        (self.inner.clock)()
     }
 
     /// Reads a service.
@@ -96,7 +107,7 @@ impl Registry {
     /// # Errors
     /// There is none of that name.
     pub fn get(&self, name: &ServiceName) -> Result<Arc<Service>, RegistryError> {
-        let found = self.0.desired.borrow().services.get(name).cloned();
+        let found = self.inner.desired.borrow().services.get(name).cloned();
         found.ok_or_else(|| RegistryError::NotFound(Key::Service(name.clone())))
     }
 
@@ -105,7 +116,7 @@ impl Registry {
     /// # Errors
     /// There is none of that name.
     pub fn get_route(&self, name: &RouteName) -> Result<Arc<Route>, RegistryError> {
-        let found = self.0.desired.borrow().routes.get(name).cloned();
+        let found = self.inner.desired.borrow().routes.get(name).cloned();
         found.ok_or_else(|| RegistryError::NotFound(Key::Route(name.clone())))
     }
 
@@ -239,7 +250,7 @@ impl Registry {
 
     /// A copy of the durable state, so that a publisher need not wait for whoever searches in it.
     fn durable(&self) -> Desired {
-        self.0.desired.borrow().clone()
+        self.inner.desired.borrow().clone()
     }
 
     /// Carries out a command. A client that goes away does not stop it half-way.
@@ -247,14 +258,14 @@ impl Registry {
     where
         P: Fn(&Desired, Timestamp) -> Result<Plan, RegistryError> + Send + Sync + 'static,
     {
-        let inner = Arc::clone(&self.0);
-        tokio::spawn(async move { inner.run(&plan).await }).await.unwrap_or(Err(RegistryError::ShuttingDown))
+        let (inner, actor) = (Arc::clone(&self.inner), self.actor.clone());
+        tokio::spawn(async move { inner.run(&plan, &actor).await }).await.unwrap_or(Err(RegistryError::ShuttingDown))
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry").field("cluster_id", &self.0.cluster_id).finish_non_exhaustive()
+        f.debug_struct("Registry").field("cluster_id", &self.inner.cluster_id).finish_non_exhaustive()
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     model::{Desired, Revision},
 };
 use crate::{
+    auth::Actor,
     error::RegistryError,
     store::{QUEUE, Store, StoreError},
 };
@@ -75,15 +76,15 @@ impl Inner {
         })
     }
 
-    /// Carries out a command.
-    pub(super) async fn run<P>(&self, plan: &P) -> Result<Plan, RegistryError>
+    /// Carries out a command that somebody asks for.
+    pub(super) async fn run<P>(&self, plan: &P, actor: &Actor) -> Result<Plan, RegistryError>
     where
         P: Fn(&Desired, Timestamp) -> Result<Plan, RegistryError>,
     {
         let _permit = self.commands.acquire().await.map_err(|_| RegistryError::ShuttingDown)?;
         let mut failure = StoreError::Busy;
         for _ in 0..MAX_TRIES {
-            match self.attempt(plan).await {
+            match self.attempt(plan, actor).await {
                 Attempt::Done(result) => return result.map(|plan| *plan),
                 Attempt::Again(err) => failure = err,
             }
@@ -91,7 +92,7 @@ impl Inner {
         Err(RegistryError::StoreUnavailable(failure))
     }
 
-    async fn attempt<P>(&self, plan: &P) -> Attempt
+    async fn attempt<P>(&self, plan: &P, actor: &Actor) -> Attempt
     where
         P: Fn(&Desired, Timestamp) -> Result<Plan, RegistryError>,
     {
@@ -100,7 +101,7 @@ impl Inner {
             let mut head = self.head();
             let base = head.desired.revision;
             let mut planned = plan(&head.desired, at);
-            let answer = planned.as_mut().ok().and_then(|plan| self.queue(&mut head, plan));
+            let answer = planned.as_mut().ok().and_then(|plan| self.queue(&mut head, plan, actor));
             (planned, base, head.epoch, answer)
         };
         let Some(answer) = answer else {
@@ -124,8 +125,9 @@ impl Inner {
     }
 
     /// Queues a plan's batch, if there is one, and builds on it from now on.
-    fn queue(&self, head: &mut Head, plan: &mut Plan) -> Option<Answer> {
-        let batch = plan.batch.take()?;
+    fn queue(&self, head: &mut Head, plan: &mut Plan, actor: &Actor) -> Option<Answer> {
+        let mut batch = plan.batch.take()?;
+        batch.actor = actor.clone();
         let answer = self.store.commit(batch);
         head.desired = plan.next.clone();
         Some(answer)

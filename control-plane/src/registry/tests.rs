@@ -9,8 +9,9 @@ use tokio::sync::{oneshot, watch};
 
 use super::*;
 use crate::{
+    auth::token::Tokens,
     registry::apply::ChangeKind,
-    store::{Batch, HealthRecord, Loaded, WatchError, memory::MemoryStore},
+    store::{Batch, Change, HealthRecord, Loaded, TokenNote, WatchError, memory::MemoryStore},
 };
 
 /// A store whose commits wait until the test lets them through or fails them.
@@ -53,6 +54,18 @@ impl Store for Gated {
 
     fn record_health(&self, records: Vec<HealthRecord>) -> oneshot::Receiver<()> {
         self.inner.record_health(records)
+    }
+
+    fn note_tokens(&self, notes: Vec<TokenNote>) -> oneshot::Receiver<()> {
+        self.inner.note_tokens(notes)
+    }
+
+    fn tokens(&self) -> watch::Receiver<Tokens> {
+        self.inner.tokens()
+    }
+
+    fn latest(&self, limit: usize) -> Vec<Arc<Change>> {
+        self.inner.latest(limit)
     }
 
     fn desired(&self) -> watch::Receiver<Desired> {

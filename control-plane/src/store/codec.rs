@@ -12,19 +12,27 @@
 //! | 1 | services, health, the store's own record |
 //! | 2 | routes, and policies of services; the store's own record has it where there are routes |
 //! | 3 | the policy `cache`, and purges; the store's own record has it where there are any |
+//! | 4 | tokens; the store's own record has it where there are any |
 
 use gateway_routing::route::{Policies, Policy};
 use prost::Message;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::registry::model::{Desired, Record};
+use crate::{
+    auth::token::Tokens,
+    registry::model::{Desired, Record},
+};
 
 /// The format that the first program wrote.
 pub(super) const FIRST: u16 = 1;
 /// The format that brought routes and policies.
 const ROUTES: u16 = 2;
-/// The latest format that this program writes and reads. It brought purges and the policy `cache`.
-pub(super) const LATEST: u16 = 3;
+/// The format that brought purges and the policy `cache`.
+const CACHE: u16 = 3;
+/// The format that brought tokens.
+pub(super) const TOKENS: u16 = 4;
+/// The latest format that this program writes and reads.
+pub(super) const LATEST: u16 = TOKENS;
 /// Length, format and CRC.
 const HEADER: usize = 10;
 
@@ -65,7 +73,7 @@ pub(super) fn format_of(record: &Record) -> u16 {
         Record::Service(service) if service.policies == Policies::default() => FIRST,
         Record::Service(service) => format_of_policies(&service.policies),
         Record::Route(route) => format_of_policies(&route.route.policies),
-        Record::Purge(_) => LATEST,
+        Record::Purge(_) => CACHE,
     }
 }
 
@@ -75,14 +83,15 @@ fn format_of_policies(policies: &Policies) -> u16 {
         policies;
     match cache {
         Policy::Unset => ROUTES,
-        Policy::Off | Policy::On(_) => LATEST,
+        Policy::Off | Policy::On(_) => CACHE,
     }
 }
 
 /// The earliest format by which there is nothing strange in a store.
-pub(super) fn format_of_store(desired: &Desired) -> u16 {
+pub(super) fn format_of_store(desired: &Desired, tokens: &Tokens) -> u16 {
     match (desired.purges.is_empty(), desired.routes.is_empty()) {
-        (false, _) => LATEST,
+        _ if !tokens.is_empty() => TOKENS,
+        (false, _) => CACHE,
         (true, false) => ROUTES,
         (true, true) => FIRST,
     }
@@ -132,11 +141,17 @@ mod tests {
     use gateway_routing::route::{Policies, Policy};
     use proptest::prelude::*;
 
-    use super::{FIRST, LATEST, Meta, ROUTES, RecordError, checksum, digest, format_of, format_of_store, open, seal};
-    use crate::registry::{
-        model::{Desired, Key, Record, Revision, Service},
-        purge::Target,
-        sample,
+    use super::{
+        CACHE, FIRST, LATEST, Meta, ROUTES, RecordError, TOKENS, checksum, digest, format_of, format_of_store, open,
+        seal,
+    };
+    use crate::{
+        auth::{sample::kept, token::Tokens},
+        registry::{
+            model::{Desired, Key, Record, Revision, Service},
+            purge::Target,
+            sample,
+        },
     };
 
     fn meta() -> Meta {
@@ -173,20 +188,22 @@ mod tests {
         for (record, format, of_store) in [
             (Record::from(plain), FIRST, FIRST),
             (Record::from(with_earlier), ROUTES, FIRST),
-            (Record::from(with_policies), LATEST, FIRST),
+            (Record::from(with_policies), CACHE, FIRST),
             (Record::from(route), ROUTES, ROUTES),
-            (Record::from(full_route), LATEST, ROUTES),
-            (Record::from(purge), LATEST, LATEST),
+            (Record::from(full_route), CACHE, ROUTES),
+            (Record::from(purge), CACHE, CACHE),
         ] {
             assert_eq!(format_of(&record), format, "{record:?}");
             let key = record.key();
             desired.put(record);
-            assert_eq!(format_of_store(&desired), of_store, "{key}");
+            assert_eq!(format_of_store(&desired, &Tokens::new()), of_store, "{key}");
         }
         desired.remove(&Key::Purge(Revision(9)));
-        assert_eq!(format_of_store(&desired), ROUTES);
+        assert_eq!(format_of_store(&desired, &Tokens::new()), ROUTES);
         desired.remove(&Key::Route(sample::route_name("r")));
-        assert_eq!(format_of_store(&desired), FIRST);
+        assert_eq!(format_of_store(&desired, &Tokens::new()), FIRST);
+        let kept = kept(1);
+        assert_eq!(format_of_store(&desired, &Tokens::unit(kept.id.clone(), kept)), TOKENS);
         assert_eq!(open::<Meta>(b"m", &seal(b"m", LATEST, &meta())), Ok(meta()));
     }
 

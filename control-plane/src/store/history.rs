@@ -12,9 +12,13 @@ use jiff::Timestamp;
 use prost::Message;
 use tokio::sync::watch;
 
-use crate::registry::{
-    model::{Key, Record, Revision},
-    patterns,
+use super::TokenChange;
+use crate::{
+    auth::Actor,
+    registry::{
+        model::{Key, Record, Revision},
+        patterns,
+    },
 };
 
 /// Commits that are kept.
@@ -35,12 +39,16 @@ pub struct Change {
     pub deletes: Vec<Key>,
     /// What it wrote.
     pub puts: Vec<Record>,
+    /// What it did to tokens.
+    pub tokens: Vec<TokenChange>,
+    /// Who asked for it.
+    pub actor: Actor,
 }
 
 impl Change {
     fn weight(&self) -> usize {
         let puts: usize = self.puts.iter().map(weight).sum();
-        1 + self.deletes.len() + puts
+        1 + self.deletes.len() + self.tokens.len() + puts
     }
 }
 
@@ -152,6 +160,11 @@ impl History {
         Ok(Changes { history: Arc::clone(self), head, cursor: after })
     }
 
+    /// The latest changes, the newest first.
+    pub(super) fn latest(&self, limit: usize) -> Vec<Arc<Change>> {
+        self.ring().changes.iter().rev().take(limit).cloned().collect()
+    }
+
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -195,13 +208,23 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{Change, History, MAX_CHANGES, WatchError, weight};
-    use crate::registry::{
-        model::{Record, Revision},
-        sample, validate,
+    use crate::{
+        auth::Actor,
+        registry::{
+            model::{Record, Revision},
+            sample, validate,
+        },
     };
 
     fn change(revision: u64) -> Arc<Change> {
-        Arc::new(Change { revision: Revision(revision), at: Timestamp::UNIX_EPOCH, deletes: vec![], puts: vec![] })
+        Arc::new(Change {
+            revision: Revision(revision),
+            at: Timestamp::UNIX_EPOCH,
+            deletes: vec![],
+            puts: vec![],
+            tokens: vec![],
+            actor: Actor::default(),
+        })
     }
 
     #[tokio::test]
@@ -214,6 +237,8 @@ mod tests {
         tokio::task::yield_now().await;
         history.push(change(9));
         assert_eq!(waiting.await.unwrap(), Ok(change(9)));
+        assert_eq!(history.latest(2), [change(9), change(8)]);
+        assert_eq!(history.latest(1), [change(9)]);
     }
 
     #[tokio::test]
@@ -236,9 +261,7 @@ mod tests {
         service.endpoints = vec![sample::endpoint("127.0.0.1:1"); 1000];
         let puts = vec![Record::from(service); 500];
         for revision in 1..=3 {
-            let puts = puts.clone();
-            let large = Change { revision: Revision(revision), at: Timestamp::UNIX_EPOCH, deletes: vec![], puts };
-            history.push(Arc::new(large));
+            history.push(Arc::new(Change { puts: puts.clone(), ..Change::clone(&change(revision)) }));
         }
         assert_eq!(history.watch(Revision(0)).err(), Some(WatchError::Compacted { oldest: Revision(1) }));
     }

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::HealthRecord;
-use crate::registry::model::{EndpointAddress, Key, Record, Revision, ServiceName};
+use crate::{
+    auth::token::{Kept, TokenId},
+    registry::model::{EndpointAddress, Key, Record, Revision, ServiceName},
+};
 
 /// Records to write, or to delete where there is `None`.
 #[derive(Debug, Default)]
@@ -14,6 +17,8 @@ pub(super) struct Image {
     pub(super) records: BTreeMap<Key, Option<Record>>,
     /// By service and endpoint.
     pub(super) health: BTreeMap<(ServiceName, EndpointAddress), Option<Arc<HealthRecord>>>,
+    /// By id.
+    pub(super) tokens: BTreeMap<TokenId, Option<Arc<Kept>>>,
 }
 
 /// What the store knows of itself after a commit.
@@ -30,7 +35,7 @@ pub(super) struct Head {
 impl Image {
     /// Whether there is nothing to do.
     pub(super) fn is_empty(&self) -> bool {
-        let Self { head, records, health } = self;
-        head.is_none() && records.is_empty() && health.is_empty()
+        let Self { head, records, health, tokens } = self;
+        head.is_none() && records.is_empty() && health.is_empty() && tokens.is_empty()
     }
 }

@@ -1,15 +1,18 @@
 //! A store that forgets everything: for tests and for trying things out.
 
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    Batch, Changes, HealthRecord, Loaded, Store, StoreError, WatchError,
+    Batch, Change, Changes, HealthRecord, Loaded, Store, StoreError, TokenNote, WatchError,
     image::Image,
     writer::{Disk, Writer},
 };
-use crate::registry::model::{Desired, Revision};
+use crate::{
+    auth::token::Tokens,
+    registry::model::{Desired, Revision},
+};
 
 /// A store in memory.
 #[derive(Debug)]
@@ -21,7 +24,12 @@ impl MemoryStore {
     /// # Errors
     /// The system gives no thread.
     pub fn new(cluster_id: &str) -> Result<Self, StoreError> {
-        Self::from_loaded(Loaded { cluster_id: cluster_id.to_owned(), desired: Desired::default(), health: Vec::new() })
+        Self::from_loaded(Loaded {
+            cluster_id: cluster_id.to_owned(),
+            desired: Desired::default(),
+            health: Vec::new(),
+            tokens: Tokens::new(),
+        })
     }
 
     /// Makes a store that holds this.
@@ -44,6 +52,18 @@ impl Store for MemoryStore {
 
     fn record_health(&self, records: Vec<HealthRecord>) -> oneshot::Receiver<()> {
         self.0.record_health(records)
+    }
+
+    fn note_tokens(&self, notes: Vec<TokenNote>) -> oneshot::Receiver<()> {
+        self.0.note_tokens(notes)
+    }
+
+    fn tokens(&self) -> watch::Receiver<Tokens> {
+        self.0.tokens()
+    }
+
+    fn latest(&self, limit: usize) -> Vec<Arc<Change>> {
+        self.0.latest(limit)
     }
 
     fn desired(&self) -> watch::Receiver<Desired> {

@@ -12,7 +12,7 @@ mod stored;
 mod suite;
 mod writer;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use jiff::Timestamp;
 use rand::Rng;
@@ -22,7 +22,13 @@ pub use self::{
     error::StoreError,
     history::{Change, Changes, WatchError},
 };
-use crate::registry::model::{Desired, EndpointAddress, Key, Record, Revision, ServiceName};
+use crate::{
+    auth::{
+        Actor,
+        token::{Kept, TokenId, Tokens},
+    },
+    registry::model::{Desired, EndpointAddress, Key, Record, Revision, ServiceName},
+};
 
 /// Batches that may wait for the writer; one more is answered with [`StoreError::Busy`].
 pub const QUEUE: usize = 1024;
@@ -43,6 +49,13 @@ pub trait Store: Send + Sync + 'static {
     /// is not registered is passed over. What is known goes with its endpoint. The answer comes
     /// once it is durable, or cannot be made so.
     fn record_health(&self, records: Vec<HealthRecord>) -> oneshot::Receiver<()>;
+    /// Queues what is to be kept of tokens beside commits; it consumes no revision. The answer comes once
+    /// it is durable, or cannot be made so.
+    fn note_tokens(&self, notes: Vec<TokenNote>) -> oneshot::Receiver<()>;
+    /// The tokens as they are durable.
+    fn tokens(&self) -> watch::Receiver<Tokens>;
+    /// The latest changes that are kept, the newest first.
+    fn latest(&self, limit: usize) -> Vec<Arc<Change>>;
     /// The latest durable state; it changes in the order of revisions, and may skip some.
     fn desired(&self) -> watch::Receiver<Desired>;
     /// The durable changes after a revision, one by one.
@@ -66,6 +79,8 @@ pub struct Loaded {
     pub desired: Desired,
     /// The last known health, so that a restart does not take healthy endpoints out.
     pub health: Vec<HealthRecord>,
+    /// Who may speak with the control plane.
+    pub tokens: Tokens,
 }
 
 /// What is committed as one: all of it or nothing.
@@ -79,8 +94,30 @@ pub struct Batch {
     pub deletes: Vec<Key>,
     /// Records to write after the deletes, each under its key. The store sets their revision.
     pub puts: Vec<Record>,
+    /// Tokens to make and to end, in this order.
+    pub tokens: Vec<TokenChange>,
     /// When it was asked for.
     pub at: Timestamp,
+    /// Who asked for it.
+    pub actor: Actor,
+}
+
+/// What a batch does to a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenChange {
+    /// It is made.
+    Create(Arc<Kept>),
+    /// It is ended; one that is not there is passed over.
+    Revoke(TokenId),
+}
+
+/// What is kept of a token without a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenNote {
+    /// It was there from the start.
+    First(Arc<Kept>),
+    /// It was used.
+    Used(TokenId, Timestamp),
 }
 
 /// What must hold of a record for a batch to be committed.

@@ -1,8 +1,9 @@
 //! The store on disk, in sled.
 //!
 //! Keys are `m` for what the store knows of itself, `s` and a name for services, `r` and a name for
-//! routes, `p` and a revision for purges, `h`, a service's name and an endpoint for health. A record is cut into pieces, each under its key, a zero byte and its place:
-//! sled puts a page of pieces larger than these into a file of its own, which it never flushes.
+//! routes, `p` and a revision for purges, `h`, a service's name and an endpoint for health, `t` and an id
+//! for tokens. A record is cut into pieces, each under its key, a zero byte and its place: sled puts a page
+//! of pieces larger than these into a file of its own, which it never flushes.
 
 mod fault;
 mod marker;
@@ -14,13 +15,16 @@ use tokio::sync::{oneshot, watch};
 
 use self::marker::Marker;
 use super::{
-    Batch, Changes, HealthRecord, Loaded, Store, StoreError, WatchError,
+    Batch, Change, Changes, HealthRecord, Loaded, Store, StoreError, TokenNote, WatchError,
     codec::{self, Meta},
     image::{Head, Image},
-    stored::{self, StoredHealth, StoredPurge, StoredService},
+    stored::{self, StoredHealth, StoredPurge, StoredService, StoredToken},
     writer::{Disk, Writer},
 };
-use crate::registry::model::{Desired, EndpointAddress, Key, Record, Revision, ServiceName};
+use crate::{
+    auth::token::{TokenId, Tokens},
+    registry::model::{Desired, EndpointAddress, Key, Record, Revision, ServiceName},
+};
 
 /// Bytes of a piece: sixteen of them, the most that sled keeps on a page, stay below the 128 KiB
 /// at which a page gets a file of its own.
@@ -57,6 +61,18 @@ impl Store for SledStore {
         self.0.record_health(records)
     }
 
+    fn note_tokens(&self, notes: Vec<TokenNote>) -> oneshot::Receiver<()> {
+        self.0.note_tokens(notes)
+    }
+
+    fn tokens(&self) -> watch::Receiver<Tokens> {
+        self.0.tokens()
+    }
+
+    fn latest(&self, limit: usize) -> Vec<Arc<Change>> {
+        self.0.latest(limit)
+    }
+
     fn desired(&self) -> watch::Receiver<Desired> {
         self.0.desired()
     }
@@ -89,7 +105,7 @@ struct Directory {
 
 impl Directory {
     fn batch(&self, image: &Image) -> Result<::sled::Batch, ::sled::Error> {
-        let Image { head, records, health } = image;
+        let Image { head, records, health, tokens } = image;
         let mut batch = ::sled::Batch::default();
         if let Some(Head { revision, digest, format }) = *head {
             let meta = Meta { cluster_id: self.cluster_id.clone(), revision: revision.0, digest };
@@ -104,6 +120,11 @@ impl Directory {
         for ((service, endpoint), record) in health {
             let key = health_key(service, endpoint);
             let record = record.as_ref().map(|record| codec::seal(&key, codec::FIRST, &StoredHealth::from(&**record)));
+            self.stage(&mut batch, &key, &record.unwrap_or_default())?;
+        }
+        for (id, kept) in tokens {
+            let key = token_key(id);
+            let record = kept.as_ref().map(|kept| codec::seal(&key, codec::TOKENS, &StoredToken::from(&**kept)));
             self.stage(&mut batch, &key, &record.unwrap_or_default())?;
         }
         Ok(batch)
@@ -188,6 +209,10 @@ fn sealed(key: &[u8], record: &Record) -> Vec<u8> {
 fn health_key(service: &ServiceName, endpoint: &EndpointAddress) -> Vec<u8> {
     // No name and no endpoint holds a space.
     format!("h{service} {endpoint}").into_bytes()
+}
+
+fn token_key(id: &TokenId) -> Vec<u8> {
+    format!("t{id}").into_bytes()
 }
 
 fn piece_key(key: &[u8], place: u16) -> Vec<u8> {

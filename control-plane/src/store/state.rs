@@ -5,10 +5,13 @@ use std::{collections::HashSet, sync::Arc};
 use imbl::OrdMap;
 
 use super::{
-    Batch, Change, Expect, HealthRecord, Loaded, Precondition, StoreError, codec,
+    Batch, Change, Expect, HealthRecord, Loaded, Precondition, StoreError, TokenChange, TokenNote, codec,
     image::{Head, Image},
 };
-use crate::registry::model::{Desired, EndpointAddress, Key, Record, Service, ServiceName};
+use crate::{
+    auth::token::{Kept, TokenId, Tokens},
+    registry::model::{Desired, EndpointAddress, Key, Record, Service, ServiceName},
+};
 
 /// Everything in a store; a copy costs nothing.
 #[derive(Debug, Clone)]
@@ -18,13 +21,14 @@ pub(super) struct State {
     /// The wrapping sum of the records' digests.
     digest: u64,
     health: OrdMap<ServiceName, OrdMap<EndpointAddress, Arc<HealthRecord>>>,
+    tokens: Tokens,
 }
 
 impl State {
     pub(super) fn new(loaded: Loaded) -> Self {
-        let Loaded { cluster_id, desired, health } = loaded;
+        let Loaded { cluster_id, desired, health, tokens } = loaded;
         let digest = digest(&desired);
-        let mut state = Self { cluster_id: cluster_id.into(), desired, digest, health: OrdMap::new() };
+        let mut state = Self { cluster_id: cluster_id.into(), desired, digest, health: OrdMap::new(), tokens };
         for record in health {
             state.record_health(record, &mut Image::default());
         }
@@ -35,15 +39,24 @@ impl State {
         &self.desired
     }
 
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     pub(super) fn loaded(&self) -> Loaded {
         let health = self.health.values().flat_map(OrdMap::values).map(|record| HealthRecord::clone(record));
-        Loaded { cluster_id: self.cluster_id.to_string(), desired: self.desired.clone(), health: health.collect() }
+        Loaded {
+            cluster_id: self.cluster_id.to_string(),
+            desired: self.desired.clone(),
+            health: health.collect(),
+            tokens: self.tokens.clone(),
+        }
     }
 
     /// Checks a batch and applies it whole, or changes nothing. What is to be written goes into
     /// `image`.
     pub(super) fn commit(&mut self, batch: Batch, image: &mut Image) -> Result<Change, StoreError> {
-        let Batch { base, preconditions, mut deletes, puts, at } = batch;
+        let Batch { base, preconditions, mut deletes, puts, tokens, at, actor } = batch;
         if let Some(expected) = base.filter(|base| *base != self.desired.revision) {
             return Err(StoreError::Moved { expected, actual: self.desired.revision });
         }
@@ -56,14 +69,57 @@ impl State {
         for key in &deletes {
             self.delete(key, image);
         }
-        let mut change = Change { revision, at, deletes, puts };
+        let mut change = Change { revision, at, deletes, puts, tokens, actor };
         for record in &mut change.puts {
             record.set_revision(revision);
             self.put(record, image);
         }
+        for token in &change.tokens {
+            self.change_token(token, image);
+        }
         self.desired.revision = revision;
-        image.head = Some(Head { revision, digest: self.digest, format: codec::format_of_store(&self.desired) });
+        image.head = Some(self.head());
         Ok(change)
+    }
+
+    fn head(&self) -> Head {
+        let format = codec::format_of_store(&self.desired, &self.tokens);
+        Head { revision: self.desired.revision, digest: self.digest, format }
+    }
+
+    fn change_token(&mut self, change: &TokenChange, image: &mut Image) {
+        match change {
+            TokenChange::Create(kept) => self.keep_token(Arc::clone(kept), image),
+            TokenChange::Revoke(id) => {
+                if self.tokens.remove(id).is_some() {
+                    image.tokens.insert(id.clone(), None);
+                }
+            }
+        }
+    }
+
+    fn keep_token(&mut self, kept: Arc<Kept>, image: &mut Image) {
+        image.tokens.insert(kept.id.clone(), Some(Arc::clone(&kept)));
+        self.tokens.insert(kept.id.clone(), kept);
+    }
+
+    /// Takes over what is to be kept of a token. What is to be written goes into `image`.
+    pub(super) fn note_token(&mut self, note: TokenNote, image: &mut Image) {
+        match note {
+            TokenNote::First(kept) => {
+                self.keep_token(kept, image);
+                // The first token makes the store one that earlier programs must refuse.
+                image.head = Some(self.head());
+            }
+            TokenNote::Used(id, at) => self.use_token(&id, at, image),
+        }
+    }
+
+    /// A token that has been revoked meanwhile stays so.
+    fn use_token(&mut self, id: &TokenId, at: jiff::Timestamp, image: &mut Image) {
+        let Some(kept) = self.tokens.get(id) else { return };
+        let used = Kept { last_used_at: Some(at), ..Kept::clone(kept) };
+        self.keep_token(Arc::new(used), image);
     }
 
     fn check(&self, precondition: Precondition) -> Result<(), StoreError> {

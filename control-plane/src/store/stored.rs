@@ -18,10 +18,12 @@ use prost::Message;
 
 mod purges;
 mod routes;
+mod tokens;
 
 pub(super) use self::{
     purges::StoredPurge,
     routes::{into_route, of_route},
+    tokens::StoredToken,
 };
 use super::HealthRecord;
 use crate::registry::model::{

@@ -2,6 +2,7 @@
 
 mod purges;
 mod routes;
+mod tokens;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -12,6 +13,7 @@ use self::{
         a_batch_of_services_and_routes_is_all_or_nothing, policies_of_services_are_kept,
         routes_are_kept_beside_services,
     },
+    tokens::{tokens_are_kept_and_ended_with_commits, tokens_are_noted_without_consuming_revisions},
 };
 use super::{
     Batch, Expect, HealthRecord, Precondition, Store, StoreError, WatchError, memory::MemoryStore, sled::SledStore,
@@ -271,4 +273,6 @@ conformance!(
     policies_of_services_are_kept,
     purges_of_every_kind_are_read_back,
     purges_are_kept_until_another_takes_them_away,
+    tokens_are_kept_and_ended_with_commits,
+    tokens_are_noted_without_consuming_revisions,
 );

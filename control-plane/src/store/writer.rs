@@ -16,10 +16,13 @@ use std::{
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    Batch, Change, Changes, HealthRecord, Loaded, QUEUE, StoreError, WatchError, history::History, image::Image,
-    state::State,
+    Batch, Change, Changes, HealthRecord, Loaded, QUEUE, StoreError, TokenNote, WatchError, history::History,
+    image::Image, state::State,
 };
-use crate::registry::model::{Desired, EndpointAddress, Revision, ServiceName};
+use crate::{
+    auth::token::{TokenId, Tokens},
+    registry::model::{Desired, EndpointAddress, Revision, ServiceName},
+};
 
 /// Batches that are written with one flush.
 const MAX_GROUP: usize = 256;
@@ -38,26 +41,28 @@ pub(super) trait Disk {
 
 type Answer = oneshot::Sender<Result<Revision, StoreError>>;
 
-/// Health that waits to be written.
+/// What waits to be written beside commits.
 #[derive(Debug, Default)]
-struct PendingHealth {
+struct Pending {
     /// At most one record for each registered endpoint, give or take those being removed.
     records: BTreeMap<(ServiceName, EndpointAddress), HealthRecord>,
+    /// At most one note for each token, give or take those being revoked.
+    tokens: BTreeMap<TokenId, TokenNote>,
     /// Who waits for it; told by being dropped, whatever becomes of it.
     waiting: Vec<oneshot::Sender<()>>,
 }
 
 enum Job {
-    Commit(Batch, Answer),
-    /// There is pending health.
-    Health,
+    Commit(Box<Batch>, Answer),
+    /// There is something beside.
+    Beside,
 }
 
 impl Job {
     fn puts(&self) -> usize {
         match self {
             Self::Commit(batch, _) => batch.puts.len(),
-            Self::Health => 0,
+            Self::Beside => 0,
         }
     }
 }
@@ -67,8 +72,9 @@ impl Job {
 struct Shared {
     state: Mutex<State>,
     desired: watch::Sender<Desired>,
+    tokens: watch::Sender<Tokens>,
     history: Arc<History>,
-    health: Mutex<PendingHealth>,
+    beside: Mutex<Pending>,
     size: AtomicU64,
     /// Why nothing can be written any more.
     failure: watch::Sender<Option<StoreError>>,
@@ -112,7 +118,7 @@ impl Writer {
 
     pub(super) fn commit(&self, batch: Batch) -> oneshot::Receiver<Result<Revision, StoreError>> {
         let (answer, answered) = oneshot::channel();
-        if let Err(err) = self.send(Job::Commit(batch, answer)) {
+        if let Err(err) = self.send(Job::Commit(Box::new(batch), answer)) {
             let (job, reason) = match err {
                 mpsc::TrySendError::Full(job) => (job, StoreError::Busy),
                 mpsc::TrySendError::Disconnected(job) => {
@@ -129,20 +135,46 @@ impl Writer {
     }
 
     pub(super) fn record_health(&self, records: Vec<HealthRecord>) -> oneshot::Receiver<()> {
-        let (written, is_written) = oneshot::channel();
-        let is_told = {
-            let mut pending = lock(&self.shared.health);
-            let is_told = !pending.waiting.is_empty();
+        self.write_beside(|pending| {
             let records = records.into_iter().map(|record| ((record.service.clone(), record.endpoint.clone()), record));
             pending.records.extend(records);
+        })
+    }
+
+    pub(super) fn note_tokens(&self, notes: Vec<TokenNote>) -> oneshot::Receiver<()> {
+        self.write_beside(|pending| {
+            for note in notes {
+                match &note {
+                    TokenNote::First(kept) => drop(pending.tokens.insert(kept.id.clone(), note)),
+                    // What is new of a token counts for more than that it was used.
+                    TokenNote::Used(id, _) => drop(pending.tokens.entry(id.clone()).or_insert(note)),
+                }
+            }
+        })
+    }
+
+    fn write_beside(&self, add: impl FnOnce(&mut Pending)) -> oneshot::Receiver<()> {
+        let (written, is_written) = oneshot::channel();
+        let is_told = {
+            let mut pending = lock(&self.shared.beside);
+            let is_told = !pending.waiting.is_empty();
+            add(&mut pending);
             pending.waiting.push(written);
             is_told
         };
         if !is_told {
-            // A full queue is as good: health goes along with the next group.
-            let _ = self.send(Job::Health);
+            // A full queue is as good: it goes along with the next group.
+            let _ = self.send(Job::Beside);
         }
         is_written
+    }
+
+    pub(super) fn tokens(&self) -> watch::Receiver<Tokens> {
+        self.shared.tokens.subscribe()
+    }
+
+    pub(super) fn latest(&self, limit: usize) -> Vec<Arc<Change>> {
+        self.shared.history.latest(limit)
     }
 
     pub(super) fn desired(&self) -> watch::Receiver<Desired> {
@@ -184,9 +216,10 @@ impl Shared {
         let state = State::new(loaded);
         Arc::new(Self {
             desired: watch::Sender::new(state.desired().clone()),
+            tokens: watch::Sender::new(state.tokens().clone()),
             history: History::new(state.desired().revision),
             state: Mutex::new(state),
-            health: Mutex::default(),
+            beside: Mutex::default(),
             size: AtomicU64::new(size),
             failure: watch::Sender::new(None),
         })
@@ -201,9 +234,14 @@ impl Shared {
         });
     }
 
-    /// Shows a durable state to readers, in the order: changes, state.
+    /// Shows a durable state to readers, in the order: tokens, changes, state.
     fn publish(&self, state: State, changes: Vec<Change>) {
-        let desired = state.desired().clone();
+        let (desired, tokens) = (state.desired().clone(), state.tokens().clone());
+        self.tokens.send_if_modified(|current| {
+            let differ = !current.ptr_eq(&tokens);
+            *current = tokens;
+            differ
+        });
         *lock(&self.state) = state;
         let committed = !changes.is_empty();
         for change in changes {
@@ -243,16 +281,19 @@ impl<D: Disk> Loop<D> {
         let mut answers = Vec::new();
         for job in group.drain(..) {
             let Job::Commit(batch, answer) = job else { continue };
-            let result = state.commit(batch, &mut image).map(|change| {
+            let result = state.commit(*batch, &mut image).map(|change| {
                 let revision = change.revision;
                 changes.push(change);
                 revision
             });
             answers.push((answer, result));
         }
-        let PendingHealth { records, waiting } = mem::take(&mut *lock(&self.shared.health));
+        let Pending { records, tokens, waiting } = mem::take(&mut *lock(&self.shared.beside));
         for record in records.into_values() {
             state.record_health(record, &mut image);
+        }
+        for note in tokens.into_values() {
+            state.note_token(note, &mut image);
         }
         match self.write(&image) {
             Ok(()) => self.shared.publish(state, changes),

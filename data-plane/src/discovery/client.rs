@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use gateway_proto::discovery::v1::{self as pb, discovery_request::Request, discovery_service_client as grpc};
+use gateway_proto::{
+    access::{Access, Channel},
+    discovery::v1::{self as pb, discovery_request::Request, discovery_service_client as grpc},
+};
 use http::Uri;
 use tokio::{
     sync::mpsc,
@@ -10,11 +13,7 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
-use tonic::{
-    Code, Status as GrpcStatus, Streaming,
-    codec::CompressionEncoding,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Status as GrpcStatus, Streaming, codec::CompressionEncoding};
 use tracing::{error, info, warn};
 
 use super::{
@@ -71,20 +70,29 @@ impl End {
     /// The end that the control plane, or the connection to it, has made.
     fn by(status: &GrpcStatus, other: impl FnOnce(String) -> Self) -> Self {
         match status.code() {
-            Code::FailedPrecondition => Self::Rejected(status.message().to_owned()),
+            // A token that is missing or wrong is named with what to do about it.
+            Code::FailedPrecondition | Code::Unauthenticated | Code::PermissionDenied => {
+                Self::Rejected(status.message().to_owned())
+            }
             code => other(format!("{code:?}: {}", status.message())),
         }
     }
 }
 
+/// The way to the control planes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way<'a> {
+    /// Tried in turn.
+    pub(super) control_planes: &'a [Uri],
+    /// How to show them who asks.
+    pub(super) access: &'a Access,
+    /// How long to wait for them.
+    pub(super) patience: Patience,
+}
+
 /// Follows the control planes in turn, and never ends.
-pub(super) async fn follow(
-    control_planes: &[Uri],
-    node: &pb::Node,
-    follower: &mut Follower,
-    respondent: &Respondent,
-    patience: Patience,
-) {
+pub(super) async fn follow(way: Way<'_>, node: &pb::Node, follower: &mut Follower, respondent: &Respondent) {
+    let Way { control_planes, access, patience } = way;
     let mut itinerary = Itinerary::new(control_planes.len());
     loop {
         let wait = itinerary.wait(&mut rand::rng());
@@ -93,7 +101,7 @@ pub(super) async fn follow(
             // Configured without any: what the cache holds is served.
             return std::future::pending().await;
         };
-        let end = Stream { follower, respondent, control_plane, patience }.run(node).await;
+        let end = Stream { follower, respondent, control_plane, access, patience }.run(node).await;
         follower.status().send_modify(|status| {
             status.connected = None;
             status.failures += 1;
@@ -142,6 +150,7 @@ struct Stream<'a> {
     follower: &'a mut Follower,
     respondent: &'a Respondent,
     control_plane: &'a Uri,
+    access: &'a Access,
     patience: Patience,
 }
 
@@ -178,7 +187,10 @@ impl Stream<'_> {
         &self,
         requests: ReceiverStream<pb::DiscoveryRequest>,
     ) -> Result<(Streaming<pb::DiscoveryResponse>, Channel), End> {
-        let channel = Endpoint::from(self.control_plane.clone())
+        // Read for each stream, so that a new token is taken up.
+        let bearer = self.access.bearer(self.control_plane).map_err(End::Unreachable)?;
+        let endpoint = self.access.endpoint(self.control_plane).map_err(|err| End::Unreachable(with_causes(&err)))?;
+        let channel = endpoint
             .connect_timeout(self.patience.connect)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(self.patience.silence)
@@ -187,6 +199,7 @@ impl Stream<'_> {
             .connect()
             .await
             .map_err(|err| End::Unreachable(with_causes(&err)))?;
+        let channel = Channel::new(channel, bearer);
         let mut client = grpc::DiscoveryServiceClient::new(channel.clone())
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(LARGEST_MESSAGE);

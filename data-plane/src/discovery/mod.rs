@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use gateway_proto::{discovery::v1 as pb, process::Failure};
+use gateway_proto::{access::Access, discovery::v1 as pb, process::Failure};
 use http::Uri;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,8 @@ pub use status::{Source, Status};
 pub struct Options {
     /// The control planes, tried in turn.
     pub control_planes: Vec<Uri>,
+    /// How to show them who asks.
+    pub access: Access,
     /// How this data plane introduces itself.
     pub node: pb::Node,
     /// The limits of its clients, for what operators ask it.
@@ -69,7 +71,7 @@ async fn run_with(
     status: watch::Sender<Status>,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let Options { control_planes, node, limits, cache_dir, responses } = options;
+    let Options { control_planes, access, node, limits, cache_dir, responses } = options;
     let cache = cache_dir.as_deref().map(cache::Cache::open).transpose()?;
     let states = watch::Sender::new(apply::State::default());
     let keeper = cache.clone().map(|cache| tokio::spawn(cache::keep(cache, states.subscribe())));
@@ -80,7 +82,8 @@ async fn run_with(
         if let Some(cache) = cache {
             follower.boot(cache).await;
         }
-        client::follow(&control_planes, &node, &mut follower, &respondent, patience).await;
+        let way = client::Way { control_planes: &control_planes, access: &access, patience };
+        client::follow(way, &node, &mut follower, &respondent).await;
     };
     tokio::select! {
         biased;

@@ -6,13 +6,15 @@ mod refusal;
 use std::{fmt, str::FromStr, time::Duration};
 
 use gateway_proto::{
-    admin::v1::admin_service_client::AdminServiceClient, registry::v1::registry_service_client::RegistryServiceClient,
+    access::{Access, control_plane_url},
+    admin::v1::admin_service_client::AdminServiceClient,
+    auth::v1::auth_service_client::AuthServiceClient,
+    registry::v1::registry_service_client::RegistryServiceClient,
 };
 use tokio::time::{Instant, timeout_at};
-use tonic::{
-    Response, Status,
-    transport::{Channel, Endpoint, Uri},
-};
+use tonic::{Response, Status, transport::Uri};
+
+pub use gateway_proto::access::Channel;
 
 use self::refusal::{Verdict, judge, root_cause};
 pub use self::refusal::{Violation, Violations, reason, violations};
@@ -31,19 +33,18 @@ pub struct ServerUrl(Uri);
 impl FromStr for ServerUrl {
     type Err = String;
 
-    /// Reads `http://HOST:PORT`; a missing scheme is taken as `http://`.
+    /// Reads `http://HOST:PORT` or `https://HOST:PORT`; a missing scheme is taken as `http://`.
     fn from_str(given: &str) -> Result<Self, String> {
         let text = if given.contains("://") { given.to_owned() } else { format!("http://{given}") };
-        let uri: Uri = text.parse().map_err(|err| format!("{err}; write a URL such as http://127.0.0.1:7000"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err("a control plane speaks plain HTTP/2; write http://HOST:PORT".into()),
-            _ => return Err("write a URL such as http://127.0.0.1:7000".into()),
-        }
-        if uri.host().is_none_or(str::is_empty) || uri.path() != "/" || uri.query().is_some() {
-            return Err("write a host and a port only, such as http://127.0.0.1:7000".into());
-        }
-        Ok(Self(uri))
+        control_plane_url(&text).map(Self)
+    }
+}
+
+impl ServerUrl {
+    /// As it is connected to.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.0
     }
 }
 
@@ -57,6 +58,7 @@ impl fmt::Display for ServerUrl {
 #[derive(Debug)]
 pub struct Client {
     servers: Vec<ServerUrl>,
+    access: Access,
     limit: Duration,
     connected: Option<(usize, Channel)>,
 }
@@ -64,8 +66,8 @@ pub struct Client {
 impl Client {
     /// A client that connects when it is first used; `limit` is the time limit of one call.
     #[must_use]
-    pub fn new(servers: Vec<ServerUrl>, limit: Duration) -> Self {
-        Self { servers, limit, connected: None }
+    pub fn new(servers: Vec<ServerUrl>, access: Access, limit: Duration) -> Self {
+        Self { servers, access, limit, connected: None }
     }
 
     /// The time limit of one call.
@@ -147,11 +149,14 @@ impl Client {
             return Ok(channel.clone());
         }
         let share = deadline.saturating_duration_since(Instant::now()) / left;
-        let connecting = Endpoint::from(self.servers[index].0.clone());
+        let uri = self.servers[index].uri();
+        let bearer = self.access.bearer(uri)?;
+        let connecting = self.access.endpoint(uri).map_err(|err| root_cause(&err))?;
         let channel = tokio::time::timeout(share, connecting.connect())
             .await
             .map_err(|_| format!("no connection within {}", text::duration(share)))?
             .map_err(|err| root_cause(&err))?;
+        let channel = Channel::new(channel, bearer);
         self.connected = Some((index, channel.clone()));
         Ok(channel)
     }
@@ -167,6 +172,12 @@ pub fn registry(channel: Channel) -> RegistryServiceClient<Channel> {
 #[must_use]
 pub fn admin(channel: Channel) -> AdminServiceClient<Channel> {
     AdminServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER)
+}
+
+/// The stub of the service that makes tokens.
+#[must_use]
+pub fn auth(channel: Channel) -> AuthServiceClient<Channel> {
+    AuthServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER)
 }
 
 /// What a refusal comes to.
@@ -189,15 +200,16 @@ mod tests {
     use super::ServerUrl;
 
     #[test]
-    fn a_server_is_a_plain_url_with_host_and_port() {
+    fn a_server_is_a_url_with_host_and_port_alone() {
         for (given, url) in [
             ("http://127.0.0.1:7000", "http://127.0.0.1:7000"),
             ("http://[::1]:7000/", "http://[::1]:7000"),
             ("control-plane:7000", "http://control-plane:7000"),
+            ("https://control-plane:7000", "https://control-plane:7000"),
         ] {
             assert_eq!(given.parse::<ServerUrl>().map(|url| url.to_string()), Ok(url.to_owned()));
         }
-        for given in ["", "https://a:1", "ftp://a:1", "http://", "http://a:1/path", "http://a:1?q", "http://a b"] {
+        for given in ["", "ftp://a:1", "http://", "http://a:1/path", "http://a:1?q", "http://a b"] {
             assert!(given.parse::<ServerUrl>().is_err(), "{given}");
         }
     }

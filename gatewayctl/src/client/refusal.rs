@@ -109,6 +109,8 @@ fn exit(status: &Status, reason: Option<Reason>) -> Exit {
         Some(Reason::ServiceMissing | Reason::ServiceInUse) => Exit::Failed,
         Some(Reason::Invalid | Reason::Compacted | Reason::WrongCluster) => Exit::Failed,
         Some(Reason::StaleReplica | Reason::StoreUnavailable | Reason::NodeUnavailable) => Exit::Failed,
+        Some(Reason::Unauthenticated | Reason::PermissionDenied | Reason::LastAdminToken) => Exit::Failed,
+        Some(Reason::TokenNotFound) => Exit::NotFound,
         None => match status.code() {
             Code::NotFound => Exit::NotFound,
             Code::AlreadyExists | Code::Aborted => Exit::Conflict,
@@ -160,6 +162,12 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
         Reason::WrongCluster | Reason::StaleReplica => "name the right control plane with --server URL",
         Reason::StoreUnavailable => "nothing was changed; look at the control plane's log and its disk",
         Reason::ShuttingDown => "repeat the command when it is back",
+        Reason::Unauthenticated => {
+            "a control plane's first start leaves admin.token in its data directory; `gatewayctl token create` makes others"
+        }
+        Reason::PermissionDenied => "ask whoever has an admin's token for one: `gatewayctl token create --role ROLE`",
+        Reason::TokenNotFound => "`gatewayctl token list` shows the tokens there are",
+        Reason::LastAdminToken => "`gatewayctl token create --role admin` makes another one",
     };
     Some(hint.to_owned())
 }
@@ -230,6 +238,8 @@ mod tests {
                 Reason::ServiceMissing | Reason::ServiceInUse => Exit::Failed,
                 Reason::Invalid | Reason::Compacted | Reason::WrongCluster => Exit::Failed,
                 Reason::StaleReplica | Reason::StoreUnavailable | Reason::NodeUnavailable => Exit::Failed,
+                Reason::Unauthenticated | Reason::PermissionDenied | Reason::LastAdminToken => Exit::Failed,
+                Reason::TokenNotFound => Exit::NotFound,
             };
             let failure = failure(&refusal(reason));
             assert_eq!(failure.exit, expected, "{reason}");

@@ -34,6 +34,8 @@ struct ControlPlane {
     cluster_id: String,
     started_at: Option<String>,
     version: Option<String>,
+    /// Whether it asks who its clients are.
+    authentication: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,6 +85,7 @@ impl Status {
             nodes_in_sync,
             store_bytes,
             routes,
+            insecure,
         } = answer;
         Self {
             control_plane: ControlPlane {
@@ -91,6 +94,7 @@ impl Status {
                 cluster_id,
                 started_at: started_at.as_ref().map(text::timestamp),
                 version: version.as_ref().map(version_name),
+                authentication: !insecure,
             },
             store: Store { revision, bytes: store_bytes },
             services,
@@ -110,6 +114,7 @@ impl Status {
             width,
             [
                 ("Control plane", format!("{} ({})", control_plane.server, control_plane.build)),
+                ("Authentication", control_plane.authentication().to_owned()),
                 ("Started", control_plane.started_at.clone().unwrap_or_else(|| "-".to_owned())),
                 ("Cluster", control_plane.cluster_id.clone()),
                 ("Store", store.line()),
@@ -122,6 +127,12 @@ impl Status {
         sections.extend(data_planes.table(width));
         sections.extend(failing(width, endpoints));
         sections.join("\n\n")
+    }
+}
+
+impl ControlPlane {
+    fn authentication(&self) -> &'static str {
+        if self.authentication { "by token" } else { "OFF: whoever reaches it may change everything (--insecure)" }
     }
 }
 

@@ -88,15 +88,19 @@ struct Happened {
     endpoint: Option<observed::Endpoint>,
     #[serde(skip_serializing_if = "Option::is_none")]
     purge: Option<Purged>,
+    /// Who asked for it, where somebody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
 }
 
 impl Happened {
     /// Nothing for an event that a newer control plane knows and this program does not.
     fn read(wire: pb::WatchResponse, current: bool) -> Option<Self> {
-        let pb::WatchResponse { revision, time, event } = wire;
+        let pb::WatchResponse { revision, time, event, actor } = wire;
         let time = time.as_ref().map(text::timestamp);
+        let by = Some(actor).filter(|actor| !actor.is_empty());
         let (kind, name, service, route, endpoint, purge) = ("synced", None, None, None, None, None);
-        let mut happened = Self { time, revision, kind, name, service, route, endpoint, purge };
+        let mut happened = Self { time, revision, kind, name, service, route, endpoint, purge, by };
         match event? {
             Event::ServiceUpserted(service) => {
                 happened.kind = match (current, service.created_at == service.updated_at) {
@@ -144,7 +148,7 @@ impl Happened {
 
     /// `TIME KIND NAME DETAILS`.
     fn line(&self) -> String {
-        let Self { time, revision, kind, name, service, route, endpoint, purge } = self;
+        let Self { time, revision, kind, name, service, route, endpoint, purge, by } = self;
         let time = time.as_deref().unwrap_or("-");
         let name = name.as_deref().map_or_else(|| "-".to_owned(), text::escape);
         let mut details = Vec::new();
@@ -162,6 +166,7 @@ impl Happened {
         }
         details.extend(purge.as_ref().map(Purged::line));
         details.push(format!("revision {revision}"));
+        details.extend(by.as_ref().map(|by| format!("by {by}")));
         text::escape(&format!("{time} {kind:<18} {name} {}", details.join("; ")))
     }
 }

@@ -90,7 +90,7 @@ pub fn endpoint_table(width: Option<u16>, endpoints: &[Endpoint]) -> String {
 }
 
 /// A timestamp without its fraction, so that a table fits 80 columns.
-fn seconds(timestamp: Option<&str>) -> String {
+pub(crate) fn seconds(timestamp: Option<&str>) -> String {
     let Some(timestamp) = timestamp else { return "-".to_owned() };
     timestamp.split_once('.').map_or_else(|| timestamp.to_owned(), |(seconds, _)| format!("{seconds}Z"))
 }

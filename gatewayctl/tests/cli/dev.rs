@@ -164,7 +164,7 @@ fn routes_work_on_a_real_cluster() {
     let listed = run(&["route", "list", "--service", "v2", "-o", "json"]).json();
     assert_eq!(listed, json!([run(&["route", "get", "canary", "-o", "json"]).json()]));
     assert_eq!(run(&["route", "list", "--host", "hello.localhost"]).quiet().lines().count(), 3);
-    assert!(run(&["status"]).quiet().contains("Routes:         2\n"));
+    assert!(run(&["status"]).quiet().contains("Routes:          2\n"));
     let exists = run(&["route", "create", "canary", "--host", "a.test", "--respond", "204"]);
     assert!(exists.code == 4 && exists.err.contains("gatewayctl route get canary"), "{exists:#?}");
     let conflict = run(&[

@@ -55,6 +55,7 @@ fn server() -> Server {
         nodes_in_sync: 1,
         store_bytes: 524_288,
         routes: 3,
+        insecure: false,
     };
     server.answer("get_status", status);
     server
@@ -82,7 +83,7 @@ fn a_list_is_an_array_and_a_thing_is_an_object() {
     let status = json!({
         "control_plane": {
             "server": server.url, "build": "0.1.0 (abc)", "cluster_id": "c-1",
-            "started_at": "2023-11-14T22:13:20.000Z", "version": "feed000000000001.3",
+            "started_at": "2023-11-14T22:13:20.000Z", "version": "feed000000000001.3", "authentication": true,
         },
         "store": {"revision": 7, "bytes": 524_288},
         "services": 1,
@@ -139,14 +140,15 @@ fn the_status_is_one_screen() {
     let server = server();
     let expected = format!(
         "\
-Control plane:  {} (0.1.0 (abc))
-Started:        2023-11-14T22:13:20.000Z
-Cluster:        c-1
-Store:          revision 7, 512.0 KiB on disk
-Services:       1
-Routes:         3
-Endpoints:      1 healthy, 1 unhealthy, 0 pending
-Data planes:    1 connected, 1 in sync
+Control plane:   {} (0.1.0 (abc))
+Authentication:  by token
+Started:         2023-11-14T22:13:20.000Z
+Cluster:         c-1
+Store:           revision 7, 512.0 KiB on disk
+Services:        1
+Routes:          3
+Endpoints:       1 healthy, 1 unhealthy, 0 pending
+Data planes:     1 connected, 1 in sync
 
 ID    STATE    REVISION  PROXY         SINCE
 dp-1  in sync  7         0.0.0.0:8080  2023-11-14T22:13:21Z

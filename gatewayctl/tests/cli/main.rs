@@ -13,4 +13,5 @@ mod program;
 mod routes;
 mod server;
 mod services;
+mod tokens;
 mod watch;

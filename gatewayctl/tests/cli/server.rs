@@ -9,6 +9,7 @@ use std::{
 
 use gateway_proto::{
     admin::v1::{self as admin, admin_service_server::AdminServiceServer},
+    auth::v1::{self as auth, auth_service_server::AuthServiceServer},
     registry::v1::{self as pb, registry_service_server::RegistryServiceServer},
 };
 use prost::Message;
@@ -22,6 +23,8 @@ type Answers = HashMap<&'static str, VecDeque<Result<Box<dyn Any + Send>, Status
 struct Script {
     answers: Mutex<Answers>,
     requests: Mutex<HashMap<&'static str, Vec<Vec<u8>>>>,
+    /// What came in `authorization`.
+    shown: Mutex<Vec<String>>,
 }
 
 /// The server; it ends with this value.
@@ -40,6 +43,7 @@ impl Server {
         let serve = tonic::transport::Server::builder()
             .add_service(RegistryServiceServer::from_arc(Arc::clone(&script)))
             .add_service(AdminServiceServer::from_arc(Arc::clone(&script)))
+            .add_service(AuthServiceServer::from_arc(Arc::clone(&script)))
             .serve_with_incoming(TcpListenerStream::new(listener));
         runtime.spawn(serve);
         Self { url, script, _runtime: runtime }
@@ -55,6 +59,11 @@ impl Server {
     pub(crate) fn refuse(&self, method: &'static str, status: Status) -> &Self {
         self.script.answers.lock().unwrap().entry(method).or_default().push_back(Err(status));
         self
+    }
+
+    /// The credentials that came with requests, in order.
+    pub(crate) fn shown(&self) -> Vec<String> {
+        self.script.shown.lock().unwrap().clone()
     }
 
     /// What a method was asked, in order.
@@ -88,6 +97,8 @@ type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<Response<T>, Status>>
 macro_rules! unary {
     ($($name:ident: $request:ty => $response:ty;)*) => {
         $(fn $name<'a: 'b, 'b>(&'a self, request: Request<$request>) -> Answering<'b, $response> {
+            let shown = request.metadata().get("authorization").map(|value| value.to_str().unwrap().to_owned());
+            self.shown.lock().unwrap().extend(shown);
             Box::pin(std::future::ready(self.take(stringify!($name), request.get_ref())))
         })*
     };
@@ -138,6 +149,15 @@ impl admin::admin_service_server::AdminService for Script {
         get_cache_stats: admin::GetCacheStatsRequest => admin::GetCacheStatsResponse;
         explain: admin::ExplainRequest => admin::ExplainResponse;
         wait_for_revision: admin::WaitForRevisionRequest => admin::WaitForRevisionResponse;
+        list_audit: admin::ListAuditRequest => admin::ListAuditResponse;
+    }
+}
+
+impl auth::auth_service_server::AuthService for Script {
+    unary! {
+        create_token: auth::CreateTokenRequest => auth::CreateTokenResponse;
+        list_tokens: auth::ListTokensRequest => auth::ListTokensResponse;
+        revoke_token: auth::RevokeTokenRequest => auth::RevokeTokenResponse;
     }
 }
 

@@ -21,7 +21,8 @@ fn events() -> Vec<Option<pb::WatchResponse>> {
         Event::Synced(pb::Synced {}),
         Event::ServiceDeleted("mail".into()),
     ];
-    let event = |(index, event)| pb::WatchResponse { revision: index, time: time(0), event: Some(event) };
+    let event =
+        |(index, event)| pb::WatchResponse { revision: index, time: time(0), event: Some(event), actor: String::new() };
     (7..).zip(happened).map(event).map(Some).collect()
 }
 
@@ -50,7 +51,9 @@ fn routes_are_told_too() {
     let created = pb::Route { updated_at: time(0), ..route("canary") };
     let happened =
         [Event::RouteUpserted(created), Event::RouteUpserted(route("canary")), Event::RouteDeleted("canary".into())];
-    let event = |(index, event)| Some(pb::WatchResponse { revision: index, time: time(0), event: Some(event) });
+    let event = |(index, event)| {
+        Some(pb::WatchResponse { revision: index, time: time(0), event: Some(event), actor: String::new() })
+    };
     server.answer("watch", (7..).zip(happened).map(event).collect::<Vec<_>>());
     let expected = "\
 2023-11-14T22:13:20.000Z route_created      canary hosts shop.test; GET, POST prefix /api; header x-beta is \"1\" -> shop 90%, shop-v2 10%; revision 7
@@ -99,7 +102,12 @@ fn purges_are_told_too() {
     let server = Server::start();
     let purge = |what, soft| {
         let purge = pb::CachePurge { revision: 7, what: Some(what), soft, created_at: time(0) };
-        Some(pb::WatchResponse { revision: 7, time: time(0), event: Some(Event::CachePurged(purge)) })
+        Some(pb::WatchResponse {
+            revision: 7,
+            time: time(0),
+            event: Some(Event::CachePurged(purge)),
+            actor: String::new(),
+        })
     };
     let events = vec![purge(What::Host("shop.test".into()), false), purge(What::Tag("t\u{1b}".into()), true)];
     server.answer("watch", events);

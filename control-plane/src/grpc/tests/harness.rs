@@ -59,6 +59,8 @@ impl ControlPlane {
             probes: Arc::default(),
             store: Arc::new(MemoryStore::new("cluster").unwrap()) as Arc<dyn Store>,
             store_failure: watch::Sender::new(None).subscribe(),
+            insecure: true,
+            refused: Arc::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

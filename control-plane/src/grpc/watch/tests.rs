@@ -63,7 +63,7 @@ fn draft(name: &str) -> Draft {
 fn shown(watcher: Watcher) -> BoxStream<'static, String> {
     let shown = |response: Result<pb::WatchResponse, Status>| match response {
         Err(status) => format!("error {}", status.get_error_details().error_info().unwrap().reason),
-        Ok(pb::WatchResponse { revision, time: _, event }) => match event.unwrap() {
+        Ok(pb::WatchResponse { revision, time: _, event, actor: _ }) => match event.unwrap() {
             WireEvent::ServiceUpserted(service) => format!("{revision} put {} of {}", service.name, service.revision),
             WireEvent::ServiceDeleted(name) => format!("{revision} delete {name}"),
             WireEvent::EndpointStatus(status) => {

@@ -15,12 +15,13 @@ use super::{
     meta_key, piece_key,
 };
 use crate::{
+    auth::token::Tokens,
     registry::model::{Desired, Record, Revision},
     store::{
         HealthRecord, Loaded, StoreError,
         codec::{self, Meta, RecordError},
         state,
-        stored::{self, StoredHealth, StoredPurge, StoredService},
+        stored::{self, StoredHealth, StoredPurge, StoredService, StoredToken},
     },
 };
 
@@ -96,7 +97,7 @@ fn give_birth(path: &Path, db: &::sled::Db, cluster_id: String, marked: Marked) 
     // The files themselves must survive too.
     let synced = File::open(path.join("db")).and_then(|file| file.sync_all());
     synced.and_then(|()| File::open(path)?.sync_all()).map_err(|err| fault::of_io(path, &err))?;
-    Ok(Loaded { cluster_id, desired: Desired::default(), health: Vec::new() })
+    Ok(Loaded { cluster_id, desired: Desired::default(), health: Vec::new(), tokens: Tokens::new() })
 }
 
 fn check_marker(path: &Path, marked: Marked, found: Revision) -> Result<(), StoreError> {
@@ -113,7 +114,8 @@ fn check_marker(path: &Path, marked: Marked, found: Revision) -> Result<(), Stor
 
 /// Reads every record; `None` if there is none.
 fn read_all(path: &Path, db: &::sled::Db) -> Result<Option<Loaded>, StoreError> {
-    let mut reader = Reader { path, meta: None, desired: Desired::default(), health: Vec::new() };
+    let mut reader =
+        Reader { path, meta: None, desired: Desired::default(), health: Vec::new(), tokens: Tokens::new() };
     let mut key: Vec<u8> = Vec::new();
     let mut record: Vec<u8> = Vec::new();
     let mut next = 0_u16;
@@ -143,6 +145,7 @@ struct Reader<'a> {
     meta: Option<Meta>,
     desired: Desired,
     health: Vec<HealthRecord>,
+    tokens: Tokens,
 }
 
 impl Reader<'_> {
@@ -180,6 +183,12 @@ impl Reader<'_> {
                 self.health.push(stored.into_record().ok_or_else(|| self.damaged("a health record is none"))?);
                 Ok(())
             }
+            Some(b't') => {
+                let stored: StoredToken = codec::open(key, record).map_err(|err| self.refuse(&err))?;
+                let kept = stored.into_kept().ok_or_else(|| self.damaged("a token record is none"))?;
+                self.tokens.insert(kept.id.clone(), Arc::new(kept));
+                Ok(())
+            }
             _ => Err(self.damaged("there is a record of an unknown kind")),
         }
     }
@@ -208,13 +217,14 @@ impl Reader<'_> {
     fn finish(mut self) -> Result<Option<Loaded>, StoreError> {
         let Some(Meta { cluster_id, revision, digest }) = self.meta.take() else {
             let Desired { services, routes, purges, .. } = &self.desired;
-            let empty = services.is_empty() && routes.is_empty() && purges.is_empty() && self.health.is_empty();
+            let registered = !(services.is_empty() && routes.is_empty() && purges.is_empty());
+            let empty = !registered && self.health.is_empty() && self.tokens.is_empty();
             return if empty { Ok(None) } else { Err(self.damaged("the record of the store itself is missing")) };
         };
         self.desired.revision = Revision(revision);
         if digest != state::digest(&self.desired) {
             return Err(self.damaged("records are missing or outdated"));
         }
-        Ok(Some(Loaded { cluster_id, desired: self.desired, health: self.health }))
+        Ok(Some(Loaded { cluster_id, desired: self.desired, health: self.health, tokens: self.tokens }))
     }
 }

@@ -194,7 +194,7 @@ fn a_future_format_is_told() {
     db.insert(piece_key(&key, 0), record).unwrap();
     drop(db);
     let err = open(directory.path()).unwrap_err();
-    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 3, .. }), "{err}");
+    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 4, .. }), "{err}");
 }
 
 #[tokio::test]

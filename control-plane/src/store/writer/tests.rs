@@ -4,6 +4,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use super::{Disk, Writer};
 use crate::{
+    auth::token::Tokens,
     registry::{
         model::{Desired, Key, Revision},
         sample,
@@ -56,7 +57,8 @@ struct Scripted {
 fn scripted() -> Scripted {
     let (began, has_begun) = mpsc::channel();
     let (steps, next_step) = mpsc::channel();
-    let loaded = Loaded { cluster_id: "cluster".into(), desired: Desired::default(), health: vec![] };
+    let loaded =
+        Loaded { cluster_id: "cluster".into(), desired: Desired::default(), health: vec![], tokens: Tokens::new() };
     let writer = Writer::start(move || Ok((Script { began, steps: next_step }, loaded))).unwrap();
     Scripted { writer, began: has_begun, steps }
 }

@@ -6,13 +6,14 @@ mod question;
 #[cfg(test)]
 mod tests;
 
-use gateway_proto::discovery::v1::{
-    self as pb, discovery_service_client::DiscoveryServiceClient, query::Query, query_reply::Reply,
+use gateway_proto::{
+    access::Channel,
+    discovery::v1::{self as pb, discovery_service_client::DiscoveryServiceClient, query::Query, query_reply::Reply},
 };
 use prost::Message;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status as GrpcStatus, transport::Channel};
+use tonic::{Code, Status as GrpcStatus};
 use tracing::debug;
 
 use super::{Status, responses::Responses};

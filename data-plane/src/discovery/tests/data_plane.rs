@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use gateway_proto::{discovery::v1 as pb, process::Failure};
+use gateway_proto::{access::Access, discovery::v1 as pb, process::Failure};
 use http::Uri;
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +48,7 @@ impl DataPlane {
         let node = pb::Node { id: "n1".into(), ..Default::default() };
         let options = Options {
             control_planes: control_planes.to_vec(),
+            access: Access::without(),
             node,
             limits: Limits::default(),
             cache_dir: cache_dir.map(Path::to_owned),

@@ -3,10 +3,15 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroUsize,
+    path::PathBuf,
     time::Duration,
 };
 
-use gateway_proto::process::{Failure as ProcessFailure, LogArgs, LogFormat};
+use gateway_proto::{
+    access::AccessArgs,
+    local::{ADMIN_TOKEN, DATA_PLANE_TOKEN},
+    process::{Failure as ProcessFailure, LogArgs, LogFormat},
+};
 use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
@@ -16,9 +21,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Uri;
 
-use super::{DataPlane, Started, process_failure, tour::SERVICE};
+use super::{DataPlane, Started, tour::SERVICE};
 use crate::{
-    commands::sample,
+    commands::{process_failure, sample},
     exit::{Exit, Failure},
 };
 
@@ -64,18 +69,29 @@ impl Cluster {
         for number in 1..=SAMPLES {
             self.start_sample(number).await?;
         }
-        let mut ready = vec![self.start_control_plane()?];
+        // First, for it makes the token that the data planes take.
+        let control_plane = self.start_control_plane()?;
+        self.until_ready(control_plane).await?;
+        let mut ready = Vec::new();
         for number in 1..=data_planes {
             ready.push(self.start_data_plane(number)?);
         }
         for part in ready {
-            tokio::select! {
-                // One that is never ready ends with its reason.
-                Ok(()) = part => {}
-                failure = self.failed() => return Err(failure),
-            }
+            self.until_ready(part).await?;
         }
         Ok(())
+    }
+
+    /// Waits for a part; one that is never ready ends with its reason.
+    async fn until_ready(&mut self, part: oneshot::Receiver<()>) -> Result<(), Failure> {
+        tokio::select! {
+            Ok(()) = part => Ok(()),
+            failure = self.failed() => Err(failure),
+        }
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.store.path().join("store")
     }
 
     async fn start_sample(&mut self, number: usize) -> Result<(), Failure> {
@@ -97,8 +113,12 @@ impl Cluster {
         let config = |grpc, http| control_plane::Config {
             listen: loopback(grpc),
             http_listen: loopback(http),
-            data_dir: self.store.path().join("store"),
+            data_dir: self.data_dir(),
             drain_timeout: DRAIN,
+            insecure: false,
+            allow_plaintext: false,
+            data_plane_token_file: None,
+            tls: control_plane::TlsArgs::default(),
             log: logging(),
         };
         let choices = [config(7000, 7001), config(7000, 0), config(0, 0)];
@@ -114,10 +134,12 @@ impl Cluster {
         let control_plane: Uri =
             self.control_plane.parse().map_err(|err| Failure::new(Exit::Failed, format!("{err}")))?;
         let id = format!("dev-{number}");
+        let token = self.data_dir().join(DATA_PLANE_TOKEN);
         let config = |port| data_plane::Config {
             listen: loopback(port),
             admin_listen: loopback(0),
             control_plane: vec![control_plane.clone()],
+            access: AccessArgs { token_file: Some(token.clone()), ..AccessArgs::default() },
             workers: data_plane::Workers(NonZeroUsize::MIN),
             node_id: id.clone(),
             cache_dir: None,
@@ -134,6 +156,12 @@ impl Cluster {
         let shutdown = self.stop[0].clone().cancelled_owned();
         self.proxies.spawn(data_plane::run(config, listeners, ready, shutdown));
         Ok(is_ready)
+    }
+
+    /// How this process shows its own control plane who it is. In other terminals gatewayctl finds the
+    /// token by the note that the control plane leaves.
+    pub(super) fn access(&self) -> AccessArgs {
+        AccessArgs { token_file: Some(self.data_dir().join(ADMIN_TOKEN)), ..AccessArgs::default() }
     }
 
     /// What there is to reach.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::Args;
 use gateway_proto::{
+    access::{Access, AccessArgs},
+    local::ADMIN_TOKEN,
     process::{self, LogArgs, LogFormat},
     registry::v1::{self as pb, WatchResponse},
 };
@@ -18,7 +20,7 @@ use self::{
     cluster::Cluster,
     tour::{HOST, PATH, SERVICE},
 };
-use super::watch;
+use super::{process_failure, watch};
 use crate::{
     cli::{DEFAULT_SERVER, Global},
     client::{Client, ServerUrl, registry},
@@ -60,7 +62,8 @@ impl Dev {
     /// What is in the way, or which part of it failed.
     pub fn run(self, global: &Global) -> Result<(), Failure> {
         let Self { data_planes, log_level } = self;
-        let Global { server: _, output, timeout } = *global;
+        let Global { server: _, output, timeout, access: _ } = global;
+        let (output, timeout) = (*output, *timeout);
         process::init_logging(&LogArgs { log_format: LogFormat::Text, log_level }).map_err(process_failure)?;
         let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|err| Failure::new(Exit::Failed, format!("cannot start: {err}")))?;
@@ -82,17 +85,18 @@ impl Dev {
 /// Starts the cluster and goes on until a part of it fails.
 async fn live(cluster: &mut Cluster, data_planes: u16, timeout: Duration, output: &Output) -> Result<(), Failure> {
     cluster.start(data_planes).await?;
-    let started = cluster.started();
+    let (started, access) = (cluster.started(), cluster.access());
     tokio::select! {
         failure = cluster.failed() => Err(failure),
-        outcome = show(started, timeout, output) => outcome,
+        outcome = show(started, access, timeout, output) => outcome,
     }
 }
 
 /// Registers the samples, says what runs, and goes on with what happens.
-async fn show(started: Started, timeout: Duration, output: &Output) -> Result<(), Failure> {
+async fn show(started: Started, access: AccessArgs, timeout: Duration, output: &Output) -> Result<(), Failure> {
     let server: ServerUrl = started.control_plane.parse().map_err(|err: String| Failure::new(Exit::Failed, err))?;
-    let mut client = Client::new(vec![server], timeout);
+    let access = Access::open(access, ADMIN_TOKEN, [server.uri()]).map_err(process_failure)?;
+    let mut client = Client::new(vec![server], access, timeout);
     // Before anything happens, so that nothing is missed.
     let watch = pb::WatchRequest::default();
     let mut events = client.call(async |channel| registry(channel).watch(watch).await).await?;
@@ -109,13 +113,6 @@ async fn follow(events: &mut Streaming<WatchResponse>, output: &Output) -> Resul
     match watch::follow(events, output, false).await {
         Err(failure) if failure.exit == Exit::Done => std::future::pending().await,
         outcome => outcome,
-    }
-}
-
-fn process_failure(failure: process::Failure) -> Failure {
-    match failure {
-        process::Failure::Usage(sentence) => Failure::new(Exit::Usage, sentence),
-        process::Failure::Failed(sentence) => Failure::new(Exit::Failed, sentence),
     }
 }
 
