@@ -3,12 +3,14 @@
 use std::{io, net::SocketAddr, net::TcpListener as StdListener, sync::Arc};
 
 use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
+use gateway_cache_store::Store;
 use gateway_proto::{
     access::Access,
     discovery::v1::Node,
     local::DATA_PLANE_TOKEN,
     process::{Failure, cannot_listen},
 };
+use rand::RngExt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
@@ -20,7 +22,8 @@ use tracing::info;
 use crate::{
     admin::{self, Admin},
     config::Config,
-    discovery::{self, Options, Status},
+    discovery::{self, Options, Responses, Served, Status},
+    proxy::cache::Outcome,
     telemetry::{Telemetry, access_log::AccessLog},
     worker::{
         admission::Admission,
@@ -28,6 +31,7 @@ use crate::{
         listener,
         stats::WorkerStats,
         thread::{self, Common},
+        wall::Source,
     },
 };
 
@@ -88,9 +92,12 @@ pub async fn run(
     let common = Common {
         limits: config.limits.clone(),
         admission,
+        cache: Store::new(config.cache_memory, rand::rng().random()),
+        clock: Source::default(),
         shutdown: drain.clone(),
         drain_timeout: config.drain_timeout,
     };
+    let cache = common.cache.clone();
     let log = AccessLog::start(config.access_log, &config.node_id)?;
     let losses = log.as_ref().map(AccessLog::losses).unwrap_or_default();
     let Workers { stats, swaps, mut threads } = start_workers(proxy, log.as_ref(), &common)?;
@@ -104,14 +111,14 @@ pub async fn run(
         node,
         limits: config.limits,
         cache_dir: config.cache_dir,
-        responses: None,
+        responses: Some(Responses::of(&cache, served_from_cache(stats.clone()))),
     };
     let mut discovery = tokio::spawn(discovery::run(options, Fleet::new(swaps), status, drain.clone()));
 
     // The admin listener answers while the data plane drains, and ends with it.
     let ended = CancellationToken::new();
     let _ended = ended.clone().drop_guard();
-    let state = Admin { workers: stats, log: losses, discovery: discovered.clone(), draining: drain.clone() };
+    let state = Admin { workers: stats, log: losses, cache, discovery: discovered.clone(), draining: drain.clone() };
     tokio::spawn(admin::serve(Arc::new(state), admin, ended));
     tokio::spawn(tell_ready(discovered, ready));
 
@@ -136,6 +143,17 @@ pub async fn run(
         log.finish().await;
     }
     outcome.unwrap_or_else(|err| Err(Failure::Failed(format!("discovery stopped: {err}"))))
+}
+
+/// What all workers together have made of their caches.
+fn served_from_cache(workers: Vec<Arc<WorkerStats>>) -> impl Fn() -> Served {
+    move || {
+        let of = |outcome| workers.iter().map(|stats| stats.cached(outcome)).sum::<u64>();
+        let stale = of(Outcome::Stale);
+        // Who reads along with another one's request has not asked the endpoint either.
+        let hits = of(Outcome::Hit) + stale + of(Outcome::Collapsed);
+        Served { hits, misses: of(Outcome::Miss) + of(Outcome::Revalidated), stale }
+    }
 }
 
 struct Workers<Threads> {

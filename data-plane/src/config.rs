@@ -3,14 +3,19 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use clap::Parser;
+use gateway_cache_store::MIN_MEMORY;
 use gateway_proto::{
     access::{AccessArgs, control_plane_url},
     process::{LogArgs, duration, ip_port},
+    size::size,
 };
 use http::Uri;
 use rand::RngExt;
 
 use crate::{telemetry::access_log::AccessLogArgs, worker::limits::Limits};
+
+/// No machine has more.
+const MAX_CACHE_MEMORY: u64 = 1 << 40;
 
 /// The gateway's data plane: a reverse proxy that routes by Host to healthy endpoints, as the control plane says.
 #[derive(Debug, Clone, Parser)]
@@ -38,6 +43,9 @@ pub struct Config {
     /// Directory for the last good snapshot, from which this data plane boots when no control plane answers; created if missing [default: none]
     #[arg(long, env = "GATEWAY_CACHE_DIR", value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
+    /// Memory for stored responses of services that cache, 1MiB to 1TiB; what clients read and what comes in counts, too
+    #[arg(long, env = "GATEWAY_CACHE_MEMORY", value_name = "SIZE", value_parser = cache_memory, default_value = "256MiB")]
+    pub cache_memory: u64,
     /// How long requests in flight may take to end after SIGTERM or SIGINT, such as 30s
     #[arg(long, env = "GATEWAY_DRAIN_TIMEOUT", value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub drain_timeout: Duration,
@@ -73,6 +81,12 @@ fn workers(text: &str) -> Result<Workers, String> {
         Ok(count) if count.get() <= 1024 => Ok(Workers(count)),
         _ => Err("give a number from 1 to 1024".into()),
     }
+}
+
+fn cache_memory(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    let is_possible = (MIN_MEMORY..=MAX_CACHE_MEMORY).contains(&bytes);
+    if is_possible { Ok(bytes) } else { Err("give a size from 1MiB to 1TiB".into()) }
 }
 
 fn node_id(text: &str) -> Result<String, String> {
@@ -120,6 +134,9 @@ mod tests {
             ("--workers", "0"),
             ("--workers", "2000"),
             ("--node-id", "a b"),
+            ("--cache-memory", "0"),
+            ("--cache-memory", "1023KiB"),
+            ("--cache-memory", "2TiB"),
             ("--drain-timeout", "soon"),
             ("--access-log", "xml"),
             ("--access-log-sample", "0"),

@@ -51,6 +51,10 @@ pub(crate) enum ProxyError {
     /// The endpoint took too long to answer.
     #[error("the upstream server did not answer in time")]
     UpstreamTimeout,
+    /// The request wants a stored response (RFC 9111 section 5.2.1.7), or one that is stored may not be used
+    /// without the endpoint, which cannot be asked (section 5.2.2.2).
+    #[error("no stored response may be used to answer this request")]
+    NotCached,
     /// The client went away or reads no further; nobody hears the answer.
     #[error("the client closed the connection")]
     ClientGone,
@@ -70,7 +74,7 @@ impl ProxyError {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NotReady | Self::NoHealthyEndpoint | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamConnect | Self::UpstreamReset | Self::UpstreamProtocol => StatusCode::BAD_GATEWAY,
-            Self::UpstreamConnectTimeout | Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::UpstreamConnectTimeout | Self::UpstreamTimeout | Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -98,13 +102,14 @@ impl ProxyError {
             Self::UpstreamReset => 11,
             Self::UpstreamProtocol => 12,
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => 13,
-            Self::ClientGone => 14,
+            Self::NotCached => 14,
+            Self::ClientGone => 15,
         }
     }
 }
 
 /// Every stable code.
-pub(crate) const CODES: [&str; 15] = [
+pub(crate) const CODES: [&str; 16] = [
     "bad_request",
     "uri_too_long",
     "headers_too_large",
@@ -119,5 +124,6 @@ pub(crate) const CODES: [&str; 15] = [
     "upstream_reset",
     "upstream_protocol",
     "upstream_timeout",
+    "not_cached",
     "client_gone",
 ];

@@ -49,7 +49,6 @@ async fn a_purge_outlives_the_control_plane_and_reaches_a_data_plane_that_was_aw
 }
 
 #[tokio::test]
-#[ignore = "needs a proxy that caches"]
 async fn what_is_purged_is_asked_for_again_at_every_data_plane() {
     let (gateway, upstream) = caching(3).await;
     for kind in KINDS {
@@ -76,7 +75,6 @@ async fn what_is_purged_is_asked_for_again_at_every_data_plane() {
 }
 
 #[tokio::test]
-#[ignore = "needs a proxy that caches"]
 async fn a_data_plane_that_lost_the_control_plane_purges_when_it_is_back() {
     let (mut gateway, upstream) = caching(1).await;
     gateway.data_planes[0].get("shop.test", "/a").await;

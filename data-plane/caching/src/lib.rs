@@ -4,8 +4,8 @@
 //!
 //! # The walk of a request
 //! 1. [`reuse::way`]: past the cache, or a look into it, with what the client wants of it.
-//! 2. [`key::Rules::primary`] finds what is stored for the URI, and [`key::Rules::variant`], for each of
-//!    its [`vary::Lists`], the response for this request. [`vary::choose`] takes one of several.
+//! 2. [`key::Rules::primary`] finds what is stored for the URI, and [`key::Rules::variant`], for each
+//!    [`vary::Vary`] there, tells whether it is for this request. The latest goes first.
 //! 3. [`reuse::decide`], from the [`Freshness`] that was worked out when it was stored: serve it, serve it
 //!    and validate it in the background, validate it first, or give up. Where nothing matches,
 //!    [`reuse::missing`].

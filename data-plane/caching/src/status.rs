@@ -4,10 +4,7 @@ use std::fmt;
 
 use http::StatusCode;
 
-use crate::{
-    reuse::{Because, Bypass},
-    storable::Unstorable,
-};
+use crate::reuse::{Because, Bypass};
 
 /// Why a request went forward, from the most specific reason to the least (section 2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +82,9 @@ pub enum Handled {
         why: Forward,
         /// What the origin answered, where that is not what the client gets (section 2.3).
         status: Option<StatusCode>,
-        /// Whether the answer is stored now, or why it is not.
-        stored: Result<(), Unstorable>,
+        /// Whether the answer is stored now, or why it is not, as a token ([`crate::Unstorable::name`]), where
+        /// there is something to say.
+        stored: Result<(), Option<&'static str>>,
         /// Whether there were others.
         collapsed: Collapsed,
     },
@@ -113,8 +111,8 @@ impl fmt::Display for CacheStatus {
             write!(f, "; ttl={}", ttl.clamp(-999_999_999_999_999, 999_999_999_999_999))?;
         }
         match handled {
-            Handled::Forwarded { stored: Err(reason), .. } => write!(f, "; detail={}", reason.name()),
-            Handled::Forwarded { stored: Ok(()), .. } | Handled::Hit => Ok(()),
+            Handled::Forwarded { stored: Err(Some(reason)), .. } => write!(f, "; detail={reason}"),
+            Handled::Forwarded { stored: Err(None) | Ok(()), .. } | Handled::Hit => Ok(()),
         }
     }
 }

@@ -11,6 +11,7 @@ use prometheus_client::{
 
 use crate::{discovery::Status, proxy::mirror::FATES, worker::stats::Totals};
 
+mod cache;
 mod services;
 
 /// One scrape, in the OpenMetrics text format.
@@ -42,6 +43,7 @@ impl Collector for Scrape {
             client_connections_open,
             upstream_connections,
             upstream_connections_open,
+            cache,
         } = &self.totals;
 
         let mut family = encoder.encode_descriptor(
@@ -78,6 +80,8 @@ impl Collector for Scrape {
             "Connections to endpoints that are open",
             *upstream_connections_open,
         )?;
+
+        cache::encode(cache, &mut encoder)?;
 
         let Status { connected, source: _, table, applied_at, violations: _, accepted, refused, streams, failures } =
             &self.status;

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use gateway_cache_store::Store;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -21,6 +22,7 @@ use tracing::warn;
 
 use crate::{
     discovery::Status,
+    proxy::cache::Entry,
     telemetry::access_log::Losses,
     worker::stats::{Totals, WorkerStats},
 };
@@ -35,6 +37,8 @@ pub(crate) struct Admin {
     pub workers: Vec<Arc<WorkerStats>>,
     /// What the access log's writer could not write.
     pub log: Arc<Losses>,
+    /// The stored responses.
+    pub cache: Store<Entry>,
     /// What the data plane serves, and from where it has it.
     pub discovery: watch::Receiver<Status>,
     /// Cancelled when this data plane takes no more clients.
@@ -126,8 +130,12 @@ impl Admin {
     }
 
     fn totals(&self) -> Totals {
-        let mut totals =
-            Totals { log_dropped: self.log.lines.get(), log_write_errors: self.log.errors.get(), ..Totals::default() };
+        let mut totals = Totals {
+            log_dropped: self.log.lines.get(),
+            log_write_errors: self.log.errors.get(),
+            cache: self.cache.stats(),
+            ..Totals::default()
+        };
         for worker in &self.workers {
             worker.add_to(&mut totals);
         }

@@ -197,7 +197,12 @@ fn write(bytes: &[u8], head: &crate::http1::head::ResponseHead, framing: ClientF
     let mut out = Vec::new();
     let (date, fields) = ("Thu, 01 Jan 1970 00:00:00 GMT", FieldEdits::default());
     let variant = Variant::default();
-    headers::write_response(&mut out, bytes, head, Onward { framing, persistence, id: &id, date, fields, variant });
+    headers::write_response(
+        &mut out,
+        bytes,
+        head,
+        Onward { framing, persistence, id: &id, date, fields, variant, cache: None },
+    );
     out
 }
 

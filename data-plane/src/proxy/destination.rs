@@ -85,6 +85,7 @@ impl<'t> Destination<'t> {
                 path: forward.path.as_ref().map(|rewrite| (rewrite, route.rule.path())),
                 host: forward.host.as_deref(),
                 fields: policies.request_fields,
+                asking: None,
             },
             shadow: None,
         }

@@ -1,10 +1,11 @@
 //! What an operator changes in heads: the target and the Host of requests, fields both ways.
 
+use gateway_caching::validation::{Conditions, is_replaced};
 use gateway_routing::{
     PathMatcher,
-    route::{HeaderRules, PathRewrite},
+    route::{HeaderField, HeaderRules, PathRewrite},
 };
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use super::{
     headers::write_field,
@@ -20,9 +21,46 @@ pub(crate) struct RequestEdits<'t> {
     /// What the endpoint gets as Host.
     pub host: Option<&'t str>,
     pub fields: FieldEdits<'t>,
+    /// What a cache asks, in place of what the client does.
+    pub asking: Option<Asking<'t>>,
+}
+
+/// What a cache asks of an endpoint.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asking<'t> {
+    /// In place of the client's conditions.
+    pub conditions: &'t Conditions<'t>,
+    pub extent: Extent,
+}
+
+/// How much a cache asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Whole,
+    /// The part that the client wants.
+    AsWanted,
 }
 
 impl RequestEdits<'_> {
+    /// Whether this field is a condition of the client's that the cache's stand for.
+    pub(crate) fn replace(&self, field: &Field, head: &[u8]) -> bool {
+        let Some(Asking { conditions: _, extent }) = self.asking else { return false };
+        let stays = extent == Extent::AsWanted && field.is_named(head, "range");
+        !stays && is_replaced(field.name_bytes(head))
+    }
+
+    /// Writes what the cache asks.
+    pub(crate) fn write_conditions(&self, out: &mut Vec<u8>) {
+        let Some(Asking { conditions, .. }) = self.asking else { return };
+        let Conditions { if_none_match, if_modified_since } = conditions;
+        if let Some(tags) = if_none_match {
+            write_field(out, "If-None-Match", tags);
+        }
+        if let Some(date) = if_modified_since {
+            write_field(out, "If-Modified-Since", date);
+        }
+    }
+
     /// Writes the target as the endpoint gets it: the client's bytes, but for a path that is rewritten.
     pub(crate) fn write_target(&self, out: &mut Vec<u8>, request: &ParsedRequest, head: &[u8]) {
         match (&request.target, self.path) {
@@ -55,7 +93,7 @@ impl RequestEdits<'_> {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FieldEdits<'t>(pub(crate) Option<&'t HeaderRules>);
 
-impl FieldEdits<'_> {
+impl<'t> FieldEdits<'t> {
     /// Whether a field of this name goes: it is removed, or others take its place.
     pub(crate) fn drop(self, name: &[u8]) -> bool {
         self.0.is_some_and(|rules| are_meant(dropped(rules), name))
@@ -69,6 +107,12 @@ impl FieldEdits<'_> {
     /// The names of all that goes, for trailers, which outlive the rules.
     pub(crate) fn dropped(self) -> Box<[HeaderName]> {
         self.0.into_iter().flat_map(dropped).cloned().collect()
+    }
+
+    /// What a message says that it did not say before.
+    pub(crate) fn told(self) -> impl Iterator<Item = (&'t HeaderName, &'t HeaderValue)> {
+        let fields = self.0.into_iter().flat_map(|HeaderRules { remove: _, set, add }| set.iter().chain(add));
+        fields.map(|HeaderField { name, value }| (name, value))
     }
 
     /// Whether a message says something that it did not say before.

@@ -9,6 +9,7 @@ use rand::Rng;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::{
+    cache::Told,
     compress::Wish,
     cors::Stance,
     destination::InForce,
@@ -81,6 +82,8 @@ pub(crate) struct Exchange<'c> {
     pub cors: Option<Stance<'c>>,
     /// How the client would have what it gets, where there is a choice.
     pub wish: Option<Wish<'c>>,
+    /// What the cache has done, where there is one.
+    pub cache: Option<Told>,
     /// Whom it was for.
     pub service: Option<&'c Service>,
     /// Where it was sent to.
@@ -135,6 +138,7 @@ impl<'c> Exchange<'c> {
             route: None,
             cors: None,
             wish: None,
+            cache: None,
             service: None,
             endpoint: None,
             attempts: 0,

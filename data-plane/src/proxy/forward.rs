@@ -65,11 +65,33 @@ pub(crate) async fn send(
     request: &ParsedRequest,
     exchange: &mut Exchange<'_>,
 ) -> Result<Answer, ProxyError> {
+    let upgrade = request.upgrade.clone().map(|protocol| exchange.head()[protocol].to_vec());
+    let mut out = mem::take(&mut exchange.buffers.out);
+    headers::write_request(&mut out, exchange.head(), request, exchange.client.address, &exchange.id, &to.edits);
+    exchange.consume_head();
+    send_written(worker, to, request, Written { out, upgrade }, exchange).await
+}
+
+/// A request's head as the endpoint gets it.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub out: Vec<u8>,
+    /// The protocol that it asks for.
+    pub upgrade: Option<Vec<u8>>,
+}
+
+/// As [`send`], with a head that is written.
+pub(crate) async fn send_written(
+    worker: &Rc<Worker>,
+    to: &Destination<'_>,
+    request: &ParsedRequest,
+    Written { out, upgrade }: Written,
+    exchange: &mut Exchange<'_>,
+) -> Result<Answer, ProxyError> {
     let max_body = to.admit_body(request.framing, worker.limits())?;
     let endpoint = balance::pick(to.service, &[], &mut *worker.rng())?;
     exchange.endpoint = Some(endpoint);
-    let upgrade = request.upgrade.clone().map(|protocol| exchange.head()[protocol].to_vec());
-    let mut upload = upload(worker, to, request, exchange).at_most(max_body);
+    let mut upload = upload(worker, to, request, out).at_most(max_body);
     let has_body = !matches!(request.framing, Framing::None | Framing::Length(0));
     let repeatable = !has_body && is_idempotent(&exchange.method);
     let mut pooled = worker.pool().take(endpoint, if repeatable { Check::Seen } else { Check::Asked });
@@ -100,10 +122,7 @@ pub(crate) async fn send(
 }
 
 /// The request on its way: its head, rewritten, and the body that still comes.
-fn upload(worker: &Rc<Worker>, to: &Destination<'_>, request: &ParsedRequest, exchange: &mut Exchange<'_>) -> Relay {
-    let mut out = mem::take(&mut exchange.buffers.out);
-    headers::write_request(&mut out, exchange.head(), request, exchange.client.address, &exchange.id, &to.edits);
-    exchange.consume_head();
+fn upload(worker: &Rc<Worker>, to: &Destination<'_>, request: &ParsedRequest, out: Vec<u8>) -> Relay {
     let copy = to.shadow.and_then(|shadow| Mirrored::begin(worker, shadow, request, out.len()));
     let encode = if request.framing == Framing::Chunked { Encode::Chunked } else { Encode::Plain };
     Relay::new(request.framing, encode, out).copied(copy).edited(to.edits.fields)

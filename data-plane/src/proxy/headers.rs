@@ -1,6 +1,7 @@
 //! The fields of a message as it crosses the gateway: what belongs to one hop goes, what an
 //! intermediary owes is added (RFC 9110 section 7.6), everything else stays byte for byte.
 
+use gateway_caching::status::CacheStatus;
 use http::StatusCode;
 
 use super::{
@@ -47,6 +48,46 @@ pub(crate) struct Onward<'a> {
     pub date: &'a str,
     pub fields: FieldEdits<'a>,
     pub variant: Variant<'a>,
+    /// How a cache has handled the request, where there is one.
+    pub cache: Option<CacheStatus>,
+}
+
+/// Which of a request's fields go on as they came.
+pub(crate) struct Passing<'b> {
+    nominated: Nominated<'b>,
+    fields: FieldEdits<'b>,
+    is_http10: bool,
+    counts_hops: bool,
+}
+
+impl<'b> Passing<'b> {
+    /// Of the request with this head.
+    pub(crate) fn of(request: &ParsedRequest, head: &'b [u8], fields: FieldEdits<'b>) -> Self {
+        Self {
+            nominated: Nominated::of(&request.head.fields, head, request.options.nominates),
+            fields,
+            is_http10: request.head.version == Version::Http10,
+            counts_hops: request.max_forwards.is_some(),
+        }
+    }
+
+    /// Whether this one does.
+    pub(crate) fn has(&self, field: &Field, head: &[u8]) -> bool {
+        match field.name {
+            Name::Host
+            | Name::Via
+            | Name::Forwarded
+            | Name::XForwardedFor
+            | Name::XForwardedHost
+            | Name::XForwardedProto
+            | Name::XRequestId
+            | Name::Lookalike => false,
+            Name::MaxForwards => !self.counts_hops,
+            // RFC 9110 section 10.1.1: in HTTP/1.0 it is ignored, and in HTTP/1.1 it would not be.
+            Name::Expect => !self.is_http10,
+            name => !name.is_hop_by_hop() && !self.nominated.names(field, head) && !self.fields.drop_field(field, head),
+        }
+    }
 }
 
 /// Writes the request's head as the upstream gets it.
@@ -68,21 +109,9 @@ pub(crate) fn write_request(
     // says otherwise.
     let authority = &head[request.authority.clone()];
     write_field(out, "Host", edits.host.map_or(authority, str::as_bytes));
-    let nominated = Nominated::of(fields, head, request.options.nominates);
-    copy_fields(out, head, fields, |field| match field.name {
-        Name::Host
-        | Name::Via
-        | Name::Forwarded
-        | Name::XForwardedFor
-        | Name::XForwardedHost
-        | Name::XForwardedProto
-        | Name::XRequestId
-        | Name::Lookalike => false,
-        Name::MaxForwards => request.max_forwards.is_none(),
-        // RFC 9110 section 10.1.1: in HTTP/1.0 it is ignored, and in HTTP/1.1 it would not be.
-        Name::Expect => request.head.version != Version::Http10,
-        name => !name.is_hop_by_hop() && !nominated.names(field, head) && !edits.fields.drop_field(field, head),
-    });
+    let passing = Passing::of(request, head, edits.fields);
+    copy_fields(out, head, fields, |field| passing.has(field, head) && !edits.replace(field, head));
+    edits.write_conditions(out);
     edits.fields.write(out);
 
     write_list(out, "Via", fields.values(head, Name::Via));
@@ -120,12 +149,16 @@ pub(crate) fn write_request(
 
 /// Writes a response's head as the client gets it.
 pub(crate) fn write_response(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead, onward: Onward<'_>) {
-    let Onward { framing, persistence, id, date, fields: edits, variant } = onward;
+    let Onward { framing, persistence, id, date, fields: edits, variant, cache } = onward;
     write_status(out, head, response);
     let fields = &response.fields;
     let has_date = copy_response_fields(out, head, response, edits, variant);
     edits.write(out);
     variant.write(out, fields, head, edits);
+    if let Some(status) = cache {
+        // RFC 9211 section 2: behind those of caches that are closer to the origin.
+        edits.write_own(out, "Cache-Status", status.to_string().as_bytes());
+    }
     if !has_date {
         // RFC 9110 section 6.6.1: who passes a response on without one adds it.
         write_field(out, "Date", date.as_bytes());

@@ -5,31 +5,19 @@
 //! shadow does, the client waits for none of it. Where copies would become too many or too large, they
 //! are given up.
 
-use std::{future::poll_fn, net::SocketAddr, rc::Rc, task::Poll, time::Duration};
+use std::{net::SocketAddr, rc::Rc, time::Duration};
 
 use http::Method;
 use tokio::{
-    io,
     task::spawn_local,
     time::{Instant, timeout},
 };
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-use super::{
-    balance,
-    forward::{self, Heard, Listener},
-    parse::ParsedRequest,
-    relay::{Encode, Relay},
-    respond::MAX_IDLE,
-};
+use super::{balance, errand, parse::ParsedRequest, respond::MAX_IDLE};
 use crate::{
-    error::ProxyError,
     http1::framing::Framing,
     table::{Service, Timeouts},
-    upstream::{
-        connect,
-        pool::{Check, Connection},
-    },
     worker::{Worker, buffer::Scratch},
 };
 
@@ -168,68 +156,13 @@ async fn deliver(
     fate: &mut Fate,
 ) {
     *fate = Fate::Failed;
-    let mut connection = match worker.pool().take(endpoint, Check::Asked) {
-        Some(connection) => connection,
-        // Nobody makes room for a copy.
-        None => match connect::attempt(worker, endpoint).await {
-            Ok(connection) => connection,
-            Err(_) => return,
-        },
-    };
-    let Ok(heard) = converse(worker, &mut connection, bytes, method, buffers).await else { return };
+    let Ok((mut connection, heard)) = errand::ask(worker, endpoint, bytes, method, buffers).await else { return };
     *fate = Fate::Sent;
     buffers.upstream.consume(heard.head_len);
-    let is_whole = skip(&mut connection, heard.framing, buffers).await;
+    let is_whole = errand::skip(&mut connection, heard.framing, MAX_ANSWER, buffers).await;
     if is_whole && heard.persistent && heard.uploaded && buffers.upstream.is_empty() {
         worker.pool().put(connection, Instant::now() + timeouts.idle.min(MAX_IDLE));
     }
-}
-
-/// Sends the bytes while listening for the answer, which may come early.
-async fn converse(
-    worker: &Worker,
-    connection: &mut Connection,
-    bytes: Vec<u8>,
-    method: &Method,
-    buffers: &mut Scratch,
-) -> Result<Heard, ProxyError> {
-    let (mut reader, mut writer) = connection.stream.split();
-    let mut upload = Relay::new(Framing::None, Encode::Plain, bytes);
-    let mut listener = Listener::new(worker.limits().response_head(), false);
-    let (mut sending, mut uploaded) = (true, false);
-    poll_fn(|cx| {
-        if sending {
-            let polled = upload.poll(cx, &mut buffers.client, &mut io::empty(), &mut writer);
-            sending = polled.is_pending();
-            uploaded = matches!(polled, Poll::Ready(Ok(())));
-        }
-        let polled = listener.poll(cx, &mut buffers.upstream, &mut reader, &mut io::sink(), method);
-        if let Poll::Ready(heard) = polled {
-            let (head, head_len) = heard?;
-            return Poll::Ready(forward::accept(head, head_len, &buffers.upstream, method, uploaded, None));
-        }
-        buffers.settle();
-        Poll::Pending
-    })
-    .await
-}
-
-/// Reads a body for nobody; whether it has ended, and not only the connection.
-async fn skip(connection: &mut Connection, framing: Framing, buffers: &mut Scratch) -> bool {
-    let mut reader = connection.stream.split().0;
-    let mut body = Relay::new(framing, Encode::Plain, Vec::new());
-    poll_fn(|cx| {
-        let polled = body.poll(cx, &mut buffers.upstream, &mut reader, &mut io::sink());
-        if let Poll::Ready(read) = polled {
-            return Poll::Ready(read.is_ok() && framing != Framing::UntilClose);
-        }
-        if body.written > MAX_ANSWER {
-            return Poll::Ready(false);
-        }
-        buffers.settle();
-        Poll::Pending
-    })
-    .await
 }
 
 #[cfg(test)]
@@ -240,6 +173,7 @@ mod tests {
         task::{Context, Poll, Waker},
     };
 
+    use gateway_cache_store::Store;
     use tokio::{
         io::{AsyncReadExt, duplex, empty},
         net::TcpListener,
@@ -255,7 +189,13 @@ mod tests {
         },
         table::{Service, WeightedEndpoint, tests::service},
         telemetry::Telemetry,
-        worker::{Worker, admission::Admission, buffer::Buffer, limits::Limits},
+        worker::{
+            Worker,
+            admission::Admission,
+            buffer::Buffer,
+            limits::Limits,
+            wall::{Source, Wall},
+        },
     };
 
     #[tokio::test]
@@ -265,7 +205,13 @@ mod tests {
         let service = Service { healthy: [endpoint].into(), ..service("shadow") };
         let limits = Limits::default();
         let admission = Arc::new(Admission::new(&limits, 100));
-        let worker = Rc::new(Worker::new(Telemetry::new(Arc::default(), None), limits, admission));
+        let worker = Rc::new(Worker::new(
+            Telemetry::new(Arc::default(), None),
+            limits,
+            admission,
+            Store::new(0, 1),
+            Wall::new(Source::default()),
+        ));
         let head = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
         let copy = Mirrored::begin(&worker, &service, &ParsedRequest::default(), head.len());
         let mut request = Relay::new(Framing::None, Encode::Plain, head.to_vec()).copied(copy);

@@ -1,10 +1,12 @@
 //! The way of a request: parse, route, balance, forward, respond.
 
 pub(crate) mod balance;
+pub(crate) mod cache;
 pub(crate) mod compress;
 pub(crate) mod cors;
 mod destination;
 pub(crate) mod edits;
+mod errand;
 pub(crate) mod exchange;
 pub(crate) mod explain;
 pub(crate) mod forward;
@@ -27,6 +29,7 @@ use std::rc::Rc;
 use gateway_routing::route::Action;
 
 use self::{
+    cache::Change,
     cors::Preflight,
     destination::Destination,
     exchange::Exchange,
@@ -71,11 +74,12 @@ pub(crate) async fn serve<'t>(
             }
         }
     };
-    forward(worker, &to, request, exchange).await
+    forward(worker, table, &to, request, exchange).await
 }
 
 async fn forward<'t>(
     worker: &Rc<Worker>,
+    table: &'t RoutingTable,
     to: &Destination<'t>,
     request: &ParsedRequest,
     exchange: &mut Exchange<'t>,
@@ -84,6 +88,13 @@ async fn forward<'t>(
     exchange.settle(&to.policies, request);
     to.admit(&Asked::new(request, exchange.head()))?;
     exchange.watch.bound(narrower(to.timeouts.total, worker.limits().request_timeout));
+    if let Some(change) = Change::of(table, request, exchange.head()) {
+        return Box::pin(cache::write_through(worker, table, &change, to, request, exchange)).await;
+    }
+    if let Some(policy) = to.policies.cache {
+        // In a box, so that who has no cache has no part in what it remembers meanwhile.
+        return Box::pin(cache::serve(worker, policy, to, request, exchange)).await;
+    }
     let answer = forward::send(worker, to, request, exchange).await?;
     respond::relay(worker, to, answer, exchange).await
 }

@@ -38,33 +38,14 @@ pub(crate) async fn relay(
         return tunnel::run(worker, to, answer, exchange).await;
     }
     let Answer { mut connection, head, head_len, framing, persistent, mut upload } = answer;
+    exchange.persistent &= upload.is_none();
+    let out = mem::take(&mut exchange.buffers.out);
     let bytes = &exchange.buffers.upstream.filled()[..head_len];
-    let (treatment, press) = treat(worker, exchange.wish.as_ref(), &head, bytes, framing);
-    let sent_as = if press.is_some() { Framing::UntilClose } else { framing };
-    let (client_framing, encode) = client_framing(sent_as, exchange.is_http10);
-    exchange.persistent &= client_framing != ClientFraming::UntilClose && upload.is_none() && !worker.is_draining();
-    exchange.status = Some(head.status);
-    let mut out = mem::take(&mut exchange.buffers.out);
-    headers::write_response(
-        &mut out,
-        bytes,
-        &head,
-        Onward {
-            framing: client_framing,
-            persistence: persistence(exchange),
-            id: &exchange.id,
-            date: &worker.date(),
-            fields: to.policies.response_fields,
-            variant: Variant { cors: exchange.cors.as_ref(), treatment },
-        },
-    );
-    exchange.sent_head = out.len() as u64;
+    let prepared = Prepared::of(worker, to, &Came { head: &head, bytes, framing }, exchange, out);
     exchange.buffers.upstream.consume(head_len);
+    let (out, encode, press) = prepared.begin(to, exchange);
 
     let mut download = Relay::new(framing, encode, out).pressed(press).edited(to.policies.response_fields);
-    exchange.stage = Stage::Delivery;
-    exchange.watch.arm(to.timeouts.idle);
-    exchange.begun = true;
     let result = pass(exchange, to.timeouts.idle, &mut connection, &mut upload, &mut download).await;
     // What failed before the first byte left can still be told.
     exchange.begun = download.written > 0;
@@ -81,6 +62,64 @@ pub(crate) async fn relay(
         worker.pool().put(connection, now + to.service.timeouts.idle.min(MAX_IDLE));
     }
     Ok(())
+}
+
+/// A head that came from an endpoint, or is as if it did.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Came<'b> {
+    pub head: &'b ResponseHead,
+    pub bytes: &'b [u8],
+    pub framing: Framing,
+}
+
+/// A head as the client gets it, and how the body goes behind it.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    out: Vec<u8>,
+    encode: Encode,
+    press: Option<Press>,
+    persistent: bool,
+    status: StatusCode,
+}
+
+impl Prepared {
+    /// Writes the head into `out`.
+    pub(super) fn of(
+        worker: &Worker,
+        to: &Destination<'_>,
+        came: &Came<'_>,
+        exchange: &Exchange<'_>,
+        mut out: Vec<u8>,
+    ) -> Self {
+        let Came { head, bytes, framing } = *came;
+        let (treatment, press) = treat(worker, exchange.wish.as_ref(), head, bytes, framing);
+        let sent_as = if press.is_some() { Framing::UntilClose } else { framing };
+        let (client_framing, encode) = client_framing(sent_as, exchange.is_http10);
+        let persistent = exchange.persistent && client_framing != ClientFraming::UntilClose && !worker.is_draining();
+        let onward = Onward {
+            framing: client_framing,
+            persistence: persistence(persistent, exchange.is_http10),
+            id: &exchange.id,
+            date: &worker.date(),
+            fields: to.policies.response_fields,
+            variant: Variant { cors: exchange.cors.as_ref(), treatment },
+            cache: exchange.cache.map(|told| told.status),
+        };
+        headers::write_response(&mut out, bytes, head, onward);
+        Self { out, encode, press, persistent, status: head.status }
+    }
+
+    /// From here on, the answer may be on its way.
+    pub(super) fn begin(self, to: &Destination<'_>, exchange: &mut Exchange<'_>) -> (Vec<u8>, Encode, Option<Press>) {
+        let Self { out, encode, press, persistent, status } = self;
+        exchange.persistent = persistent;
+        exchange.status = Some(status);
+        exchange.sent_head = out.len() as u64;
+        exchange.stage = Stage::Delivery;
+        exchange.watch.arm(to.timeouts.idle);
+        exchange.begun = true;
+        (out, encode, press)
+    }
 }
 
 /// What compression makes of the answer, and what its body goes through. Where there is no place for
@@ -142,13 +181,7 @@ async fn pass(
         let polled = download.poll(cx, &mut buffers.upstream, &mut reader, &mut client.writer);
         *sent = download.written;
         if let Poll::Ready(result) = polled {
-            return Poll::Ready(result.map_err(|err| match err {
-                RelayError::SourceEnded => ProxyError::UpstreamReset,
-                RelayError::Malformed(_) | RelayError::TooLarge => ProxyError::UpstreamProtocol,
-                RelayError::Sink => ProxyError::ClientGone,
-                // It fails for want of memory alone.
-                RelayError::Encoder => ProxyError::Overloaded,
-            }));
+            return Poll::Ready(result.map_err(|err| broken(&err)));
         }
         let waits = if download.wants_input(&buffers.upstream) { Stage::Response } else { Stage::Delivery };
         let moved = download.progress() + uploaded;
@@ -164,6 +197,17 @@ async fn pass(
         Poll::Pending
     })
     .await
+}
+
+/// What it means for the client that its answer broke off.
+pub(super) const fn broken(error: &RelayError) -> ProxyError {
+    match error {
+        RelayError::SourceEnded => ProxyError::UpstreamReset,
+        RelayError::Malformed(_) | RelayError::TooLarge => ProxyError::UpstreamProtocol,
+        RelayError::Sink => ProxyError::ClientGone,
+        // It fails for want of memory alone.
+        RelayError::Encoder => ProxyError::Overloaded,
+    }
 }
 
 /// The one exit of every failure.
@@ -226,14 +270,14 @@ pub(super) fn own_head(worker: &Worker, exchange: &mut Exchange<'_>, status: Sta
     out.extend_from_slice(b"\r\n");
     headers::write_field(&mut out, "Date", worker.date().as_bytes());
     headers::write_field(&mut out, "X-Request-Id", exchange.id.as_bytes());
-    headers::write_persistence(&mut out, persistence(exchange));
+    headers::write_persistence(&mut out, persistence(exchange.persistent, exchange.is_http10));
     // A page that may read answers may read the gateway's own, errors too.
     Variant { cors: exchange.cors.as_ref(), ..Variant::default() }.write_own(&mut out);
     out
 }
 
-fn persistence(exchange: &Exchange<'_>) -> Persistence {
-    match (exchange.persistent, exchange.is_http10) {
+const fn persistence(persistent: bool, is_http10: bool) -> Persistence {
+    match (persistent, is_http10) {
         (false, _) => Persistence::Closes,
         (true, true) => Persistence::StaysSaid,
         (true, false) => Persistence::Stays,

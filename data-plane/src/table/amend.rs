@@ -6,7 +6,10 @@ use std::{
 };
 
 use gateway_proto::host::HostPattern;
-use gateway_routing::{HostRoutes, route::Route};
+use gateway_routing::{
+    HostRoutes,
+    route::{Policies, Policy, Route},
+};
 
 use super::{Entry, RoutingTable, Stamp};
 
@@ -66,6 +69,7 @@ impl RoutingTable {
         // Every old host goes before the first new one comes: hosts may move between services.
         for name in changes.keys() {
             if let Some(old) = self.services.remove(name) {
+                self.caching -= usize::from(caches(&old.service.policies));
                 old.hosts.iter().for_each(|host| self.index.update(host, |bound| bound.owner = None));
             }
         }
@@ -80,6 +84,7 @@ impl RoutingTable {
                     Some(_) | None => self.index.update(host, |bound| bound.owner = Some(Arc::clone(&entry.service))),
                 }
             }
+            self.caching += usize::from(caches(&entry.service.policies));
             self.services.insert(Arc::clone(name), Arc::clone(entry));
         }
         claims.into_iter().map(|(host, services)| Conflict::Owners { host: host.clone(), services }).collect()
@@ -90,6 +95,7 @@ impl RoutingTable {
         let mut touched = BTreeMap::<HostPattern, Vec<&Arc<Route>>>::new();
         for name in changes.keys() {
             if let Some(old) = self.routes.remove(name) {
+                self.caching -= usize::from(caches(&old.policies));
                 old.services().for_each(|service| self.drop_reference(service, name));
                 touched.extend(old.hosts.iter().map(|host| (host.clone(), Vec::new())));
             }
@@ -102,6 +108,7 @@ impl RoutingTable {
             for host in &route.hosts {
                 touched.entry(host.clone()).or_default().push(route);
             }
+            self.caching += usize::from(caches(&route.policies));
             self.routes.insert(Arc::clone(name), Arc::clone(route));
         }
         let mut equals = BTreeMap::<_, BTreeSet<_>>::new();
@@ -156,4 +163,8 @@ impl RoutingTable {
         };
         asked.into_iter().filter_map(conflict).collect()
     }
+}
+
+const fn caches(policies: &Policies) -> bool {
+    matches!(policies.cache, Policy::On(_))
 }

@@ -36,6 +36,8 @@ pub struct RoutingTable {
     routes: Map<Arc<Route>>,
     /// The names of the routes that lead to a service, by the service's.
     references: Map<OrdSet<Arc<str>>>,
+    /// How many services and routes have responses cached.
+    caching: usize,
 }
 
 /// Which snapshot a table was compiled from.
@@ -102,6 +104,12 @@ impl RoutingTable {
     #[must_use]
     pub fn stamp(&self) -> Option<&Stamp> {
         self.stamp.as_ref()
+    }
+
+    /// Whether responses are cached for any service or route.
+    #[must_use]
+    pub(crate) fn caches(&self) -> bool {
+        self.caching > 0
     }
 
     /// The number of services.

@@ -9,7 +9,11 @@ use std::{
 
 use self::index::Index;
 use super::{counter::Counter, histogram::Histogram};
-use crate::{error::CODES, proxy::exchange::Exchange, table::RoutingTable};
+use crate::{
+    error::CODES,
+    proxy::{cache::OUTCOMES, exchange::Exchange},
+    table::RoutingTable,
+};
 
 mod index;
 
@@ -32,6 +36,8 @@ pub(crate) struct ServiceStats {
     pub retries: Counter,
     pub pool_hits: Counter,
     pub pool_misses: Counter,
+    /// Of services that cache, in the order of [`OUTCOMES`].
+    pub cache: [Counter; OUTCOMES.len()],
 }
 
 impl ServiceStats {
@@ -49,6 +55,9 @@ impl ServiceStats {
         }
         self.received_bytes.add(exchange.received());
         self.sent_bytes.add(exchange.sent);
+        if let Some(told) = exchange.cache {
+            self.cache[told.outcome as usize].add_one();
+        }
         if exchange.attempts > 0 {
             self.retries.add(u64::from(exchange.attempts - 1));
             if exchange.pooled { &self.pool_hits } else { &self.pool_misses }.add_one();
@@ -57,8 +66,18 @@ impl ServiceStats {
 
     /// Adds what another worker counted.
     fn absorb(&self, other: &Self) {
-        let Self { requests, errors, duration, response, received_bytes, sent_bytes, retries, pool_hits, pool_misses } =
-            self;
+        let Self {
+            requests,
+            errors,
+            duration,
+            response,
+            received_bytes,
+            sent_bytes,
+            retries,
+            pool_hits,
+            pool_misses,
+            cache,
+        } = self;
         requests.iter().zip(&other.requests).for_each(|(total, counted)| total.add(counted.get()));
         errors.iter().zip(&other.errors).for_each(|(total, counted)| total.add(counted.get()));
         duration.absorb(&other.duration);
@@ -68,6 +87,7 @@ impl ServiceStats {
         retries.add(other.retries.get());
         pool_hits.add(other.pool_hits.get());
         pool_misses.add(other.pool_misses.get());
+        cache.iter().zip(&other.cache).for_each(|(total, counted)| total.add(counted.get()));
     }
 }
 

@@ -8,6 +8,7 @@ pub mod limits;
 pub(crate) mod listener;
 pub(crate) mod stats;
 pub(crate) mod thread;
+pub(crate) mod wall;
 pub(crate) mod watchdog;
 
 use std::{
@@ -17,6 +18,8 @@ use std::{
     time::SystemTime,
 };
 
+use gateway_cache_store::Store;
+use gateway_caching::Time;
 use rand::{make_rng, rngs::SmallRng};
 
 use self::{
@@ -24,10 +27,15 @@ use self::{
     buffer::{Blocks, Scratch},
     limits::Limits,
     stats::WorkerStats,
+    wall::Wall,
     watchdog::Watchdog,
 };
 use crate::{
-    proxy::{compress::Presses, mirror::Mirrors},
+    proxy::{
+        cache::{Entry, Fills, Refreshes},
+        compress::Presses,
+        mirror::Mirrors,
+    },
     table::RoutingTable,
     telemetry::Telemetry,
     upstream::pool::Pool,
@@ -49,6 +57,11 @@ pub(crate) struct Worker {
     pool: Pool,
     mirrors: Mirrors,
     presses: Presses,
+    /// Of all workers.
+    cache: Store<Entry>,
+    fills: Fills,
+    refreshes: Refreshes,
+    wall: Wall,
     watchdog: Rc<Watchdog>,
     blocks: Rc<Blocks>,
     /// Buffers that no connection is using.
@@ -63,12 +76,22 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(telemetry: Telemetry, limits: Limits, admission: Arc<Admission>) -> Self {
+    pub(crate) fn new(
+        telemetry: Telemetry,
+        limits: Limits,
+        admission: Arc<Admission>,
+        cache: Store<Entry>,
+        wall: Wall,
+    ) -> Self {
         Self {
             table: RefCell::default(),
             pool: Pool::default(),
             mirrors: Mirrors::default(),
             presses: Presses::default(),
+            cache,
+            fills: Fills::default(),
+            refreshes: Refreshes::default(),
+            wall,
             watchdog: Rc::default(),
             blocks: Rc::default(),
             buffers: RefCell::default(),
@@ -103,6 +126,24 @@ impl Worker {
         &self.presses
     }
 
+    /// The stored responses, which all workers share.
+    pub(crate) const fn cache(&self) -> &Store<Entry> {
+        &self.cache
+    }
+
+    pub(crate) const fn fills(&self) -> &Fills {
+        &self.fills
+    }
+
+    pub(crate) const fn refreshes(&self) -> &Refreshes {
+        &self.refreshes
+    }
+
+    /// The time of day, up to a tick ago.
+    pub(crate) fn now(&self) -> Time {
+        self.wall.now()
+    }
+
     pub(crate) const fn watchdog(&self) -> &Rc<Watchdog> {
         &self.watchdog
     }
@@ -124,6 +165,12 @@ impl Worker {
     pub(crate) fn free_descriptors(&self) {
         self.pool.clear();
         self.end_idle_clients();
+    }
+
+    /// What is due at every tick.
+    fn tick(&self) {
+        self.wall.tick();
+        self.watchdog.tick();
     }
 
     /// The time as `Date` fields have it. Not to be held across an `await`.

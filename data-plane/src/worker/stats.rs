@@ -2,6 +2,7 @@
 
 use crate::{
     proxy::{
+        cache::{OUTCOMES, Outcome},
         exchange::Exchange,
         mirror::{FATES, Fate},
     },
@@ -26,6 +27,8 @@ pub(crate) struct WorkerStats {
     pub log_dropped: Counter,
     /// Copies of requests by what became of them, in the order of [`FATES`].
     mirrored: [Counter; FATES.len()],
+    /// Requests of services that cache, in the order of [`OUTCOMES`]; of services that are gone, too.
+    cache: [Counter; OUTCOMES.len()],
 }
 
 /// The sum over workers.
@@ -40,6 +43,8 @@ pub(crate) struct Totals {
     pub client_connections_open: u64,
     pub upstream_connections: u64,
     pub upstream_connections_open: u64,
+    /// Of the store that all workers share.
+    pub cache: gateway_cache_store::Stats,
 }
 
 impl WorkerStats {
@@ -49,6 +54,14 @@ impl WorkerStats {
         {
             counter.add_one();
         }
+        if let Some(told) = exchange.cache {
+            self.cache[told.outcome as usize].add_one();
+        }
+    }
+
+    /// Requests of which the cache made this.
+    pub(crate) fn cached(&self, outcome: Outcome) -> u64 {
+        self.cache[outcome as usize].get()
     }
 
     pub(crate) fn mirrored(&self, fate: Fate) {

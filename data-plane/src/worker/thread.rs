@@ -10,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use gateway_cache_store::Store;
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime,
@@ -21,9 +22,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
 use super::{
-    Worker, admission::Admission, connection::Session, fleet::Swap, limits::Limits, listener::BACKLOG, watchdog::TICK,
+    Worker,
+    admission::Admission,
+    connection::Session,
+    fleet::Swap,
+    limits::Limits,
+    listener::BACKLOG,
+    wall::{Source, Wall},
+    watchdog::TICK,
 };
-use crate::{error::ProxyError, telemetry::Telemetry, upstream::connect};
+use crate::{error::ProxyError, proxy::cache::Entry, telemetry::Telemetry, upstream::connect};
 
 /// Once a second is enough for what is not urgent.
 const TICKS_PER_SECOND: u32 = 20;
@@ -39,6 +47,10 @@ const TURNED_AWAY_AT_ONCE: usize = 64;
 pub(crate) struct Common {
     pub limits: Limits,
     pub admission: Arc<Admission>,
+    /// The stored responses.
+    pub cache: Store<Entry>,
+    /// Where the time of day is from.
+    pub clock: Source,
     /// Cancelled, every worker drains.
     pub shutdown: CancellationToken,
     /// How long that may take.
@@ -54,12 +66,12 @@ pub(crate) fn spawn(
     swaps: mpsc::Receiver<Swap>,
     common: Common,
 ) -> io::Result<oneshot::Receiver<io::Result<()>>> {
-    let Common { limits, admission, shutdown, drain_timeout } = common;
+    let Common { limits, admission, cache, clock, shutdown, drain_timeout } = common;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (ended, ends) = oneshot::channel();
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let tasks = LocalSet::new();
-        let worker = Rc::new(Worker::new(telemetry, limits, admission));
+        let worker = Rc::new(Worker::new(telemetry, limits, admission, cache, Wall::new(clock)));
         let outcome = tasks.block_on(&runtime, async {
             let connections = Connections::default();
             let mut clock = Clock::start(&worker);
@@ -73,6 +85,7 @@ pub(crate) fn spawn(
             };
             let all = async {
                 connections.tasks.wait().await;
+                worker.fills().finish().await;
                 worker.mirrors().finish().await;
             };
             tokio::select! {
@@ -109,11 +122,15 @@ impl Clock {
     /// Waits for the next tick, and does what is due then. May be given up while it waits.
     async fn beat(&mut self, worker: &Worker) {
         self.ticks.tick().await;
-        worker.watchdog().tick();
+        worker.tick();
         worker.telemetry().flush();
         self.count = self.count.wrapping_add(1);
         if self.count.is_multiple_of(TICKS_PER_SECOND) {
             worker.set_date(SystemTime::now());
+            if worker.is_draining() {
+                // Whoever has nobody left to work for is to see it.
+                worker.watchdog().wake_all();
+            }
             worker.pool().close_idle(Instant::now());
             worker.telemetry().tidy(&worker.table());
         }

@@ -1,13 +1,16 @@
 //! What a response is stored under.
 //!
-//! A key is bytes in which every part has its length in front of it, so that two requests have the same
-//! key if and only if they have the same parts: no client can make one part run into another. Its hash
-//! finds an entry, and its bytes tell whether it is the right one.
+//! A key begins with a URL as it is purged by, `http://shop.test/a?b=1`: the host in lower case, without
+//! the scheme's own port; the path as it was sent; of the query what the rules keep. Behind it stands what
+//! else keeps entries apart, and last where each part ends. So two requests have the same key if and only
+//! if they have the same parts: no client can make one part run into another.
 
 mod name;
 mod query;
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+use std::ops::Range;
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     fields::Fields,
@@ -45,8 +48,11 @@ impl Scheme {
 /// What a request is for. The method has no part in it: only GET is stored, and HEAD is answered from it.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
-    /// The name of the service that answers for the host.
+    /// The name of the service that gets the request.
     pub service: &'a str,
+    /// The name of the route that leads there; empty if there is none. Two routes may say different
+    /// things of one URL, and what chooses between them is in no key.
+    pub route: &'a str,
     /// How the client came.
     pub scheme: Scheme,
     /// Host and port, as the gateway has routed by them: of an absolute-form target, not of `Host`.
@@ -68,21 +74,34 @@ pub struct Rules {
     fingerprint: u64,
 }
 
-/// The bytes of a key. Made to be used again, so that a lookup allocates nothing.
+/// At least as long as what a key has beside its parts.
+const FIXED: usize = 40;
+
+/// A key. Made to be used again, so that a lookup allocates nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Key(Vec<u8>);
+pub struct Key {
+    bytes: Vec<u8>,
+    url: usize,
+    host: Range<usize>,
+}
 
 impl Key {
     /// All of it.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
-    /// XXH3, 128 bits. Whoever knows the seed can find keys of one hash, so compare the bytes, too.
+    /// How many of the first bytes are the URL.
     #[must_use]
-    pub fn hash(&self, seed: u64) -> u128 {
-        xxh3_128_with_seed(&self.0, seed)
+    pub fn url(&self) -> usize {
+        self.url
+    }
+
+    /// Where in it the host is, without the port.
+    #[must_use]
+    pub fn host(&self) -> Range<usize> {
+        self.host.clone()
     }
 }
 
@@ -119,31 +138,46 @@ impl Rules {
         &self.cookies
     }
 
-    /// Writes the primary key, which is the same for all variants: what is purged and invalidated.
+    /// Writes the key, which is the same for all variants: what is purged and invalidated.
     pub fn primary(&self, target: &Target<'_>, key: &mut Key) {
-        let Target { service, scheme, authority, path, query } = *target;
-        let out = &mut key.0;
+        let Target { service, route, scheme, authority, path, query } = *target;
+        let out = &mut key.bytes;
         out.clear();
-        out.extend(self.fingerprint.to_be_bytes());
-        Written(out).text(service.as_bytes());
-        Written(out).text(scheme.name());
-        Written(out)
-            .whole(|out| out.extend(without_default_port(scheme, authority).iter().map(u8::to_ascii_lowercase)));
-        Written(out).text(if path.is_empty() { b"/" } else { path });
+        let lengths = [service.len(), route.len(), authority.len(), path.len(), query.map_or(0, <[u8]>::len)];
+        out.reserve(lengths.iter().sum::<usize>() + FIXED);
+        out.extend(scheme.name());
+        out.extend(b"://");
+        let start = out.len();
+        let authority = without_default_port(scheme, authority);
+        out.extend(authority.iter().map(u8::to_ascii_lowercase));
+        let path_at = out.len();
+        out.extend(if path.is_empty() { b"/" } else { path });
+        let query_at = out.len();
         self.query.write(query, out);
+        let service_at = out.len();
+        out.extend(service.as_bytes());
+        let route_at = out.len();
+        out.extend(route.as_bytes());
+        out.extend(self.fingerprint.to_be_bytes());
+        for at in [path_at, query_at, service_at, route_at] {
+            // Heads are limited to far less than 4 GiB.
+            out.extend(u32::try_from(at).unwrap_or(u32::MAX).to_be_bytes());
+        }
+        key.url = service_at;
+        key.host = start..start + without_port(authority).len();
     }
 
-    /// Writes the key of a variant: the primary key, what the rules add of the request, and what `vary`
-    /// names.
-    pub fn variant(&self, primary: &Key, vary: &Vary, request: &(impl Fields + ?Sized), key: &mut Key) {
-        let out = &mut key.0;
-        out.clear();
-        Written(out).text(&primary.0);
+    /// Appends what of this request chooses among the responses of its key: what the rules add, and what
+    /// `vary` names. Nothing, if that is nothing. Two requests get the same response if and only if these
+    /// bytes are equal.
+    pub fn variant(&self, vary: &Vary, request: &(impl Fields + ?Sized), out: &mut Vec<u8>) {
         self.headers.iter().for_each(|name| write_value(name, request, out));
         if !self.cookies.is_empty() {
             self.write_cookies(request, out);
         }
-        vary.write(request, out);
+        if !vary.is_empty() {
+            vary.write(request, out);
+        }
     }
 
     /// Every value of these cookies, in order. Where servers differ in how they read the field, all of it.
@@ -168,6 +202,12 @@ pub fn has_cookie(field: &[u8], cookie: &str) -> bool {
 pub(crate) fn without_default_port(scheme: Scheme, authority: &[u8]) -> &[u8] {
     let host = authority.strip_suffix(scheme.default_port()).unwrap_or(authority);
     host.strip_suffix(b":").unwrap_or(authority)
+}
+
+fn without_port(authority: &[u8]) -> &[u8] {
+    let colon = authority.iter().rposition(|byte| *byte == b':');
+    let is_port = |at: &usize| authority[at + 1..].iter().all(u8::is_ascii_digit);
+    colon.filter(is_port).map_or(authority, |at| &authority[..at])
 }
 
 /// Appends parts so that each can be told from the next.

@@ -18,17 +18,18 @@ pub enum Query {
 }
 
 impl Query {
-    /// A query of which nothing is left is none.
+    /// Appends a query with its `?`. One of which nothing is left is none.
     pub(super) fn write(&self, query: Option<&[u8]>, out: &mut Vec<u8>) {
-        let Some(query) = query else { return Written(out).absent() };
+        let Some(query) = query else { return };
         if *self == Self::All {
-            return Written(out).text(query);
+            out.push(b'?');
+            return out.extend(query);
         }
-        let mut kept = query.split(|byte| *byte == b'&').filter(|pair| self.keeps(pair)).peekable();
-        if kept.peek().is_none() {
-            return Written(out).absent();
+        let kept = query.split(|byte| *byte == b'&').filter(|pair| self.keeps(pair));
+        for (at, pair) in kept.enumerate() {
+            out.push(if at == 0 { b'?' } else { b'&' });
+            out.extend(pair);
         }
-        Written(out).whole(|out| kept.for_each(|pair| Written(out).text(pair)));
     }
 
     /// Appends the rule itself.

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     Dated,
     control::{RequestControl, ResponseControl},
-    key::{Key, Query, Rules, Scheme, Target},
+    key::{Query, Rules, Scheme, Target},
     policy::Reloads,
     ranges, reuse, surrogate, validation,
     vary::Vary,
@@ -161,13 +161,13 @@ proptest! {
         if let Ok(tags) = surrogate::tags(&response[..]) {
             prop_assert!(tags.count() <= surrogate::MAX_TAGS);
         }
-        let target = Target { service: "s", scheme: Scheme::Http, authority: b"x.test", path: b"/a/b", query: None };
+        let target = Target { service: "s", route: "", scheme: Scheme::Http, authority: b"x.test", path: b"/a/b", query: None };
         for invalid in crate::invalidation::invalidated(&Method::POST, &target, StatusCode::OK, &response[..]) {
             prop_assert!(invalid.path.starts_with(b"/"));
         }
         if let Ok(vary) = Vary::of(&response[..]) {
             let rules = Rules::new(Query::Only(vec!["id".into()]), vec!["accept".into()], vec!["id".into()]);
-            rules.variant(&Key::default(), &vary, &request[..], &mut Key::default());
+            rules.variant(&vary, &request[..], &mut Vec::new());
         }
     }
 }
@@ -204,7 +204,7 @@ fn reading_takes_linear_time() {
         ];
         let _ = (ResponseControl::read(&lines[..]), RequestControl::read(&lines[..]));
         let vary = Vary::of(&[("Vary", "Accept")][..]).unwrap();
-        Rules::default().variant(&Key::default(), &vary, &lines[..], &mut Key::default());
+        Rules::default().variant(&vary, &lines[..], &mut Vec::new());
         let stored = validation::Validators::of(&[("ETag", "\"a\"")][..], T0);
         assert!(!validation::is_not_modified(&Method::GET, &lines[..], StatusCode::OK, &stored, T0));
     }

@@ -55,7 +55,14 @@ const CASES: &[Case] = &[
 
 #[test]
 fn what_changes_make_invalid() {
-    let target = Target { service: "s", scheme: Scheme::Http, authority: b"x.test", path: b"/a/b", query: Some(b"c") };
+    let target = Target {
+        service: "s",
+        route: "",
+        scheme: Scheme::Http,
+        authority: b"x.test",
+        path: b"/a/b",
+        query: Some(b"c"),
+    };
     hold(CASES, |(_, request, response, ought)| {
         let (request, response) = (Message::of(request), Message::of(response));
         let all = invalidated(&request.method(), &target, response.status(), response.fields());

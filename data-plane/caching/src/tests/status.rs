@@ -6,14 +6,19 @@ use crate::{
     status::{CacheStatus, Collapsed, Forward, Handled},
 };
 
-fn forwarded(why: Forward, status: Option<u16>, stored: Result<(), Unstorable>, collapsed: Collapsed) -> Handled {
+fn forwarded(
+    why: Forward,
+    status: Option<u16>,
+    stored: Result<(), Option<&'static str>>,
+    collapsed: Collapsed,
+) -> Handled {
     let status = status.map(|code| StatusCode::from_u16(code).unwrap());
     Handled::Forwarded { why, status, stored, collapsed }
 }
 
 #[test]
 fn members_are_written_as_the_examples_are() {
-    let no = Err(Unstorable::NoStore);
+    let no = Err(Some(Unstorable::NoStore.name()));
     let cases = [
         ("§2.1: hit", Handled::Hit, None, "gateway; hit"),
         ("§2.4: ttl", Handled::Hit, Some(376), "gateway; hit; ttl=376"),
@@ -96,9 +101,11 @@ fn whatever_is_told_is_a_structured_list() {
     ];
     for why in whys {
         for reason in reasons {
-            let text =
-                CacheStatus { handled: forwarded(why, Some(200), Err(reason), Collapsed::InVain), ttl: Some(-1) }
-                    .to_string();
+            let text = CacheStatus {
+                handled: forwarded(why, Some(200), Err(Some(reason.name())), Collapsed::InVain),
+                ttl: Some(-1),
+            }
+            .to_string();
             sfv::Parser::new(&text).parse_list_with_visitor(sfv::visitor::Ignored).unwrap();
         }
     }

@@ -2,15 +2,15 @@
 
 use super::*;
 use crate::{
-    key::{Key, Rules},
+    key::Rules,
     vary::{Lists, MAX_LISTS, Vary, choose},
 };
 
-fn variant(vary: &str, request: &str) -> Key {
+fn variant(vary: &str, request: &str) -> Vec<u8> {
     let vary = Vary::of(&[("Vary", vary)][..]).unwrap();
-    let mut key = Key::default();
-    Rules::default().variant(&Key::default(), &vary, Message::of(request).fields(), &mut key);
-    key
+    let mut bytes = Vec::new();
+    Rules::default().variant(&vary, Message::of(request).fields(), &mut bytes);
+    bytes
 }
 
 type Case = (&'static str, &'static str, &'static str, &'static str, bool);

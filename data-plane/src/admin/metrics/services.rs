@@ -10,6 +10,7 @@ use prometheus_client::{
 
 use crate::{
     error::CODES,
+    proxy::cache::OUTCOMES,
     telemetry::{
         counter::Counter,
         histogram::Histogram,
@@ -41,7 +42,9 @@ pub(super) fn encode(services: &ServiceTotals, encoder: &mut DescriptorEncoder<'
     let help = "Requests whose last attempt was on a pooled connection";
     counter(services, encoder, ("pool_hits", help), |stats| &stats.pool_hits)?;
     let help = "Requests whose last attempt needed a new connection";
-    counter(services, encoder, ("pool_misses", help), |stats| &stats.pool_misses)
+    counter(services, encoder, ("pool_misses", help), |stats| &stats.pool_misses)?;
+    let help = "Requests of services and routes that cache, by what the cache did";
+    by_label(services, encoder, ("cache_requests", help), ("result", &OUTCOMES), |stats| &stats.cache)
 }
 
 fn pairs(Labels { service, route }: &Labels) -> [(&'static str, &str); 2] {

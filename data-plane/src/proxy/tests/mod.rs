@@ -2,6 +2,7 @@
 
 mod basics;
 mod bodies;
+mod cache;
 mod compression;
 mod connections;
 mod cors;
@@ -35,7 +36,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use gateway_cache_store::Store;
+
 use crate::{
+    proxy::cache::Entry as Stored,
     table::{Changes, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
     telemetry::{Telemetry, access_log::WorkerLog},
     worker::{
@@ -45,6 +49,7 @@ use crate::{
         listener,
         stats::WorkerStats,
         thread::{self, Common},
+        wall::Source,
         watchdog::TICK,
     },
 };
@@ -110,13 +115,26 @@ impl Proxy {
         log: Option<WorkerLog>,
         drain_timeout: Duration,
     ) -> Self {
+        let shared = (Store::new(0, 1), Source::default());
+        Self::spawn_sharing(listener, table, flags, log, drain_timeout, shared).await
+    }
+
+    /// With this store and this clock.
+    async fn spawn_sharing(
+        listener: StdListener,
+        table: RoutingTable,
+        flags: &[&str],
+        log: Option<WorkerLog>,
+        drain_timeout: Duration,
+        (cache, clock): (Store<Stored>, Source),
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let (swaps, receiver) = mpsc::channel(1);
         let stats = Arc::new(WorkerStats::default());
         let limits = limits(flags);
         let admission = Arc::new(Admission::new(&limits, 20_000));
-        let common = Common { limits, admission, shutdown: shutdown.clone(), drain_timeout };
+        let common = Common { limits, admission, cache, clock, shutdown: shutdown.clone(), drain_timeout };
         let telemetry = Telemetry::new(Arc::clone(&stats), log);
         thread::spawn(0, listener, telemetry, receiver, common).unwrap();
         let proxy = Self { address, shutdown, stats, swaps };
@@ -217,8 +235,7 @@ impl Upstream {
             loop {
                 let mut peer = self.accept_forever().await;
                 tokio::spawn(async move {
-                    while !peer.read.is_empty() || peer.stream.read_buf(&mut peer.read).await.is_ok_and(|read| read > 0)
-                    {
+                    while !peer.read.is_empty() || peer.more_or_end().await {
                         peer.head().await;
                         peer.send(answer).await;
                     }
@@ -284,6 +301,11 @@ impl Peer {
     pub(super) async fn rest(&mut self) -> String {
         while self.more().await > 0 {}
         String::from_utf8_lossy(&std::mem::take(&mut self.read)).into_owned()
+    }
+
+    /// Reads more, however long that takes; false if there is none.
+    async fn more_or_end(&mut self) -> bool {
+        self.stream.read_buf(&mut self.read).await.is_ok_and(|read| read > 0)
     }
 
     async fn more(&mut self) -> usize {

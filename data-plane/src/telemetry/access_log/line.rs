@@ -49,6 +49,9 @@ pub(super) struct Line<'a> {
     pub attempts: u32,
     /// Whether the last of them was on a pooled connection.
     pub pooled: bool,
+    /// What the cache did, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<&'static str>,
     /// The stable code of a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,

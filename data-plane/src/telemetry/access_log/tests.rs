@@ -27,6 +27,7 @@ fn line() -> Line<'static> {
         endpoint: Some(([127, 0, 0, 1], 9001).into()),
         attempts: 1,
         pooled: true,
+        cache: None,
         error: None,
         user_agent: b"curl/8",
         referer: b"",

@@ -98,6 +98,7 @@ fn line<'a>(exchange: &'a Exchange<'_>, time: &'a str, node: &'a str, duration: 
         endpoint: exchange.endpoint,
         attempts: exchange.attempts,
         pooled: exchange.pooled,
+        cache: exchange.cache.map(|told| told.outcome.name()),
         error: exchange.error.map(|error| error.code()),
         user_agent: &head.user_agent,
         referer: &head.referer,

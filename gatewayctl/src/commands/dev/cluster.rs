@@ -31,6 +31,8 @@ use crate::{
 const SAMPLES: usize = 2;
 /// How long requests in flight may take when it ends.
 const DRAIN: Duration = Duration::from_secs(1);
+/// Memory of a data plane for stored responses.
+const CACHE: u64 = 64 * 1024 * 1024;
 
 type Part = Result<(), ProcessFailure>;
 
@@ -141,6 +143,7 @@ impl Cluster {
             workers: data_plane::Workers(NonZeroUsize::MIN),
             node_id: id.clone(),
             cache_dir: None,
+            cache_memory: CACHE,
             drain_timeout: DRAIN,
             limits: data_plane::Limits::default(),
             access_log: data_plane::AccessLogArgs::default(),

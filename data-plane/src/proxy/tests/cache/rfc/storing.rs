@@ -1,0 +1,235 @@
+//! Storing responses (RFC 9111 section 3).
+
+use super::{Case, run};
+
+#[rustfmt::skip]
+const CASES: &[Case] = &[
+    ("9111 §3: a fresh response is stored and reused", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > GET /a
+        < 200 #1"),
+    ("9111 §3: MUST NOT store what is not explicitly or heuristically cacheable", "
+        > GET /a
+        = 299 | X: 1
+        < 299 #1
+        > GET /a
+        = 200
+        < 200 #2"),
+    ("9111 §3: a response without freshness and validator is of no use", "
+        > GET /a
+        = 200
+        < 200 #1
+        > GET /a
+        = 200
+        < 200 #2"),
+    ("9111 §3: other status codes may be stored if they say so", "
+        > GET /a
+        = 404 | Cache-Control: max-age=60
+        < 404 #1
+        > GET /a
+        < 404 #1"),
+    ("9111 §3: errors are not stored without being asked for", "
+        : default_ttl 10
+        > GET /a
+        = 500
+        < 500 #1
+        > GET /a
+        = 503
+        < 503 #2
+        > GET /a
+        = 200
+        < 200 #3"),
+    ("9111 §3: POST is not answered from GET, and not stored", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > POST /b | Content-Length: 0
+        = 200 | Cache-Control: max-age=60
+        < 200 #2
+        > POST /b | Content-Length: 0
+        = 200 | Cache-Control: max-age=60
+        < 200 #3
+        > GET /b
+        = 200
+        < 200 #4"),
+    ("9111 §3: POST of a stored URI reaches the origin", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > POST /a | Content-Length: 0
+        = 403
+        < 403 #2
+        > GET /a
+        < 200 #1"),
+    ("9111 §3: PUT is never answered from the cache", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > PUT /a | Content-Length: 0
+        = 500
+        < 500 #2"),
+    ("9111 §3: a request with content passes by (fat GET)", "
+        > GET /a | Content-Length: 3 | =abc
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #2
+        > GET /a | Content-Length: 3 | =abc
+        = 200 | Cache-Control: max-age=60
+        < 200 #3"),
+    ("9111 §3: MUST NOT store with no-store in the response", "
+        > GET /a
+        = 200 | Cache-Control: no-store, max-age=60
+        < 200 #1
+        > GET /a
+        = 200
+        < 200 #2"),
+    ("9111 §3: MUST NOT store private", "
+        > GET /a
+        = 200 | Cache-Control: private, max-age=60
+        < 200 #1
+        > GET /a
+        = 200
+        < 200 #2"),
+    ("9111 §3: must-understand with a status that is understood overrides no-store", "
+        > GET /a
+        = 200 | Cache-Control: no-store, must-understand, max-age=60
+        < 200 #1
+        > GET /a
+        < 200 #1"),
+    ("9111 §3: must-understand with a status that is not", "
+        > GET /a
+        = 299 | Cache-Control: must-understand, max-age=60
+        < 299 #1
+        > GET /a
+        = 200
+        < 200 #2"),
+    ("9111 §3.1: hop-by-hop fields are not stored", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | Connection: X-Hop | X-Hop: 1 | Keep-Alive: timeout=5 | X-End: 1
+        < 200 #1 | !X-Hop | !Keep-Alive | X-End: 1
+        > GET /a
+        < 200 #1 | !X-Hop | !Keep-Alive | X-End: 1"),
+    ("9111 §3.1: fields of proxies are not stored", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | Proxy-Authenticate: Basic | Proxy-Authentication-Info: x
+        < 200 #1
+        > GET /a
+        < 200 #1 | !Proxy-Authenticate | !Proxy-Authentication-Info"),
+    ("9111 §3.1: unrecognized fields are stored, repeated ones too", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | X-New: 1 | X-New: 2
+        < 200 #1 | X-New: 1 | X-New: 2
+        > GET /a
+        < 200 #1 | X-New: 1 | X-New: 2"),
+    ("9111 §3.1: fields that no-cache names are not reused without validation", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60, no-cache=\"X-Own\" | X-Own: 1 | X-All: 1
+        < 200 #1 | X-Own: 1
+        > GET /a
+        < 200 #1 | !X-Own | X-All: 1"),
+    ("9111 §3.1: fields that private names are not stored", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60, private=\"X-Own\" | X-Own: 1 | X-All: 1
+        < 200 #1 | X-Own: 1
+        > GET /a
+        < 200 #1 | !X-Own | X-All: 1"),
+    ("issue: an answer with Set-Cookie is not stored, and all its lines arrive", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | Set-Cookie: a=1 | Set-Cookie: b=2
+        < 200 #1 | Set-Cookie: a=1 | Set-Cookie: b=2
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #2 | !Set-Cookie"),
+    ("issue: a policy may store Set-Cookie", "
+        : set_cookie
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | Set-Cookie: a=1 | Set-Cookie: b=2
+        < 200 #1
+        > GET /a
+        < 200 #1 | Set-Cookie: a=1 | Set-Cookie: b=2"),
+    ("9111 §3.3: MUST NOT store a partial response", "
+        > GET /a | Range: bytes=0-1
+        ? !Range
+        = 200 | Cache-Control: max-age=60
+        < 206
+        > GET /a
+        < 200 #1"),
+    ("9111 §3.5: MUST NOT reuse an answer to Authorization", "
+        > GET /a | Authorization: Basic YTpi
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #2"),
+    ("9111 §3.5: public allows it", "
+        > GET /a | Authorization: Basic YTpi
+        = 200 | Cache-Control: max-age=60, public
+        < 200 #1
+        > GET /a
+        < 200 #1"),
+    ("9111 §3.5: s-maxage allows it", "
+        > GET /a | Authorization: Basic YTpi
+        = 200 | Cache-Control: s-maxage=60
+        < 200 #1
+        > GET /a | Authorization: Basic Yzpk
+        < 200 #1"),
+    ("9111 §3.5: must-revalidate allows it", "
+        > GET /a | Authorization: Basic YTpi
+        = 200 | Cache-Control: max-age=60, must-revalidate
+        < 200 #1
+        > GET /a
+        < 200 #1"),
+    ("9111 §3.5: a default lifetime does not allow it", "
+        : default_ttl 10
+        > GET /a | Authorization: Basic YTpi
+        = 200
+        < 200 #1
+        > GET /a | Authorization: Basic YTpi
+        = 200
+        < 200 #2"),
+    ("9111 §4: the URI has to match, query and all", "
+        > GET /a?x=1
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > GET /a?x=2
+        = 200 | Cache-Control: max-age=60
+        < 200 #2
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #3
+        > GET /a?
+        = 200 | Cache-Control: max-age=60
+        < 200 #4
+        > GET /a?x=1
+        < 200 #1"),
+    ("9111 §4: HEAD is answered from a stored GET", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | X: 1
+        < 200 #1
+        > HEAD /a
+        < 200 | X: 1 | Content-Length"),
+    ("9111 §4: a GET is not answered from a HEAD", "
+        > HEAD /a
+        = 200 | Cache-Control: max-age=60
+        < 200
+        > GET /a
+        = 200
+        < 200 #2"),
+    ("9111 §4: an absolute-form target is the same resource", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > GET http://a.test/a
+        < 200 #1
+        > GET http://A.TEST:80/a
+        < 200 #1"),
+];
+
+#[tokio::test]
+async fn storing() {
+    run(CASES).await;
+}
