@@ -6,12 +6,13 @@ use std::{
 
 use super::{SledStore, codec, marker, meta_key, piece_key, stored};
 use crate::{
+    auth::sample::kept,
     registry::{
         model::{Desired, Key, Record, Revision, Route, Service},
         purge::Target,
         sample,
     },
-    store::{Batch, Store, StoreError, codec::Meta},
+    store::{Batch, Store, StoreError, TokenNote, codec::Meta},
 };
 
 fn open(path: &Path) -> Result<SledStore, StoreError> {
@@ -166,7 +167,7 @@ async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new(
         (put(sample::service("a", &[]).into()), 1, 1),
         (put(sample::route("r", &["x.test"], "/", "a").into()), 2, 1),
         (Batch { deletes: vec![route], ..Batch::default() }, 1, 1),
-        (put(with_policies.into()), 1, 2),
+        (put(with_policies.into()), 1, 3),
         (put(sample::service("a", &[]).into()), 1, 1),
         (put(sample::purge(6, Target::Host("a.test".into())).into()), 3, 1),
         (Batch { deletes: vec![Key::Purge(Revision(6))], ..Batch::default() }, 1, 1),
@@ -181,6 +182,12 @@ async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new(
         };
         assert_eq!((format(&meta_key()), format(b"sa")), (meta, services));
     }
+    let store = open(directory.path()).unwrap();
+    let _ = store.note_tokens(vec![TokenNote::First(kept(1))]).await;
+    drop(store);
+    let db = super::open::open_sled(directory.path()).unwrap();
+    let meta = db.get(piece_key(&meta_key(), 0)).unwrap().unwrap();
+    assert_eq!(u16::from_le_bytes([meta[4], meta[5]]), codec::TOKENS);
     assert!(meta_key() < b"p".to_vec() && meta_key() < b"r".to_vec());
 }
 
