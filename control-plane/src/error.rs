@@ -107,6 +107,8 @@ impl RegistryError {
             Self::Invalid(_) => Reason::Invalid,
             Self::NotFound(Key::Service(_)) => Reason::ServiceNotFound,
             Self::NotFound(Key::Route(_)) => Reason::RouteNotFound,
+            // Nobody asks for a purge by its revision.
+            Self::NotFound(Key::Purge(_)) | Self::Exists(Key::Purge(_)) => Reason::Invalid,
             Self::EndpointsNotFound { .. } => Reason::EndpointNotFound,
             Self::Exists(Key::Service(_)) => Reason::ServiceExists,
             Self::Exists(Key::Route(_)) => Reason::RouteExists,
@@ -127,7 +129,7 @@ impl fmt::Display for RegistryError {
         match self {
             Self::Invalid(violations) => list(f, violations, "; "),
             Self::NotFound(key @ Key::Service(_)) => write!(f, "there is no {key}; register it first"),
-            Self::NotFound(key @ Key::Route(_)) => write!(f, "there is no {key}; create it first"),
+            Self::NotFound(key @ (Key::Purge(_) | Key::Route(_))) => write!(f, "there is no {key}; create it first"),
             Self::EndpointsNotFound { service, endpoints } => {
                 write!(f, "service \"{service}\" has no endpoint ")?;
                 list(f, endpoints, ", ")?;

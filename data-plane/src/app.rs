@@ -20,7 +20,7 @@ use tracing::info;
 use crate::{
     admin::{self, Admin},
     config::Config,
-    discovery::{self, Options, Status},
+    discovery::{self, Options, Responses, Served, Status},
     telemetry::{Telemetry, access_log::AccessLog},
     worker::{
         admission::Admission,
@@ -99,8 +99,13 @@ pub async fn run(
     let (status, discovered) = watch::channel(Status::default());
     let node =
         Node { id: config.node_id, build: gateway_proto::BUILD.to_owned(), proxy_address: proxy_address.to_string() };
-    let options =
-        Options { control_planes: config.control_plane, node, limits: config.limits, cache_dir: config.cache_dir };
+    let options = Options {
+        control_planes: config.control_plane,
+        node,
+        limits: config.limits,
+        cache_dir: config.cache_dir,
+        responses: Some(Responses::of(&cache, served(stats.clone()))),
+    };
     let mut discovery = tokio::spawn(discovery::run(options, Fleet::new(swaps), status, drain.clone()));
 
     // The admin listener answers while the data plane drains, and ends with it.
@@ -175,6 +180,15 @@ fn open_files() -> u64 {
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     let granted = if raised.is_ok() { limit.maximum } else { limit.current };
     granted.unwrap_or(u64::MAX)
+}
+
+/// What the cache of these workers has answered.
+fn served(workers: Vec<Arc<WorkerStats>>) -> impl Fn() -> Served {
+    move || {
+        let mut served = Served::default();
+        workers.iter().for_each(|worker| worker.add_to_served(&mut served));
+        served
+    }
 }
 
 async fn tell_ready(mut discovered: watch::Receiver<Status>, ready: oneshot::Sender<()>) {

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     client::ServerUrl,
-    commands::{apply, completion, dev, endpoint, explain, export, node, probe, route, sample, service, watch},
+    commands::{apply, cache, completion, dev, endpoint, explain, export, node, probe, route, sample, service, watch},
     output::Format,
 };
 
@@ -64,6 +64,9 @@ pub enum Command {
     ///
     /// A data plane answers, by the table that it serves at this moment and with the code that routes requests.
     Explain(explain::Explain),
+    /// Purge the caches of the data planes, and show what is in them
+    #[command(subcommand)]
+    Cache(cache::Command),
     /// Show the data planes, and wait for them
     #[command(subcommand)]
     Node(node::Command),

@@ -13,7 +13,7 @@ use pb::admin_service_server::{AdminService, AdminServiceServer};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{endpoint_status, explain, invalid, queries::Queries, refuse, timestamp};
+use super::{cache_stats, endpoint_status, explain, invalid, queries::Queries, refuse, timestamp};
 use crate::{
     health::{EndpointHealth, EndpointKey, Health, of_endpoint},
     observed::{Observed, Totals},
@@ -119,6 +119,18 @@ impl AdminService for Admin {
             () = self.stop.cancelled() => return Err(refuse(Reason::ShuttingDown, "the control plane is stopping")),
         };
         Ok(Response::new(pb::ExplainResponse { node_id, explanation: Some(explanation) }))
+    }
+
+    async fn get_cache_stats(
+        &self,
+        request: Request<pb::GetCacheStatsRequest>,
+    ) -> Result<Response<pb::GetCacheStatsResponse>, Status> {
+        let pb::GetCacheStatsRequest {} = request.into_inner();
+        let nodes = tokio::select! {
+            nodes = cache_stats::cache_stats(&self.observed.nodes, &self.queries) => nodes,
+            () = self.stop.cancelled() => return Err(refuse(Reason::ShuttingDown, "the control plane is stopping")),
+        };
+        Ok(Response::new(pb::GetCacheStatsResponse { nodes }))
     }
 
     async fn get_status(

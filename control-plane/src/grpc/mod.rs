@@ -1,6 +1,8 @@
 //! The control plane's gRPC services: the edge where wire types become our own and back.
 
 pub mod admin;
+mod ask;
+mod cache_stats;
 pub mod convert;
 pub mod discovery;
 mod explain;

@@ -110,6 +110,7 @@ fn metadata(err: &RegistryError) -> HashMap<String, String> {
 
 fn named(key: &Key) -> (&'static str, String) {
     match key {
+        Key::Purge(revision) => ("purge", revision.to_string()),
         Key::Route(name) => ("route", name.to_string()),
         Key::Service(name) => ("service", name.to_string()),
     }

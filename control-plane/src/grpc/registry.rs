@@ -183,6 +183,16 @@ impl RegistryService for RegistryRpc {
         routes::delete(&self.registry, request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
     }
 
+    async fn purge_cache(
+        &self,
+        request: Request<pb::PurgeCacheRequest>,
+    ) -> Result<Response<pb::PurgeCacheResponse>, Status> {
+        let pb::PurgeCacheRequest { purge } = request.into_inner();
+        let (target, mode) = validate::purge(purge).map_err(|err| status(&err))?;
+        let purge = self.registry.purge(target, mode).await.map_err(|err| status(&err))?;
+        Ok(Response::new(pb::PurgeCacheResponse { purge: Some((&*purge).into()) }))
+    }
+
     type WatchStream = Pin<Box<dyn Stream<Item = Result<pb::WatchResponse, Status>> + Send>>;
 
     async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

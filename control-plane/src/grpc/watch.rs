@@ -208,6 +208,9 @@ impl Watcher {
                 (service.updated_at, WireEvent::ServiceUpserted(convert::service(&service)))
             }
             Event::Upserted(Record::Route(route)) => (route.updated_at, WireEvent::RouteUpserted((&*route).into())),
+            Event::Upserted(Record::Purge(purge)) => (purge.created_at, WireEvent::CachePurged((&*purge).into())),
+            // It is not kept any more, which concerns nobody.
+            Event::Deleted(Key::Purge(_), _) => return None,
             Event::Deleted(Key::Service(name), at) => (at, WireEvent::ServiceDeleted(name.to_string())),
             Event::Deleted(Key::Route(name), at) => (at, WireEvent::RouteDeleted(name.to_string())),
             Event::Health(key, health) => (health.since, WireEvent::EndpointStatus(endpoint_status(&key, &health))),

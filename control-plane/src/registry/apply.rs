@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::{
     draft::{self, Draft, DraftEndpoint},
-    model::{Desired, EndpointAddress, Key, Record, Revision, Route, RouteName, Service, ServiceName},
+    model::{Desired, EndpointAddress, Key, Purge, Record, Revision, Route, RouteName, Service, ServiceName},
+    purge::{Mode, Target},
 };
 use crate::{
     error::RegistryError,
@@ -133,6 +134,25 @@ pub(super) fn delete_route(now: &Desired, name: &RouteName, expected: Option<Rev
 /// Creates and replaces many services and routes at once.
 pub(super) fn apply(now: &Desired, drafts: Vec<Draft>, routes: Vec<Route>, at: Timestamp) -> Planned {
     put(now, drafts.into_iter().map(Draft::into_service).collect(), routes, ROUTES, at)
+}
+
+/// Adds a purge, and takes away those that are not kept beside it.
+pub(super) fn purge(now: &Desired, target: Target, mode: Mode, at: Timestamp) -> Plan {
+    let newest = now.purges.newest();
+    // A clock may go back; purges are in the order of their times too, for the oldest go first.
+    let created_at = newest.map_or(at, |newest| at.max(newest.created_at));
+    let outdated = now.purges.outdated(target.text().len(), created_at);
+    let floor = outdated.last().copied().or(newest.map(|newest| newest.floor)).unwrap_or_default();
+    let purge = Record::from(Purge { revision: now.revision.next(), target, mode, floor, created_at });
+    let deletes: Vec<Key> = outdated.into_iter().map(Key::Purge).collect();
+    let mut next = now.clone();
+    for key in &deletes {
+        next.remove(key);
+    }
+    next.put(purge.clone());
+    next.revision = now.revision.next();
+    let batch = Batch { base: Some(now.revision), preconditions: Vec::new(), deletes, puts: vec![purge], at };
+    Plan { batch: Some(batch), services: Vec::new(), routes: Vec::new(), next }
 }
 
 fn find(now: &Desired, name: &ServiceName) -> Result<Service, RegistryError> {

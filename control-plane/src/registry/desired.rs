@@ -5,7 +5,10 @@ use std::sync::Arc;
 use gateway_proto::host::HostPattern;
 use imbl::{HashMap, OrdMap, OrdSet};
 
-use super::model::{Claim, Key, Record, Revision, Route, RouteName, Service, ServiceName};
+use super::{
+    model::{Claim, Key, Record, Revision, Route, RouteName, Service, ServiceName},
+    purge::Purges,
+};
 
 /// Everything that is registered at one revision; a copy costs nothing, and comparing two skips what
 /// they share.
@@ -17,6 +20,8 @@ pub struct Desired {
     pub services: OrdMap<ServiceName, Arc<Service>>,
     /// By name.
     pub routes: OrdMap<RouteName, Arc<Route>>,
+    /// By revision.
+    pub purges: Purges,
     /// The owner of each host; always what `services` says.
     pub hosts: OrdMap<HostPattern, ServiceName>,
     /// Which services routes lead or mirror to; always what `routes` says.
@@ -38,6 +43,7 @@ impl Desired {
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<Record> {
         match key {
+            Key::Purge(revision) => self.purges.get(*revision).cloned().map(Record::Purge),
             Key::Route(name) => self.routes.get(name).cloned().map(Record::Route),
             Key::Service(name) => self.services.get(name).cloned().map(Record::Service),
         }
@@ -50,6 +56,7 @@ impl Desired {
     /// commit.
     pub fn put(&mut self, record: Record) -> Option<Record> {
         match record {
+            Record::Purge(purge) => self.purges.put(purge).map(Record::Purge),
             Record::Route(route) => self.put_route(route).map(Record::Route),
             Record::Service(service) => self.put_service(service).map(Record::Service),
         }
@@ -58,6 +65,7 @@ impl Desired {
     /// Removes what is under a key and returns it.
     pub fn remove(&mut self, key: &Key) -> Option<Record> {
         match key {
+            Key::Purge(revision) => self.purges.remove(*revision).map(Record::Purge),
             Key::Route(name) => self.remove_route(name).map(Record::Route),
             Key::Service(name) => self.remove_service(name).map(Record::Service),
         }

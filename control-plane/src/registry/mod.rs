@@ -9,6 +9,7 @@ pub mod list;
 pub mod model;
 mod name;
 pub mod patterns;
+pub mod purge;
 mod record;
 pub mod route;
 mod runner;
@@ -27,7 +28,8 @@ use self::{
     apply::{Outcome, Plan},
     draft::{Draft, DraftEndpoint},
     list::{Page, RouteQuery, ServiceQuery},
-    model::{Desired, EndpointAddress, Key, Revision, Route, RouteName, Service, ServiceName},
+    model::{Desired, EndpointAddress, Key, Purge, Revision, Route, RouteName, Service, ServiceName},
+    purge::{Mode, Target},
     runner::Inner,
 };
 use crate::{
@@ -204,6 +206,15 @@ impl Registry {
     pub async fn delete_route(&self, name: RouteName, expected: Option<Revision>) -> Result<Revision, RegistryError> {
         let plan = self.run(move |now, at| apply::delete_route(now, &name, expected, at)).await?;
         Ok(plan.next.revision)
+    }
+
+    /// Purges the caches of the data planes; each of them does so before it serves what follows.
+    ///
+    /// # Errors
+    /// The store cannot write.
+    pub async fn purge(&self, target: Target, mode: Mode) -> Result<Arc<Purge>, RegistryError> {
+        let plan = self.run(move |now, at| Ok(apply::purge(now, target.clone(), mode, at))).await?;
+        plan.next.purges.newest().cloned().ok_or(RegistryError::ShuttingDown)
     }
 
     /// Creates and replaces services and routes as one change.

@@ -19,6 +19,7 @@ pub use super::{
     claim::Claim,
     desired::Desired,
     name::{RouteName, ServiceName},
+    purge::Purge,
     record::{Key, Record},
     route::Route,
 };

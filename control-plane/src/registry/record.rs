@@ -2,11 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use super::model::{Revision, Route, RouteName, Service, ServiceName};
+use super::model::{Purge, Revision, Route, RouteName, Service, ServiceName};
 
 /// Kind and name of what is registered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
+    /// A purge of the caches, by its commit.
+    Purge(Revision),
     /// A route.
     Route(RouteName),
     /// A service.
@@ -16,6 +18,8 @@ pub enum Key {
 /// Something that is registered, whole; cheap to copy.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
+    /// A purge of the caches.
+    Purge(Arc<Purge>),
     /// A route.
     Route(Arc<Route>),
     /// A service.
@@ -27,6 +31,7 @@ impl Record {
     #[must_use]
     pub fn key(&self) -> Key {
         match self {
+            Self::Purge(purge) => Key::Purge(purge.revision),
             Self::Route(route) => Key::Route(route.name()),
             Self::Service(service) => Key::Service(service.name.clone()),
         }
@@ -36,6 +41,7 @@ impl Record {
     #[must_use]
     pub fn revision(&self) -> Revision {
         match self {
+            Self::Purge(purge) => purge.revision,
             Self::Route(route) => route.revision,
             Self::Service(service) => service.revision,
         }
@@ -47,9 +53,16 @@ impl Record {
             return;
         }
         match self {
+            Self::Purge(purge) => Arc::make_mut(purge).revision = revision,
             Self::Route(route) => Arc::make_mut(route).revision = revision,
             Self::Service(service) => Arc::make_mut(service).revision = revision,
         }
+    }
+}
+
+impl From<Purge> for Record {
+    fn from(purge: Purge) -> Self {
+        Self::Purge(Arc::new(purge))
     }
 }
 
@@ -68,6 +81,7 @@ impl From<Service> for Record {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Purge(revision) => write!(f, "purge {revision}"),
             Self::Route(name) => write!(f, "route \"{name}\""),
             Self::Service(name) => write!(f, "service \"{name}\""),
         }

@@ -1,4 +1,4 @@
-//! Services and routes for tests.
+//! What is registered, for tests.
 
 mod route;
 
@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 pub(crate) use self::route::{full_route, policies, route, route_name, wire_policies, wire_route};
 use super::model::{
-    Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, ProbePolicy, Revision, Service, ServiceName,
+    Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, ProbePolicy, Purge, Revision, Service, ServiceName,
     Timeouts,
 };
+use super::purge::{Mode, Target};
 
 /// A name that is one.
 pub(crate) fn name(text: &str) -> ServiceName {
@@ -34,6 +35,12 @@ pub(crate) fn service(text: &str, hosts: &[&str]) -> Service {
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
     }
+}
+
+/// A hard purge by this commit.
+pub(crate) fn purge(revision: u64, target: Target) -> Purge {
+    let (revision, floor) = (Revision(revision), Revision::default());
+    Purge { revision, target, mode: Mode::Hard, floor, created_at: Timestamp::UNIX_EPOCH }
 }
 
 /// An endpoint of weight 1.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Snapshot,
-    resource::{ResourceName, of_route, of_service},
+    resource::{ResourceName, of_purge, of_route, of_service},
 };
 use crate::{
     health::HealthView,
@@ -70,8 +70,8 @@ impl Publisher {
     }
 }
 
-/// The snapshot after `latest`, or `None` if it would be the same. Only services and routes that the
-/// change concerns are looked at.
+/// The snapshot after `latest`, or `None` if it would be the same. Only what the change concerns is
+/// looked at.
 fn advance(latest: &Snapshot, before: &(Desired, HealthView), now: &(Desired, HealthView)) -> Option<Snapshot> {
     let (desired, health) = now;
     let mut next = latest.clone();
@@ -97,6 +97,12 @@ fn advance(latest: &Snapshot, before: &(Desired, HealthView), now: &(Desired, He
         changed |= match desired.routes.get(&route) {
             Some(wanted) => next.put(of_route(wanted)),
             None => next.remove(&ResourceName::of_route(&route)),
+        };
+    }
+    for change in before.0.purges.diff(&desired.purges) {
+        changed |= match change {
+            DiffItem::Add(_, purge) | DiffItem::Update { new: (_, purge), .. } => next.put(of_purge(purge)),
+            DiffItem::Remove(revision, _) => next.remove(&ResourceName::of_purge(*revision)),
         };
     }
     next.revision = desired.revision;
@@ -139,9 +145,10 @@ mod tests {
         health::{Health, HealthView},
         registry::{
             model::{Desired, Key, Record, Revision, Route, Service},
+            purge::Target,
             sample,
         },
-        snapshot::{Snapshot, Version, sample::heard},
+        snapshot::{Snapshot, Version, delta::diff, sample::heard},
     };
 
     const ADDRESS: &str = "10.0.0.1:80";
@@ -238,6 +245,31 @@ mod tests {
         assert!(digests[0].1 != digests[1].1 && digests[1].1 == digests[2].1 && digests[3].1 == 0, "{digests:?}");
         drop((desired, health));
         task.await.unwrap();
+    }
+
+    #[test]
+    fn purges_come_as_resources_of_their_own_and_touch_no_other() {
+        let before = (Desired::default(), HealthView::new());
+        let mut now = before.clone();
+        put(&mut now.0, "a", &[ADDRESS]);
+        let first = advance(&Snapshot::empty("c".into(), 1), &before, &now).unwrap();
+        let before = now.clone();
+        for revision in [2, 3] {
+            now.0.put(Record::from(sample::purge(revision, Target::Host("a.test".into()))));
+            now.0.revision = Revision(revision);
+        }
+        let second = advance(&first, &before, &now).unwrap();
+        let names: Vec<_> = second.resources.keys().map(|name| name.as_str().to_owned()).collect();
+        assert_eq!(
+            (names, second.revision),
+            (["purges/2", "purges/3", "services/a"].map(String::from).into(), Revision(3))
+        );
+        let before = now.clone();
+        now.0.remove(&Key::Purge(Revision(2)));
+        let third = advance(&second, &before, &now).unwrap();
+        let delta = diff(&second.resources, &third.resources);
+        let gone: Vec<_> = delta.removals.iter().map(|name| name.as_str().to_owned()).collect();
+        assert_eq!((delta.upserts.len(), gone), (0, vec!["purges/2".to_owned()]));
     }
 
     proptest! {

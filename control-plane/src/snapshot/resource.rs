@@ -1,15 +1,17 @@
-//! What a snapshot is made of: routes, and services with what is known of their addresses.
+//! What a snapshot is made of: routes, purges, and services with what is known of their addresses.
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
-use gateway_proto::discovery::v1 as pb;
+use gateway_proto::{discovery::v1 as pb, registry::v1::CachePurge};
 use gateway_routing::route::wire;
 use prost::Message;
 
 use super::digest::{bucket_of, digest_of};
 use crate::{
     health::{Health, HealthView, of_endpoint},
-    registry::model::{Endpoint, EndpointAddress, Limits, Route, RouteName, Service, ServiceName, Timeouts},
+    registry::model::{
+        Endpoint, EndpointAddress, Limits, Purge, Revision, Route, RouteName, Service, ServiceName, Timeouts,
+    },
 };
 
 /// Kind and name of a resource, such as `services/mail`; cheap to copy.
@@ -27,6 +29,12 @@ impl ResourceName {
     #[must_use]
     pub fn of_route(route: &RouteName) -> Self {
         Self(format!("routes/{route}").into())
+    }
+
+    /// The name of a purge's resource.
+    #[must_use]
+    pub fn of_purge(revision: Revision) -> Self {
+        Self(format!("purges/{revision}").into())
     }
 
     /// The name as text.
@@ -127,6 +135,14 @@ pub fn of_route(route: &Route) -> Resource {
     Resource::new(ResourceName::of_route(&route.name()), body)
 }
 
+/// The resource of a purge.
+#[must_use]
+pub fn of_purge(purge: &Purge) -> Resource {
+    let wire = CachePurge { created_at: None, ..purge.into() };
+    let body = pb::resource::Body::Purge(pb::Purge { purge: Some(wire), floor: purge.floor.0 });
+    Resource::new(ResourceName::of_purge(purge.revision), body)
+}
+
 fn wire_timeouts(timeouts: Timeouts) -> pb::Timeouts {
     let Timeouts { connect, response, idle, total } = timeouts;
     pb::Timeouts {
@@ -154,15 +170,17 @@ mod tests {
 
     use gateway_proto::{
         discovery::v1 as pb,
-        registry::v1::AmbiguousPaths,
+        registry::v1::{AmbiguousPaths, cache_purge},
         violation::{Path, Violations},
     };
+    use jiff::Timestamp;
 
-    use super::{Resource, of_route, of_service};
+    use super::{Resource, of_purge, of_route, of_service};
     use crate::{
         health::{Health, HealthView},
         registry::{
-            model::{Endpoint, Revision, Route, Service},
+            model::{Endpoint, Purge, Revision, Route, Service},
+            purge::Target,
             sample,
         },
         snapshot::sample::heard,
@@ -230,6 +248,20 @@ mod tests {
         // Data planes keep digests over restarts of the control plane: a digest that changes
         // without its content sends everything again.
         assert_eq!(one.digest, 13_104_346_874_343_451_432);
+    }
+
+    #[test]
+    fn a_purge_is_sent_without_its_time_and_with_its_floor() {
+        let purge = Purge { floor: Revision(3), ..sample::purge(7, Target::Tag("t".into())) };
+        let resource = of_purge(&purge);
+        assert_eq!(resource.name.as_str(), "purges/7");
+        let Some(pb::resource::Body::Purge(pb::Purge { purge: Some(wire), floor: 3 })) = &resource.wire.body else {
+            panic!("{resource:?}")
+        };
+        assert_eq!((wire.revision, wire.soft, wire.created_at), (7, false, None));
+        assert_eq!(wire.what, Some(cache_purge::What::Tag("t".into())));
+        let later = Purge { created_at: Timestamp::MAX, ..purge };
+        assert_eq!(of_purge(&later), resource);
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | 1 | services, health, the store's own record |
 //! | 2 | routes, and policies of services; the store's own record has it where there are routes |
-//! | 3 | the policy `cache` |
+//! | 3 | the policy `cache`, and purges; the store's own record has it where there are any |
 
 use gateway_routing::route::{Policies, Policy};
 use prost::Message;
@@ -21,9 +21,9 @@ use crate::registry::model::{Desired, Record};
 
 /// The format that the first program wrote.
 pub(super) const FIRST: u16 = 1;
-/// With routes and policies.
+/// The format that brought routes and policies.
 const ROUTES: u16 = 2;
-/// The latest format that this program writes and reads.
+/// The latest format that this program writes and reads. It brought purges and the policy `cache`.
 pub(super) const LATEST: u16 = 3;
 /// Length, format and CRC.
 const HEADER: usize = 10;
@@ -54,6 +54,7 @@ pub(super) fn digest(record: &Record) -> u64 {
     match record {
         Record::Service(service) => xxh3_64_with_seed(service.name.as_str().as_bytes(), service.revision.0),
         // No service has such a name.
+        Record::Purge(purge) => xxh3_64_with_seed(b"purge/", purge.revision.0),
         Record::Route(route) => xxh3_64_with_seed(format!("route/{}", route.name()).as_bytes(), route.revision.0),
     }
 }
@@ -64,6 +65,7 @@ pub(super) fn format_of(record: &Record) -> u16 {
         Record::Service(service) if service.policies == Policies::default() => FIRST,
         Record::Service(service) => format_of_policies(&service.policies),
         Record::Route(route) => format_of_policies(&route.route.policies),
+        Record::Purge(_) => LATEST,
     }
 }
 
@@ -79,7 +81,11 @@ fn format_of_policies(policies: &Policies) -> u16 {
 
 /// The earliest format by which there is nothing strange in a store.
 pub(super) fn format_of_store(desired: &Desired) -> u16 {
-    if desired.routes.is_empty() { FIRST } else { ROUTES }
+    match (desired.purges.is_empty(), desired.routes.is_empty()) {
+        (false, _) => LATEST,
+        (true, false) => ROUTES,
+        (true, true) => FIRST,
+    }
 }
 
 /// Wraps a payload that will be stored under `key`.
@@ -129,6 +135,7 @@ mod tests {
     use super::{FIRST, LATEST, Meta, ROUTES, RecordError, checksum, digest, format_of, format_of_store, open, seal};
     use crate::registry::{
         model::{Desired, Key, Record, Revision, Service},
+        purge::Target,
         sample,
     };
 
@@ -161,6 +168,7 @@ mod tests {
         let with_earlier = Service { policies: earlier, ..plain.clone() };
         let route = sample::route("r", &["a.test"], "/", "a");
         let full_route = sample::full_route("r", ["a", "b"], "c");
+        let purge = sample::purge(9, Target::Host("a.test".into()));
         let mut desired = Desired::default();
         for (record, format, of_store) in [
             (Record::from(plain), FIRST, FIRST),
@@ -168,12 +176,15 @@ mod tests {
             (Record::from(with_policies), LATEST, FIRST),
             (Record::from(route), ROUTES, ROUTES),
             (Record::from(full_route), LATEST, ROUTES),
+            (Record::from(purge), LATEST, LATEST),
         ] {
             assert_eq!(format_of(&record), format, "{record:?}");
             let key = record.key();
             desired.put(record);
             assert_eq!(format_of_store(&desired), of_store, "{key}");
         }
+        desired.remove(&Key::Purge(Revision(9)));
+        assert_eq!(format_of_store(&desired), ROUTES);
         desired.remove(&Key::Route(sample::route_name("r")));
         assert_eq!(format_of_store(&desired), FIRST);
         assert_eq!(open::<Meta>(b"m", &seal(b"m", LATEST, &meta())), Ok(meta()));

@@ -46,6 +46,7 @@ impl Change {
 
 fn weight(record: &Record) -> usize {
     match record {
+        Record::Purge(purge) => 2 + purge.target.text().len() / 100,
         Record::Service(service) => {
             let policies = wire::policies(&service.policies);
             let patterns = patterns::of_policies(policies.as_ref()) * PATTERN;

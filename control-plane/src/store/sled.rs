@@ -1,7 +1,7 @@
 //! The store on disk, in sled.
 //!
 //! Keys are `m` for what the store knows of itself, `s` and a name for services, `r` and a name for
-//! routes, `h`, a service's name and an endpoint for health. A record is cut into pieces, each under its key, a zero byte and its place:
+//! routes, `p` and a revision for purges, `h`, a service's name and an endpoint for health. A record is cut into pieces, each under its key, a zero byte and its place:
 //! sled puts a page of pieces larger than these into a file of its own, which it never flushes.
 
 mod fault;
@@ -17,7 +17,7 @@ use super::{
     Batch, Changes, HealthRecord, Loaded, Store, StoreError, WatchError,
     codec::{self, Meta},
     image::{Head, Image},
-    stored::{self, StoredHealth, StoredService},
+    stored::{self, StoredHealth, StoredPurge, StoredService},
     writer::{Disk, Writer},
 };
 use crate::registry::model::{Desired, EndpointAddress, Key, Record, Revision, ServiceName};
@@ -172,6 +172,7 @@ fn record_key(key: &Key) -> Vec<u8> {
     match key {
         Key::Service(name) => format!("s{name}").into_bytes(),
         Key::Route(name) => format!("r{name}").into_bytes(),
+        Key::Purge(revision) => format!("p{revision}").into_bytes(),
     }
 }
 
@@ -180,6 +181,7 @@ fn sealed(key: &[u8], record: &Record) -> Vec<u8> {
     match record {
         Record::Service(service) => codec::seal(key, format, &StoredService::from(&**service)),
         Record::Route(route) => codec::seal(key, format, &stored::of_route(route)),
+        Record::Purge(purge) => codec::seal(key, format, &StoredPurge::from(&**purge)),
     }
 }
 

@@ -87,7 +87,7 @@ impl State {
                     image.health.insert((name.clone(), endpoint.clone()), None);
                 }
             }
-            Key::Route(_) => {}
+            Key::Purge(_) | Key::Route(_) => {}
         }
     }
 
@@ -98,7 +98,7 @@ impl State {
         image.records.insert(record.key(), Some(record.clone()));
         match record {
             Record::Service(service) => self.forget_endpoints(service, image),
-            Record::Route(_) => {}
+            Record::Purge(_) | Record::Route(_) => {}
         }
     }
 
@@ -140,6 +140,7 @@ impl State {
 /// The wrapping sum of the records' digests.
 pub(super) fn digest(desired: &Desired) -> u64 {
     let services = desired.services.values().cloned().map(Record::Service);
-    let records = services.chain(desired.routes.values().cloned().map(Record::Route));
+    let routes = desired.routes.values().cloned().map(Record::Route);
+    let records = services.chain(routes).chain(desired.purges.iter().cloned().map(Record::Purge));
     records.fold(0, |sum, record| sum.wrapping_add(codec::digest(&record)))
 }

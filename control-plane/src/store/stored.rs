@@ -16,9 +16,13 @@ use gateway_routing::route::{self, Policies, wire};
 use jiff::Timestamp;
 use prost::Message;
 
+mod purges;
 mod routes;
 
-pub(super) use self::routes::{into_route, of_route};
+pub(super) use self::{
+    purges::StoredPurge,
+    routes::{into_route, of_route},
+};
 use super::HealthRecord;
 use crate::registry::model::{
     Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Revision, Service, ServiceName,

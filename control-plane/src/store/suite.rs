@@ -1,12 +1,17 @@
 //! What every store must do: one suite, run against each.
 
+mod purges;
 mod routes;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use self::routes::{
-    a_batch_of_services_and_routes_is_all_or_nothing, policies_of_services_are_kept, routes_are_kept_beside_services,
+use self::{
+    purges::{purges_are_kept_until_another_takes_them_away, purges_of_every_kind_are_read_back},
+    routes::{
+        a_batch_of_services_and_routes_is_all_or_nothing, policies_of_services_are_kept,
+        routes_are_kept_beside_services,
+    },
 };
 use super::{
     Batch, Expect, HealthRecord, Precondition, Store, StoreError, WatchError, memory::MemoryStore, sled::SledStore,
@@ -264,4 +269,6 @@ conformance!(
     routes_are_kept_beside_services,
     a_batch_of_services_and_routes_is_all_or_nothing,
     policies_of_services_are_kept,
+    purges_of_every_kind_are_read_back,
+    purges_are_kept_until_another_takes_them_away,
 );

@@ -1,15 +1,16 @@
-//! What it costs to find one of a thousand routes of a host.
+//! What it costs to find one of a thousand routes of a host, and the one route of a host among many hosts.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::expect_used, reason = "a benchmark ends where it cannot be set up")]
 
-use std::hint::black_box;
+use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gateway_routing::{HostRoutes, Match, Methods, PathMatcher, Request, Route, Test};
 use http::Method;
 
 const ROUTES: usize = 1000;
+const HOSTS: usize = 100_000;
 
 struct Asked {
     path: String,
@@ -93,5 +94,22 @@ fn select(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(routes, select);
+/// A route for each host, all of them behind what finds a host: most are in no cache of the processor.
+fn alone(criterion: &mut Criterion) {
+    let rule = PathMatcher::prefix("/shop").map(Match::new).expect("a prefix");
+    let route = |number: usize| Route { name: format!("{number}").into(), rule: rule.clone().into(), value: number };
+    let hosts = (0..HOSTS).map(|number| Arc::new(HostRoutes::build(vec![route(number)]).expect("no conflict")));
+    let hosts: Vec<_> = hosts.collect();
+    let asked = Asked { path: "/shop/items".into(), headers: Vec::new() };
+    // As far from each other as hashes put them; the step has no factor in common with the number.
+    let mut at = 0;
+    criterion.bench_function("the one route of a host", |bencher| {
+        bencher.iter(|| {
+            at = (at + 61_803) % HOSTS;
+            hosts[at].select(black_box(&asked)).is_some()
+        });
+    });
+}
+
+criterion_group!(routes, select, alone);
 criterion_main!(routes);

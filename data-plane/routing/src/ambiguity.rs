@@ -19,8 +19,11 @@ pub enum Ambiguity {
     DotSegment,
     /// `..;`, with or without more: a dot segment to programs that cut parameters off segments.
     DotsWithParameter,
-    /// `;` in another segment: Java servers cut it off with what follows, so that `/admin;x` is `/admin`.
+    /// `;` or `%3B` in another segment: Java servers cut it off with what follows, some of them once it is
+    /// decoded, so that `/admin;x` is `/admin`.
     Parameter,
+    /// `%3F` or `%23`: the end of the path to programs that decode it and pass it on as a target.
+    EncodedDelimiter,
     /// `%25`: another escape to programs that decode twice.
     EncodedPercent,
     /// `%00` to `%1F` and `%7F`: the end of the path, or of a line, to some.
@@ -43,6 +46,7 @@ impl Ambiguity {
             Self::DotSegment => "the path holds a dot segment",
             Self::DotsWithParameter => "the path holds a dot segment with a parameter",
             Self::Parameter => "the path holds a segment with a parameter",
+            Self::EncodedDelimiter => "the path holds an encoded question mark or number sign",
             Self::EncodedPercent => "the path holds an encoded percent sign",
             Self::EncodedControl => "the path holds an encoded control character",
             Self::InvalidEncoding => "the path holds a '%' that is not followed by two hexadecimal digits",
@@ -57,7 +61,11 @@ impl fmt::Display for Ambiguity {
     }
 }
 
-/// A reason why the path, as the client sent it, may be read in two ways; `None` if there is none. For policies that refuse such requests: routing itself is certain either way.
+/// A reason why the path, as the client sent it, may be read in two ways; `None` if there is none. For
+/// policies that refuse such requests: routing itself is certain either way.
+///
+/// What only some file systems take for one another (case, dots and spaces at the end of a name) is not
+/// among them, nor is what is one character to people and another to URLs, such as a fullwidth slash.
 #[must_use]
 pub fn ambiguity(path: &[u8]) -> Option<Ambiguity> {
     let at_first = (0..path.len()).find_map(|at| match path[at] {
@@ -98,6 +106,8 @@ fn of_escape(path: &[u8], at: usize) -> Option<Ambiguity> {
         None => Some(Ambiguity::InvalidEncoding),
         Some(b'/') => Some(Ambiguity::EncodedSlash),
         Some(b'\\') => Some(Ambiguity::EncodedBackslash),
+        Some(b';') => Some(Ambiguity::Parameter),
+        Some(b'?' | b'#') => Some(Ambiguity::EncodedDelimiter),
         Some(b'%') => Some(Ambiguity::EncodedPercent),
         Some(..0x20 | 0x7f) => Some(Ambiguity::EncodedControl),
         Some(_) => None,

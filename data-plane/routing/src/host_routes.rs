@@ -10,6 +10,10 @@ use crate::{
     trie::{Rank, Trie},
 };
 
+/// So many routes are asked one by one, in order of precedence: that touches less memory than the way
+/// through a trie, and most hosts have no more.
+const FEW: usize = 4;
+
 /// A route, and what it leads to. Names are unique among the routes of a host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route<T> {
@@ -45,6 +49,7 @@ impl std::error::Error for Conflict {}
 pub struct HostRoutes<T> {
     /// By rank.
     routes: Box<[Route<T>]>,
+    /// Empty where there are but a few.
     trie: Trie,
     looks_at_paths: bool,
 }
@@ -61,8 +66,8 @@ impl<T> HostRoutes<T> {
             return Err(conflicts);
         }
         let mut trie = Trie::default();
-        for (rank, route) in routes.iter().enumerate() {
-            trie.push(rank, &route.rule);
+        if routes.len() > FEW {
+            routes.iter().enumerate().for_each(|(rank, route)| trie.push(rank, &route.rule));
         }
         let looks_at_paths = routes.iter().any(|route| route.rule.path().kind() != PathKind::Any);
         Ok(Self { routes: routes.into(), trie, looks_at_paths })
@@ -91,6 +96,9 @@ impl<T> HostRoutes<T> {
 
     pub(crate) fn search(&self, request: &impl Request, path: &[u8]) -> Option<Rank> {
         let method = bit(request.method());
+        if self.routes.len() <= FEW {
+            return self.routes.iter().position(|route| route.rule.meets(request, method, path));
+        }
         let mut best = self.routes.len();
         self.trie.visit(path, |ranks| {
             let better = ranks.iter().take_while(|rank| **rank < best);

@@ -42,8 +42,8 @@
 //! # What it costs
 //! Exact paths, prefixes and templates are looked up segment by segment in a trie. Regular
 //! expressions that begin with `^` and whole literal segments hang there too; others are tried one
-//! after the other, and so are routes that differ in conditions alone. What no route of the host asks
-//! about is not looked at.
+//! after the other, and so are routes that differ in conditions alone, and all where there are four at
+//! the most. What no route of the host asks about is not looked at.
 
 mod ambiguity;
 mod explain;

@@ -8,7 +8,7 @@ use gateway_proto::{
 };
 use gateway_routing::route::{self, Route};
 
-use super::apply::Changes;
+use super::{apply::Changes, purges::PURGES};
 use crate::table::{self, Conflict, RoutingTable, Stamp};
 
 mod service;
@@ -37,7 +37,7 @@ pub(crate) fn compile(previous: &RoutingTable, stamp: Stamp, changes: &Changes) 
         } else if let Some(name) = name.strip_prefix(ROUTES) {
             let route = resource.and_then(|resource| reader.route(name, resource));
             read.routes.insert(name.into(), route.map(Arc::new));
-        } else {
+        } else if !name.starts_with(PURGES) {
             reader.violation("is of a kind that this data plane does not know; update the data plane");
         }
     }

@@ -11,6 +11,7 @@ use super::{
     apply::{Refusal, Remedy, State},
     cache::Cache,
     compile::compile,
+    purges::{Due, Purger, due},
 };
 use crate::{table::RoutingTable, worker::fleet::Fleet};
 
@@ -25,6 +26,7 @@ pub(super) struct Follower {
     /// What is held was found not to lead to what the publisher holds.
     in_doubt: bool,
     fleet: Fleet,
+    purger: Purger,
     status: watch::Sender<Status>,
     /// Each state that is served.
     states: watch::Sender<State>,
@@ -32,8 +34,13 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Holds nothing yet.
-    pub(super) fn new(fleet: Fleet, status: watch::Sender<Status>, states: watch::Sender<State>) -> Self {
-        Self { state: State::default(), table: Arc::default(), in_doubt: false, fleet, status, states }
+    pub(super) fn new(
+        fleet: Fleet,
+        purger: Purger,
+        status: watch::Sender<Status>,
+        states: watch::Sender<State>,
+    ) -> Self {
+        Self { state: State::default(), table: Arc::default(), in_doubt: false, fleet, purger, status, states }
     }
 
     /// What is held.
@@ -59,24 +66,27 @@ impl Follower {
             Ok(Err(unusable)) => return warn!(reason = %unusable, "ignoring the snapshot in the cache"),
             Err(err) => return warn!(reason = %err, "ignoring the snapshot in the cache"),
         };
-        match self.advance(loaded).await {
-            Ok((state, table)) => self.serve(state, table, Source::Cache).await,
-            Err(refusal) => warn!(reason = %refusal, "ignoring the snapshot in the cache"),
+        let served = match self.advance(loaded).await {
+            Ok(next) => self.serve(next, Source::Cache).await,
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = served {
+            warn!(reason = %refusal, "ignoring the snapshot in the cache");
         }
     }
 
     /// Serves what a whole response leads to. Where it is refused, everything stays as it is.
     pub(super) async fn accept(&mut self, response: pb::DiscoveryResponse) -> Result<(), Refusal> {
-        let (state, table) = self.advance(response).await.inspect_err(|refusal| {
+        let next = self.advance(response).await.inspect_err(|refusal| {
             self.in_doubt |= refusal.remedy() == Remedy::StartOver;
         })?;
-        self.serve(state.clone(), table, Source::ControlPlane).await;
+        self.serve(next, Source::ControlPlane).await?;
         self.in_doubt = false;
-        self.states.send_replace(state);
+        self.states.send_replace(self.state.clone());
         Ok(())
     }
 
-    async fn advance(&self, response: pb::DiscoveryResponse) -> Result<(State, RoutingTable), Refusal> {
+    async fn advance(&self, response: pb::DiscoveryResponse) -> Result<Next, Refusal> {
         if response.upserts.len() <= LARGE {
             return advance(&self.state, &self.table, response);
         }
@@ -85,9 +95,13 @@ impl Follower {
         advanced.unwrap_or_else(|err| Err(Refusal::Malformed(format!("the response cannot be applied: {err}"))))
     }
 
-    async fn serve(&mut self, state: State, table: RoutingTable, source: Source) {
+    async fn serve(&mut self, next: Next, source: Source) -> Result<(), Refusal> {
+        let Next { state, table, due } = next;
         let table = Arc::new(table);
         self.fleet.serve(&table).await;
+        // Behind the table: what is still asked for by the old one is purged, too.
+        let purged = self.purger.carry_out(due).await;
+        purged.map_err(|err| Refusal::Malformed(format!("its purges cannot be carried out: {err}")))?;
         if let Some(stamp) = table.stamp() {
             let (version, revision, services) = (stamp.version, stamp.revision, table.services());
             // A busy cluster has a thousand changes a second.
@@ -106,19 +120,25 @@ impl Follower {
         });
         self.state = state;
         self.table = table;
+        Ok(())
     }
 }
 
-/// The state and the table after a response, or neither.
-fn advance(
-    state: &State,
-    table: &RoutingTable,
-    response: pb::DiscoveryResponse,
-) -> Result<(State, RoutingTable), Refusal> {
+/// What a response leads to.
+struct Next {
+    state: State,
+    table: RoutingTable,
+    due: Due,
+}
+
+/// All that a response leads to, or nothing.
+fn advance(state: &State, table: &RoutingTable, response: pb::DiscoveryResponse) -> Result<Next, Refusal> {
     let (next, changes) = state.apply(response)?;
     let Some(stamp) = next.stamp().cloned() else {
         return Err(Refusal::Malformed("the response leads to no snapshot".into()));
     };
+    let held = state.stamp().map(|stamp| stamp.revision);
+    let due = due(held, stamp.revision, &changes).map_err(Refusal::Resources)?;
     let table = compile(table, stamp, &changes).map_err(Refusal::Resources)?;
-    Ok((next, table))
+    Ok(Next { state: next, table, due })
 }

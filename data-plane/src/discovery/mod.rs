@@ -18,13 +18,17 @@ mod client;
 mod compile;
 mod follower;
 mod itinerary;
+mod purges;
 mod queries;
+mod responses;
 mod status;
 #[cfg(test)]
 mod tests;
 
 use client::Patience;
+use purges::Purger;
 use queries::Respondent;
+pub use responses::{Responses, Served};
 pub use status::{Source, Status};
 
 /// Whom to follow, and as whom.
@@ -38,6 +42,8 @@ pub struct Options {
     pub limits: Limits,
     /// The directory where the last good snapshot is kept.
     pub cache_dir: Option<PathBuf>,
+    /// What this data plane has stored; none where it never stores anything.
+    pub responses: Option<Responses>,
 }
 
 /// Follows the control planes and hands every good table to the fleet, until `shutdown`; before it
@@ -63,12 +69,13 @@ async fn run_with(
     status: watch::Sender<Status>,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let Options { control_planes, node, limits, cache_dir } = options;
+    let Options { control_planes, node, limits, cache_dir, responses } = options;
     let cache = cache_dir.as_deref().map(cache::Cache::open).transpose()?;
     let states = watch::Sender::new(apply::State::default());
     let keeper = cache.clone().map(|cache| tokio::spawn(cache::keep(cache, states.subscribe())));
-    let respondent = Respondent { node_id: node.id.clone(), limits, status: status.subscribe() };
-    let mut follower = follower::Follower::new(fleet, status, states);
+    let respondent =
+        Respondent { node_id: node.id.clone(), limits, status: status.subscribe(), responses: responses.clone() };
+    let mut follower = follower::Follower::new(fleet, Purger::new(responses), status, states);
     let follow = async {
         if let Some(cache) = cache {
             follower.boot(cache).await;

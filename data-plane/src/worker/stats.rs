@@ -1,7 +1,9 @@
 //! A worker's counters: written by the worker alone, read by the control thread.
 
 use crate::{
+    discovery::Served,
     proxy::{
+        cache::{OUTCOMES, Outcome},
         exchange::Exchange,
         mirror::{FATES, Fate},
     },
@@ -26,6 +28,8 @@ pub(crate) struct WorkerStats {
     pub log_dropped: Counter,
     /// Copies of requests by what became of them, in the order of [`FATES`].
     mirrored: [Counter; FATES.len()],
+    /// Requests of services that cache, in the order of [`OUTCOMES`].
+    cached: [Counter; OUTCOMES.len()],
 }
 
 /// The sum over workers.
@@ -51,6 +55,19 @@ impl WorkerStats {
         {
             counter.add_one();
         }
+        if let Some(told) = exchange.cache {
+            self.cached[told.outcome as usize].add_one();
+        }
+    }
+
+    /// What the cache has answered.
+    pub(crate) fn add_to_served(&self, served: &mut Served) {
+        let count = |outcome: Outcome| self.cached[outcome as usize].get();
+        let stale = count(Outcome::Stale);
+        // Who reads along with another one costs no endpoint anything.
+        served.hits += count(Outcome::Hit) + stale + count(Outcome::Collapsed);
+        served.misses += count(Outcome::Miss) + count(Outcome::Revalidated);
+        served.stale += stale;
     }
 
     pub(crate) fn mirrored(&self, fate: Fate) {

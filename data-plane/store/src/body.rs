@@ -78,6 +78,13 @@ impl Body {
     }
 }
 
+impl FromIterator<Chunk> for Body {
+    /// From chunks in order; those that are empty count for nothing.
+    fn from_iter<T: IntoIterator<Item = Chunk>>(chunks: T) -> Self {
+        Self::new(chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect())
+    }
+}
+
 /// A chunk from some place in it to its end; never empty.
 #[derive(Debug, Clone)]
 pub struct Piece {

@@ -60,6 +60,19 @@ impl<'a> KeyRef<'a> {
         self.id
     }
 
+    /// All of it.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Where the URL ends in it, and where the host begins and ends: what [`crate::Store::key`] was
+    /// told, to be compared with what another run wrote down.
+    #[must_use]
+    pub const fn layout(&self) -> [u32; 3] {
+        [self.layout.url, self.layout.host.0, self.layout.host.1]
+    }
+
     /// The URL, by which it is purged.
     #[must_use]
     pub fn url(&self) -> &'a [u8] {

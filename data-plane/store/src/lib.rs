@@ -38,11 +38,10 @@
 //! returns. What a request has changed goes by [`Store::invalidate`], which leaves no record: clients
 //! cannot fill this table.
 //!
-//! # Where a disk would go
-//! Between a miss and the upstream: whoever leads would look on the disk first, and begin with what it
-//! finds there; what is evicted from memory would be written out by whoever inserts, behind a bounded
-//! queue. A disk's entries would carry the stamp of the last purge that they have heard of, and the
-//! records would have to outlive a restart. There is none yet.
+//! # Where a disk goes
+//! Between a miss and the upstream: whoever leads looks there first, and brings what it has found by
+//! [`Leader::restore`]. `gateway-cache-disk` is that disk; it knows by a [`PurgeLog`] what was purged
+//! since an entry of it was written.
 
 mod body;
 pub mod fill;
@@ -63,11 +62,11 @@ mod variants;
 
 pub use body::{Body, Chunk, Piece};
 pub use fill::{Broken, Fill, Reader, Wanted};
-pub use flight::{Follower, Leader, Turn};
+pub use flight::{Follower, Leader, Restored, Turn};
 pub use key::KeyRef;
 pub use lookup::{Lookup, Verdict};
-pub use purge::{Mode, Purge};
+pub use purge::{Mode, Purge, PurgeLog};
 pub use stats::Stats;
 pub use store::{MIN_MEMORY, Store};
-pub use stored::{Metadata, Stored};
+pub use stored::{Metadata, Stored, Whole};
 pub use variants::MAX_VARIANTS;

@@ -29,6 +29,17 @@ pub trait Metadata: Send + Sync + 'static {
     fn tags(&self) -> impl Iterator<Item = &[u8]>;
 }
 
+/// A whole response that comes from elsewhere than the upstream: from a disk.
+#[derive(Debug, Clone)]
+pub struct Whole<M> {
+    /// Its head.
+    pub meta: M,
+    /// The whole of it.
+    pub body: Body,
+    /// Whether it is stale, whatever its head says: a soft purge was about it.
+    pub is_stale: bool,
+}
+
 /// A response that is stored, or was: who holds it can send it, whatever becomes of the store.
 #[derive(Debug)]
 pub struct Stored<M> {
@@ -51,6 +62,15 @@ impl<M: Metadata> Stored<M> {
             checked: AtomicU64::new(0),
             marked_stale: AtomicBool::new(false),
         }
+    }
+
+    /// One that comes as a whole.
+    pub(crate) fn whole(whole: Whole<M>, ledger: &Arc<Ledger>) -> Self {
+        let Whole { meta, body, is_stale } = whole;
+        let new = Self::begun(meta, ledger);
+        new.complete(body);
+        new.marked_stale.store(is_stale, Relaxed);
+        new
     }
 
     /// The same body under a new head.

@@ -1,6 +1,7 @@
 //! One file a verb.
 
 pub mod apply;
+pub mod cache;
 mod change;
 pub mod completion;
 pub mod dev;
@@ -53,6 +54,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Service(command) => block_on(command.run(context(global, Format::Table))),
         Command::Endpoint(command) => block_on(command.run(context(global, Format::Table))),
         Command::Route(command) => block_on(command.run(context(global, Format::Table))),
+        Command::Cache(command) => block_on(command.run(context(global, Format::Table))),
         Command::Explain(command) => block_on(command.run(context(global, Format::Table))),
         Command::Node(command) => block_on(command.run(context(global, Format::Table))),
         Command::Status => block_on(status::run(context(global, Format::Table))),

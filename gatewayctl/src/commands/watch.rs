@@ -9,7 +9,7 @@ use super::Context;
 use crate::{
     client::registry,
     exit::{Exit, Failure},
-    output::{Output, note, observed, route, route_facts, service, table, text},
+    output::{Output, caches::Purged, note, observed, route, route_facts, service, table, text},
 };
 
 /// Print changes and health transitions as they happen, a line each, until Ctrl-C
@@ -86,6 +86,8 @@ struct Happened {
     route: Option<Box<route::Route>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<observed::Endpoint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purge: Option<Purged>,
 }
 
 impl Happened {
@@ -93,8 +95,8 @@ impl Happened {
     fn read(wire: pb::WatchResponse, current: bool) -> Option<Self> {
         let pb::WatchResponse { revision, time, event } = wire;
         let time = time.as_ref().map(text::timestamp);
-        let mut happened =
-            Self { time, revision, kind: "synced", name: None, service: None, route: None, endpoint: None };
+        let (kind, name, service, route, endpoint, purge) = ("synced", None, None, None, None, None);
+        let mut happened = Self { time, revision, kind, name, service, route, endpoint, purge };
         match event? {
             Event::ServiceUpserted(service) => {
                 happened.kind = match (current, service.created_at == service.updated_at) {
@@ -132,13 +134,17 @@ impl Happened {
                 happened.kind = "route_deleted";
                 happened.name = Some(name);
             }
+            Event::CachePurged(purge) => {
+                happened.kind = "cache_purged";
+                happened.purge = Some(Purged::from(&purge));
+            }
         }
         Some(happened)
     }
 
     /// `TIME KIND NAME DETAILS`.
     fn line(&self) -> String {
-        let Self { time, revision, kind, name, service, route, endpoint } = self;
+        let Self { time, revision, kind, name, service, route, endpoint, purge } = self;
         let time = time.as_deref().unwrap_or("-");
         let name = name.as_deref().map_or_else(|| "-".to_owned(), text::escape);
         let mut details = Vec::new();
@@ -154,6 +160,7 @@ impl Happened {
             details.push(endpoint.resolved.as_ref().unwrap_or(&endpoint.address).clone());
             details.extend(Some(endpoint.reason.clone()).filter(|reason| !reason.is_empty()));
         }
+        details.extend(purge.as_ref().map(Purged::line));
         details.push(format!("revision {revision}"));
         text::escape(&format!("{time} {kind:<18} {name} {}", details.join("; ")))
     }

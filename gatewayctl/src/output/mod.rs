@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod cache;
+pub mod caches;
 pub mod explained;
 pub mod facts;
 pub mod observed;

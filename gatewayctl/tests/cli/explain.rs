@@ -188,3 +188,26 @@ fn redirects_answers_and_refusals_are_told_as_such() {
         Explanation { error: "bad_request".into(), ambiguity: "the path holds an encoded slash".into(), ..forwarded() };
     assert_eq!(told(twofold), "is refused with bad_request: the path holds an encoded slash");
 }
+
+#[test]
+fn where_the_gateway_answers_what_its_route_says_of_that_is_in_force() {
+    let respond = pb::route::Action::Respond(pb::Respond { status: 503, ..pb::Respond::default() });
+    let mut route = pb::Route { action: Some(respond), ..route("canary") };
+    let policies = route.policies.as_mut().unwrap();
+    policies.response_headers = Some(pb::HeaderRules { remove: vec!["server".into()], ..pb::HeaderRules::default() });
+    policies.compression = Some(pb::Compression::default());
+    policies.ambiguous_paths = pb::AmbiguousPaths::Refuse.into();
+    route.timeouts.as_mut().unwrap().total = Some(prost_types::Duration { seconds: 9, nanos: 0 });
+    let answered = Explanation { route: Some(route), targets: Vec::new(), ..forwarded() };
+    let out = explain(answered, &["GET", "http://shop.test/"]);
+    let expected = "
+
+In force by route canary
+Timeouts:          total 9s
+CORS:              origins https://app.test; remembered 10m
+Response headers:  remove server
+Ambiguous paths:   refuse
+
+PASSED OVER";
+    assert!(out.contains(expected), "{out}");
+}

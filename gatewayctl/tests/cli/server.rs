@@ -108,6 +108,7 @@ impl pb::registry_service_server::RegistryService for Script {
         list_routes: pb::ListRoutesRequest => pb::ListRoutesResponse;
         update_route: pb::UpdateRouteRequest => pb::UpdateRouteResponse;
         delete_route: pb::DeleteRouteRequest => pb::DeleteRouteResponse;
+        purge_cache: pb::PurgeCacheRequest => pb::PurgeCacheResponse;
         apply: pb::ApplyRequest => pb::ApplyResponse;
     }
 
@@ -134,6 +135,7 @@ impl admin::admin_service_server::AdminService for Script {
         list_nodes: admin::ListNodesRequest => admin::ListNodesResponse;
         get_node: admin::GetNodeRequest => admin::GetNodeResponse;
         list_endpoints: admin::ListEndpointsRequest => admin::ListEndpointsResponse;
+        get_cache_stats: admin::GetCacheStatsRequest => admin::GetCacheStatsResponse;
         explain: admin::ExplainRequest => admin::ExplainResponse;
         wait_for_revision: admin::WaitForRevisionRequest => admin::WaitForRevisionResponse;
     }

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use gateway_proto::registry::v1::{self as pb, watch_response::Event};
+use gateway_proto::registry::v1::{self as pb, cache_purge::What, watch_response::Event};
 
 use crate::{
     program::{command, run},
@@ -92,6 +92,25 @@ fn events_are_json_lines_and_yaml_documents() {
     assert_eq!(lines[4], deleted);
     let yaml = run(&server.url, &["watch", "-o", "yaml"]).out;
     assert_eq!(yaml.matches("---\n").count(), 5, "{yaml}");
+}
+
+#[test]
+fn purges_are_told_too() {
+    let server = Server::start();
+    let purge = |what, soft| {
+        let purge = pb::CachePurge { revision: 7, what: Some(what), soft, created_at: time(0) };
+        Some(pb::WatchResponse { revision: 7, time: time(0), event: Some(Event::CachePurged(purge)) })
+    };
+    let events = vec![purge(What::Host("shop.test".into()), false), purge(What::Tag("t\u{1b}".into()), true)];
+    server.answer("watch", events);
+    let expected = "\
+2023-11-14T22:13:20.000Z cache_purged       - host shop.test; revision 7
+2023-11-14T22:13:20.000Z cache_purged       - tag t\\u{1b} softly; revision 7
+";
+    assert_eq!(run(&server.url, &["watch"]).out, expected);
+    let json = run(&server.url, &["watch", "-o", "json"]).out;
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["purge"]["host"], &first["purge"]["soft"]), (&"shop.test".into(), &false.into()));
 }
 
 #[test]

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::{WITHIN, explain};
+use super::explain;
 use crate::{
-    grpc::queries::Queries,
+    grpc::{ask::WITHIN, queries::Queries},
     snapshot::{
         nodes::{Connected, Nodes},
         session::Node,

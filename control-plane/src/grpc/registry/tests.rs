@@ -117,3 +117,24 @@ async fn an_apply_is_one_change_and_a_dry_run_none() {
     assert_eq!(reason(&taken), (Code::AlreadyExists, Reason::HostTaken.to_string()));
     assert_eq!(rpc.registry.desired().borrow().services.len(), 2);
 }
+
+#[tokio::test]
+async fn a_purge_is_answered_as_it_is_stored_and_is_no_service_or_route() {
+    use pb::cache_purge::What;
+    let rpc = rpc();
+    create(&rpc, service("mail", "mail.test")).await.unwrap();
+    let purge = async |what| {
+        let purge = Some(pb::CachePurge { what, soft: true, ..pb::CachePurge::default() });
+        let answer = rpc.purge_cache(Request::new(pb::PurgeCacheRequest { purge })).await;
+        answer.map(|answer| answer.into_inner().purge.unwrap())
+    };
+    let purged = purge(Some(What::Url("HTTP://Mail.test:80".into()))).await.unwrap();
+    assert_eq!((purged.revision, purged.soft, purged.created_at.is_some()), (2, true, true));
+    assert_eq!(purged.what, Some(What::Url("http://mail.test/".into())));
+    assert_eq!(rpc.registry.desired().borrow().revision, Revision(2));
+    let listed = rpc.list_services(Request::new(pb::ListServicesRequest::default())).await.unwrap().into_inner();
+    assert_eq!((listed.services.len(), listed.revision), (1, 2));
+    let refused = purge(Some(What::Host("*.test".into()))).await.unwrap_err();
+    assert_eq!(reason(&refused), (Code::InvalidArgument, Reason::Invalid.to_string()));
+    assert_eq!(rpc.registry.desired().borrow().revision, Revision(2));
+}

@@ -7,7 +7,11 @@ use tonic_types::StatusExt;
 use super::*;
 use crate::{
     health::{Health, LastProbe},
-    registry::{draft::Draft, sample, validate},
+    registry::{
+        draft::Draft,
+        purge::{Mode, Target},
+        sample, validate,
+    },
     store::memory::MemoryStore,
 };
 
@@ -67,6 +71,9 @@ fn shown(watcher: Watcher) -> BoxStream<'static, String> {
             }
             WireEvent::RouteUpserted(route) => format!("{revision} put route {} of {}", route.name, route.revision),
             WireEvent::RouteDeleted(name) => format!("{revision} delete route {name}"),
+            WireEvent::CachePurged(purge) => {
+                format!("{revision} purge {:?} of {}", purge.what.unwrap(), purge.revision)
+            }
             WireEvent::Synced(_) => format!("{revision} synced"),
         },
     };
@@ -91,6 +98,18 @@ async fn the_current_state_comes_first_then_changes() {
     fixture.registry.delete(sample::name("a"), None).await.unwrap();
     assert_eq!(take(&mut events, 2).await, ["3 put c of 3", "4 delete a"]);
     assert!(events.next().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn purges_are_told_as_they_happen_and_are_no_part_of_the_current_state() {
+    let fixture = fixture();
+    let purge = |host: &str| fixture.registry.purge(Target::Host(host.into()), Mode::Hard);
+    purge("a.test").await.unwrap();
+    let mut events = fixture.current();
+    assert_eq!(take(&mut events, 1).await, ["1 synced"]);
+    purge("b.test").await.unwrap();
+    assert_eq!(take(&mut events, 1).await, ["2 purge Host(\"b.test\") of 2"]);
+    assert_eq!(take(&mut fixture.after(Some(0)), 2).await[0], "1 purge Host(\"a.test\") of 1");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Random commands against a naive model, and the cases that matter one by one.
 
+mod purges;
 mod routes;
 mod together;
 

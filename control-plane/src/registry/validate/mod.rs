@@ -2,6 +2,7 @@
 
 mod change;
 mod health;
+mod purge;
 mod query;
 mod route;
 
@@ -15,6 +16,7 @@ use gateway_routing::route::{self as routing, TimeoutOverrides};
 
 pub use self::{
     change::{MAX_APPLY_BYTES, MAX_PATTERNS, MAX_RECORDS, change},
+    purge::purge,
     query::{route_query, service_query},
     route::{route, route_name},
 };

@@ -1,3 +1,4 @@
+mod purges;
 mod routes;
 
 use gateway_proto::registry::v1 as pb;

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::{CHUNK_BYTES, Event, Session};
 use crate::{
-    registry::model::Revision,
-    snapshot::{Snapshot, Version, sample::snapshot},
+    registry::{model::Revision, purge::Target, sample::purge},
+    snapshot::{Snapshot, Version, resource::of_purge, sample::snapshot},
 };
 
 /// A data plane that keeps to the contract.
@@ -130,6 +130,28 @@ fn a_new_data_plane_gets_everything_and_then_only_what_changes() {
     assert_eq!(delta.base, Some(super::wire_version(first.version)));
     assert_eq!(delta.upserts.len(), 2);
     assert_eq!(delta.removals, ["services/c"]);
+}
+
+#[test]
+fn who_was_away_gets_the_purges_that_came_and_no_longer_holds_those_that_went() {
+    let publish = |epoch, revisions: &[u64]| {
+        let mut published = Snapshot::clone(&snapshot(epoch, 1, &[("a", "1")]));
+        for revision in revisions {
+            published.put(of_purge(&purge(*revision, Target::Host("a.test".into()))));
+        }
+        Session::new(Arc::new(published))
+    };
+    let mut plane = DataPlane::default();
+    in_sync(&mut publish(1, &[2, 3]), &mut plane);
+    // The control plane was restarted meanwhile, so that digests alone tell what differs.
+    let mut session = publish(2, &[3, 4, 5]);
+    session.on_request(plane.subscribe()).unwrap();
+    let response = session.next_response().unwrap();
+    let names: Vec<_> = response.upserts.iter().map(|resource| resource.name.clone()).collect();
+    assert_eq!(names, ["purges/4", "purges/5"]);
+    plane.take_in(response);
+    let held: Vec<_> = plane.contents().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(held, ["purges/3", "purges/4", "purges/5", "services/a"]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::{
         HealthRecord, Loaded, StoreError,
         codec::{self, Meta, RecordError},
         state,
-        stored::{self, StoredHealth, StoredService},
+        stored::{self, StoredHealth, StoredPurge, StoredService},
     },
 };
 
@@ -169,6 +169,12 @@ impl Reader<'_> {
             }
             Some(b's') => self.service(key, record),
             Some(b'r') => self.route(key, record),
+            Some(b'p') => {
+                let stored: StoredPurge = codec::open(key, record).map_err(|err| self.refuse(&err))?;
+                let purge = stored.into_purge().ok_or_else(|| self.damaged("a purge record is none"))?;
+                self.desired.put(Record::from(purge));
+                Ok(())
+            }
             Some(b'h') => {
                 let stored: StoredHealth = codec::open(key, record).map_err(|err| self.refuse(&err))?;
                 self.health.push(stored.into_record().ok_or_else(|| self.damaged("a health record is none"))?);
@@ -201,8 +207,8 @@ impl Reader<'_> {
 
     fn finish(mut self) -> Result<Option<Loaded>, StoreError> {
         let Some(Meta { cluster_id, revision, digest }) = self.meta.take() else {
-            let Desired { services, routes, .. } = &self.desired;
-            let empty = services.is_empty() && routes.is_empty() && self.health.is_empty();
+            let Desired { services, routes, purges, .. } = &self.desired;
+            let empty = services.is_empty() && routes.is_empty() && purges.is_empty() && self.health.is_empty();
             return if empty { Ok(None) } else { Err(self.damaged("the record of the store itself is missing")) };
         };
         self.desired.revision = Revision(revision);

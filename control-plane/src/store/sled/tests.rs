@@ -8,6 +8,7 @@ use super::{SledStore, codec, marker, meta_key, piece_key, stored};
 use crate::{
     registry::{
         model::{Desired, Key, Record, Revision, Route, Service},
+        purge::Target,
         sample,
     },
     store::{Batch, Store, StoreError, codec::Meta},
@@ -152,8 +153,9 @@ async fn a_record_that_is_missing_outdated_or_strange_is_noticed() {
     assert_eq!(with_sled(&|_| ()), "");
 }
 
-/// Programs from before there were routes read records in the order of their keys, and refuse a store
-/// with the right words when they find a later format. The store's own record comes before routes.
+/// Earlier programs read records in the order of their keys, and refuse a store
+/// with the right words when they find a later format. The store's own record comes before routes and
+/// purges.
 #[tokio::test]
 async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new() {
     let directory = tempfile::tempdir().unwrap();
@@ -166,6 +168,8 @@ async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new(
         (Batch { deletes: vec![route], ..Batch::default() }, 1, 1),
         (put(with_policies.into()), 1, 2),
         (put(sample::service("a", &[]).into()), 1, 1),
+        (put(sample::purge(6, Target::Host("a.test".into())).into()), 3, 1),
+        (Batch { deletes: vec![Key::Purge(Revision(6))], ..Batch::default() }, 1, 1),
     ] {
         let store = open(directory.path()).unwrap();
         store.commit(batch).await.unwrap().unwrap();
@@ -177,7 +181,7 @@ async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new(
         };
         assert_eq!((format(&meta_key()), format(b"sa")), (meta, services));
     }
-    assert!(meta_key() < b"r".to_vec());
+    assert!(meta_key() < b"p".to_vec() && meta_key() < b"r".to_vec());
 }
 
 #[test]
@@ -190,7 +194,7 @@ fn a_future_format_is_told() {
     db.insert(piece_key(&key, 0), record).unwrap();
     drop(db);
     let err = open(directory.path()).unwrap_err();
-    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 2, .. }), "{err}");
+    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 3, .. }), "{err}");
 }
 
 #[tokio::test]

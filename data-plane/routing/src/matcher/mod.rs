@@ -123,6 +123,11 @@ impl Match {
         if count < MAX_CONDITIONS { Ok(()) } else { Err(MatchError::Conditions) }
     }
 
+    /// Whether the request is meant; `path` is its path in normal form, `method` is [`bit`] of its method.
+    pub(crate) fn meets(&self, request: &impl Request, method: u16, path: &[u8]) -> bool {
+        (self.path.pattern().is_some() || self.path.matches(path)) && self.holds(request, method, path)
+    }
+
     /// Whether the request is meant, of which the trie has said that the path is, regular expressions
     /// excepted. `method` is [`bit`] of its method.
     pub(crate) fn holds(&self, request: &impl Request, method: u16, path: &[u8]) -> bool {

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::{HostRoutes, Match, Request, Route};
+use crate::{HostRoutes, Match, PathMatcher, Request, Route};
 
 mod agree;
 mod explain;
@@ -62,7 +62,14 @@ fn route(name: &str, rule: Match) -> Route<String> {
     Route { name: name.into(), rule: rule.into(), value: name.into() }
 }
 
-/// Where the request is led.
+/// Where the request is led, be there a few routes or many.
 fn led(routes: &HostRoutes<String>, asked: &Asked) -> String {
-    routes.select(asked).map_or_else(|| "nowhere".into(), |selected| selected.value().clone())
+    let led = |routes: &HostRoutes<String>| routes.select(asked).map(|selected| selected.value().clone());
+    let elsewhere = (0..5).map(|number| {
+        let never = Match::new(PathMatcher::exact(&format!("/elsewhere/{number}")).unwrap());
+        route(&format!("elsewhere-{number}"), never)
+    });
+    let many = HostRoutes::build(routes.routes().iter().cloned().chain(elsewhere).collect()).unwrap();
+    assert_eq!(led(routes), led(&many), "{asked:?}");
+    led(routes).unwrap_or_else(|| "nowhere".into())
 }

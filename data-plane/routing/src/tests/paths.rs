@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use crate::{
     Ambiguity::{
-        Backslash, DotSegment, DotsWithParameter, EmptySegment, EncodedBackslash, EncodedControl, EncodedPercent,
-        EncodedSlash, InvalidEncoding, NotUtf8, Parameter,
+        Backslash, DotSegment, DotsWithParameter, EmptySegment, EncodedBackslash, EncodedControl, EncodedDelimiter,
+        EncodedPercent, EncodedSlash, InvalidEncoding, NotUtf8, Parameter,
     },
     ambiguity, normalize,
 };
@@ -95,14 +95,27 @@ fn tricks_are_seen_through_or_called_ambiguous() {
         ("/a/..%255cb", "/a/..%255cb", EncodedPercent),
         ("/a/..%c0%afb", "/a/..%C0%AFb", NotUtf8),
         ("/a/..%c1%9cb", "/a/..%C1%9Cb", NotUtf8),
+        ("/a/..%c1%1cb", "/a/..%C1%1Cb", EncodedControl),
+        ("/a/..%c1%afb", "/a/..%C1%AFb", NotUtf8),
+        ("/a/..%c0%2fb", "/a/..%C0%2Fb", EncodedSlash),
+        ("/a/..%c0%5cb", "/a/..%C0%5Cb", EncodedBackslash),
+        ("/a/..%c0%80%5cb", "/a/..%C0%80%5Cb", EncodedBackslash),
         ("/a/%c0%2e%c0%ae/b", "/a/%C0.%C0%AE/b", NotUtf8),
         ("/a/%e0%40%ae/b", "/a/%E0%40%AE/b", NotUtf8),
         ("/a/..%e0%80%afb", "/a/..%E0%80%AFb", NotUtf8),
         ("/a/..%f0%80%80%afb", "/a/..%F0%80%80%AFb", NotUtf8),
+        ("/a/..%f8%80%80%80%afb", "/a/..%F8%80%80%80%AFb", NotUtf8),
+        ("/a/..%fc%80%80%80%80%afb", "/a/..%FC%80%80%80%80%AFb", NotUtf8),
         ("/a/%c0ae/b", "/a/%C0ae/b", NotUtf8),
         ("/a/%ff/b", "/a/%FF/b", NotUtf8),
         ("/a/%u002e%u002e/b", "/a/%u002e%u002e/b", InvalidEncoding),
         ("/a/..%u2215b", "/a/..%u2215b", InvalidEncoding),
+        ("/a/..%u2216b", "/a/..%u2216b", InvalidEncoding),
+        ("/a/..%c1%8sb", "/a/..%C1%8sb", InvalidEncoding),
+        ("/a/..%bg%qfb", "/a/..%bg%qfb", InvalidEncoding),
+        ("/a/..%%35%63b", "/a/..%%35cb", InvalidEncoding),
+        ("/a/..%25%35%63b", "/a/..%255cb", EncodedPercent),
+        ("/a/..%25%32%66b", "/a/..%252fb", EncodedPercent),
         ("/a/%%32%65%%32%65/b", "/a/%%32e%%32e/b", InvalidEncoding),
         ("/a/..%", "/a/..%", InvalidEncoding),
         ("/a.php%00.jpg", "/a.php%00.jpg", EncodedControl),
@@ -111,9 +124,17 @@ fn tricks_are_seen_through_or_called_ambiguous() {
         ("/a/..;/b", "/a/..;/b", DotsWithParameter),
         ("/a/%2e.;x=1/b", "/a/..;x=1/b", DotsWithParameter),
         ("/a/.%3b/b", "/a/.%3B/b", DotsWithParameter),
+        ("/a;/../b", "/b", Parameter),
+        ("/;/a", "/;/a", Parameter),
+        ("/a..;/b", "/a..;/b", Parameter),
         ("/admin;x", "/admin;x", Parameter),
+        ("/admin%3bx", "/admin%3Bx", Parameter),
+        ("/%3B/admin", "/%3B/admin", Parameter),
+        ("/admin%3f/x", "/admin%3F/x", EncodedDelimiter),
+        ("/admin%23/x", "/admin%23/x", EncodedDelimiter),
         ("/a;v=1/b", "/a;v=1/b", Parameter),
         ("/a/....//b", "/a/....//b", EmptySegment),
+        ("/a/.../...//b", "/a/.../...//b", EmptySegment),
         ("/a//../b", "/a/b", EmptySegment),
         ("//a", "//a", EmptySegment),
         ("/./a", "/a", DotSegment),
@@ -129,6 +150,27 @@ fn tricks_are_seen_through_or_called_ambiguous() {
 fn honest_paths_are_not_ambiguous() {
     for path in ["/", "/a/", "/.well-known/..x/x..y/...", "/caf%C3%A9", "/%61%20b+c", "/@%40:", "*", ""] {
         assert_eq!(ambiguity(path.as_bytes()), None, "{path}");
+    }
+}
+
+/// The tricks of the same lists that play on file systems and on looks: to URLs these are other paths.
+#[test]
+fn what_is_another_path_to_urls_stays_one() {
+    for path in [
+        "/ADMIN",
+        "/admin.",
+        "/admin...",
+        "/admin%20",
+        "/admin::$DATA",
+        "/admin%3C%3E",
+        "/admin%22%22",
+        "/..%EF%BC%8Fadmin",
+        "/%EF%BC%8E%EF%BC%8E/admin",
+        "/..%E2%88%95admin",
+        "/..0x2fadmin",
+        "/~admin",
+    ] {
+        assert_eq!((normal(path), ambiguity(path.as_bytes())), (path.into(), None));
     }
 }
 

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status as GrpcStatus, transport::Channel};
 use tracing::debug;
 
-use super::Status;
+use super::{Status, responses::Responses};
 use crate::{proxy::explain::explain, table::RoutingTable, worker::limits::Limits};
 
 /// The largest question in bytes; what a control plane takes from operators is smaller. Larger ones
@@ -33,6 +33,8 @@ pub(super) struct Respondent {
     pub(super) limits: Limits,
     /// Where the table is that it serves.
     pub(super) status: watch::Receiver<Status>,
+    /// What it has stored; none where it never stores anything.
+    pub(super) responses: Option<Responses>,
 }
 
 impl Respondent {
@@ -65,6 +67,10 @@ impl Respondent {
         let table = self.status.borrow().table.clone();
         let answer = match query {
             Some(Query::Explain(query)) => explanation(&table, &self.limits, query).map(Reply::Explanation),
+            Some(Query::CacheStats(pb::CacheStatsQuery {})) => {
+                // Without a cache, all is 0, and so is what it may hold.
+                Ok(Reply::CacheStats(self.responses.as_ref().map(Responses::stats).unwrap_or_default()))
+            }
             None => Err("it does not know this kind of question; update the data plane".to_owned()),
         };
         pb::QueryReply { node_id: String::new(), id: *id, reply: Some(answer.unwrap_or_else(Reply::Refusal)) }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{control_plane::SOON, surroundings::fleet};
 use crate::{
-    discovery::{Options, Status, client::Patience, run_with},
+    discovery::{Options, Responses, Status, client::Patience, run_with},
     table::RoutingTable,
     worker::limits::Limits,
 };
@@ -28,6 +28,20 @@ impl DataPlane {
     }
 
     pub(crate) fn start_with(patience: Patience, control_planes: &[Uri], cache_dir: Option<&Path>) -> Self {
+        Self::start_over(None, patience, control_planes, cache_dir)
+    }
+
+    /// One that stores responses.
+    pub(crate) fn start_caching(control_planes: &[Uri], responses: Responses) -> Self {
+        Self::start_over(Some(responses), Patience::default(), control_planes, None)
+    }
+
+    fn start_over(
+        responses: Option<Responses>,
+        patience: Patience,
+        control_planes: &[Uri],
+        cache_dir: Option<&Path>,
+    ) -> Self {
         let (fleet, tables) = fleet();
         let (sender, status) = watch::channel(Status::default());
         let shutdown = CancellationToken::new();
@@ -37,6 +51,7 @@ impl DataPlane {
             node,
             limits: Limits::default(),
             cache_dir: cache_dir.map(Path::to_owned),
+            responses,
         };
         let task = tokio::spawn(run_with(patience, options, fleet, sender, shutdown.clone()));
         Self { tables, status, shutdown, task }

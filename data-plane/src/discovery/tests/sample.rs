@@ -49,6 +49,21 @@ pub(crate) fn route_resource(name: &str, hosts: &[&str], prefix: &str, service: 
     digested(pb::Resource { name: format!("routes/{name}"), digest: 0, body: Some(pb::resource::Body::Route(route)) })
 }
 
+/// A hard purge by this commit.
+pub(crate) fn purge(revision: u64, what: registry::cache_purge::What, floor: u64) -> pb::Resource {
+    let purge = registry::CachePurge { revision, what: Some(what), soft: false, created_at: None };
+    let body = pb::resource::Body::Purge(pb::Purge { purge: Some(purge), floor });
+    digested(pb::Resource { name: format!("purges/{revision}"), digest: 0, body: Some(body) })
+}
+
+/// The same purge, but soft.
+pub(crate) fn soft(mut resource: pb::Resource) -> pb::Resource {
+    if let Some(pb::resource::Body::Purge(pb::Purge { purge: Some(purge), floor: _ })) = &mut resource.body {
+        purge.soft = true;
+    }
+    digested(resource)
+}
+
 /// With a digest over its name and content.
 pub(crate) fn digested(resource: pb::Resource) -> pb::Resource {
     let content = format!("{}{:?}", resource.name, resource.body);

@@ -6,9 +6,11 @@ use super::{At, Flight, Phase, Woken};
 use crate::{
     fill::{Fill, Stream},
     ledger::Room,
+    lookup::Verdict,
+    purge::Mode,
     stats::Count,
     store::Store,
-    stored::{Metadata, Stored},
+    stored::{Metadata, Stored, Whole},
 };
 
 /// The place of a leader. When it is left, the flight goes on without: to another leader, if nothing
@@ -40,6 +42,19 @@ impl<M: Metadata> Seat<M> {
         let inner = self.store.inner();
         inner.memory.trim();
         inner.ledger.room() == Room::Used
+    }
+
+    /// Whether what was found for the flight is still wanted; what was purged softly is marked.
+    fn may_use(&self, stored: &Stored<M>) -> bool {
+        let inner = self.store.inner();
+        let mut shard = inner.flights.lock(self.at.id());
+        let Some(flight) = shard.find(self.at).filter(|flight| flight.is_open()) else { return false };
+        match inner.purges.since(&flight.key().by_ref(), Some(stored.meta()), flight.stamp()).0 {
+            Some(Mode::Hard) => return false,
+            Some(Mode::Soft) => stored.mark_stale(),
+            None => {}
+        }
+        true
     }
 
     /// Stores what the flight has brought, if it is still wanted; says whether it was stored.
@@ -119,8 +134,40 @@ impl<M: Metadata> Leader<M> {
         Some(stored)
     }
 
+    /// What was found elsewhere, before the upstream was asked. If `judge` calls it fresh, it is stored,
+    /// and followers whom it fits get it too. If it is stale, it is what the leader has to validate,
+    /// and nobody else gets it before that. What was purged or invalidated since the lookup, or is for
+    /// other requests, counts for nothing. `judge` is as in [`Store::lookup`].
+    pub fn restore(mut self, found: Whole<M>, judge: impl FnOnce(&M) -> Verdict) -> Restored<M> {
+        let stored = Arc::new(Stored::whole(found, &self.seat.store.inner().ledger));
+        if !self.seat.may_use(&stored) {
+            return Restored::Lead(self);
+        }
+        match judge(stored.meta()) {
+            Verdict::Fresh if !stored.is_marked_stale() => {
+                // Where memory is short it is not stored, but sent all the same.
+                self.seat.keep(&stored);
+                self.settle(Arc::clone(&stored));
+                return Restored::Hit(stored);
+            }
+            // What memory has is younger.
+            Verdict::Fresh | Verdict::Stale => self.stale = self.stale.take().or(Some(stored)),
+            Verdict::Other => {}
+        }
+        Restored::Lead(self)
+    }
+
     /// Followers whom it fits get `stored`, and nothing is stored: for what is stale and has to do.
     pub fn settle(self, stored: Arc<Stored<M>>) {
         self.seat.with(|flight| ((), flight.become_phase(Phase::Settled(stored))));
     }
+}
+
+/// What came of [`Leader::restore`].
+#[derive(Debug)]
+pub enum Restored<M: Metadata> {
+    /// Send this.
+    Hit(Arc<Stored<M>>),
+    /// Ask the upstream; what there is to validate is in [`Leader::stale`].
+    Lead(Leader<M>),
 }

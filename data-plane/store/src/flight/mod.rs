@@ -17,7 +17,7 @@ use std::{mem, sync::Arc, task::Waker};
 use self::waiters::Waiters;
 pub use self::{
     follower::{Follower, Turn},
-    leader::Leader,
+    leader::{Leader, Restored},
 };
 pub(crate) use self::{
     leader::Seat,

@@ -5,6 +5,7 @@
 //! cost the same whatever it hits, and it holds for what is still being received too. What was purged
 //! is taken out of memory by [`crate::Store::sweep`], after which the records can go.
 
+mod log;
 mod records;
 
 use std::sync::{
@@ -15,6 +16,7 @@ use std::sync::{
     },
 };
 
+pub use self::log::PurgeLog;
 use self::records::Records;
 use crate::{
     key::{Id, KeyRef},
@@ -69,12 +71,7 @@ impl Purges {
     pub(crate) fn add(&self, purge: Purge<'_>, mode: Mode) {
         let mut records = self.write();
         let stamp = self.latest() + 1;
-        match purge {
-            Purge::Url(url) => records.add(self.label(Kind::Url, url), mode, stamp),
-            Purge::Host(host) => records.add(self.label(Kind::Host, host), mode, stamp),
-            Purge::Tag(tag) => records.add(self.label(Kind::Tag, tag), mode, stamp),
-            Purge::Prefix(prefix) => records.add_prefix(prefix, mode, stamp),
-        }
+        record(&mut records, self.seed, purge, mode, stamp);
         self.latest.store(stamp, Release);
     }
 
@@ -97,19 +94,12 @@ impl Purges {
             return (None, since);
         }
         let records = self.read();
-        let labels = [self.label(Kind::Url, key.url()), self.label(Kind::Host, key.host())];
-        let tags = meta.into_iter().flat_map(Metadata::tags).map(|tag| self.label(Kind::Tag, tag));
-        let by_label = records.by_label(labels.into_iter().chain(tags), since);
-        (by_label.max(records.by_prefix(key.url(), since)), self.latest())
+        (happened(&records, self.seed, key, meta, since), self.latest())
     }
 
     /// Everything has heard of what happened up to `until`.
     pub(crate) fn forget(&self, until: u64) {
         self.write().forget(until);
-    }
-
-    fn label(&self, kind: Kind, bytes: &[u8]) -> Id {
-        Id::of(self.seed.wrapping_add(kind as u64), bytes)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Records> {
@@ -119,6 +109,28 @@ impl Purges {
     fn write(&self) -> RwLockWriteGuard<'_, Records> {
         self.records.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Notes a purge.
+fn record(records: &mut Records, seed: u64, purge: Purge<'_>, mode: Mode, stamp: u64) {
+    match purge {
+        Purge::Url(url) => records.add(label(seed, Kind::Url, url), mode, stamp),
+        Purge::Host(host) => records.add(label(seed, Kind::Host, host), mode, stamp),
+        Purge::Tag(tag) => records.add(label(seed, Kind::Tag, tag), mode, stamp),
+        Purge::Prefix(prefix) => records.add_prefix(prefix, mode, stamp),
+    }
+}
+
+/// What has happened after `since` to what is under `key`.
+fn happened<M: Metadata>(records: &Records, seed: u64, key: &KeyRef<'_>, meta: Option<&M>, since: u64) -> Option<Mode> {
+    let labels = [label(seed, Kind::Url, key.url()), label(seed, Kind::Host, key.host())];
+    let tags = meta.into_iter().flat_map(Metadata::tags).map(|tag| label(seed, Kind::Tag, tag));
+    let by_label = records.by_label(labels.into_iter().chain(tags), since);
+    by_label.max(records.by_prefix(key.url(), since))
+}
+
+fn label(seed: u64, kind: Kind, bytes: &[u8]) -> Id {
+    Id::of(seed.wrapping_add(kind as u64), bytes)
 }
 
 /// What a record is of: the same bytes are something else as a host.

@@ -18,8 +18,8 @@ pub(crate) struct When {
 impl When {
     fn set(&mut self, mode: Mode, stamp: u64) {
         match mode {
-            Mode::Hard => self.hard = stamp,
-            Mode::Soft => self.soft = stamp,
+            Mode::Hard => self.hard = self.hard.max(stamp),
+            Mode::Soft => self.soft = self.soft.max(stamp),
         }
     }
 

@@ -5,6 +5,7 @@ mod coalescing;
 mod filling;
 mod purging;
 mod reading;
+mod restoring;
 mod stress;
 
 use std::{

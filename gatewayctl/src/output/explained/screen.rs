@@ -4,6 +4,7 @@ use super::{Endpoint, Explained, Outcome, PassedOver, Target};
 use crate::output::{
     action::{Action, Forward, Redirect, Respond, Rewrite},
     facts::{self, Fact},
+    policy::{Policies, Timeouts},
     route::Route,
     route_facts::{matching, percent, sticky_text},
     table::{grid, pairs},
@@ -19,6 +20,7 @@ impl Explained {
         let mut sections = vec![format!("{request}\n{}", text::escape(&self.verdict())), pairs(width, self.facts())];
         sections.extend(self.endpoints(width));
         sections.extend(self.in_force(width));
+        sections.extend(self.in_force_here(width));
         sections.extend(self.near_misses(width));
         sections.join("\n\n")
     }
@@ -142,6 +144,25 @@ impl Explained {
             (!facts.is_empty()).then(|| format!("In force for {names}\n{}", pairs(width, facts)))
         };
         groups.into_iter().filter_map(section).collect()
+    }
+
+    /// What holds where the gateway answers by itself: what the route says that concerns such an answer.
+    fn in_force_here(&self, width: Option<u16>) -> Option<String> {
+        let route = self.route.as_ref().filter(|_| self.targets.is_empty())?;
+        let Policies { cors, compression: _, request_headers: _, response_headers, ambiguous_paths, cache: _ } =
+            &route.policies;
+        let policies = Policies {
+            cors: cors.clone(),
+            response_headers: response_headers.clone(),
+            ambiguous_paths: *ambiguous_paths,
+            ..Policies::default()
+        };
+        let Timeouts { connect: _, response: _, idle, total } = route.timeouts.clone().unwrap_or_default();
+        let timeouts = Timeouts { idle, total, ..Timeouts::default() };
+        let timeouts = Some(timeouts).filter(|timeouts| *timeouts != Timeouts::default());
+        let facts: Vec<Fact> = timeouts.iter().map(facts::timeouts).chain(facts::policies(&policies)).collect();
+        let name = text::escape(&route.name);
+        (!facts.is_empty()).then(|| format!("In force by route {name}\n{}", pairs(width, facts)))
     }
 
     fn near_misses(&self, width: Option<u16>) -> Option<String> {
