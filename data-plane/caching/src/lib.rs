@@ -5,7 +5,8 @@
 //! # The walk of a request
 //! 1. [`reuse::way`]: past the cache, or a look into it, with what the client wants of it.
 //! 2. [`key::Rules::primary`] finds what is stored for the URI, and [`key::Rules::variant`], for each
-//!    [`vary::Vary`] there, tells whether it is for this request. The latest goes first.
+//!    [`vary::Vary`] there, tells whether it is for this request. The latest goes first,
+//!    and all that have a `Vary` before those that have none (section 4.1).
 //! 3. [`reuse::decide`], from the [`Freshness`] that was worked out when it was stored: serve it, serve it
 //!    and validate it in the background, validate it first, or give up. Where nothing matches,
 //!    [`reuse::missing`].

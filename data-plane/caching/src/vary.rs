@@ -4,14 +4,10 @@ use crate::{
     fields::Fields,
     key::Written,
     list::{is_token, members, quoted_members},
-    time::Time,
 };
 
 /// The most fields that one `Vary` may name.
 pub const MAX_NAMES: usize = 16;
-
-/// The most lists of names that are kept for one key.
-pub const MAX_LISTS: usize = 8;
 
 /// Why no request could ever be matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,32 +140,4 @@ fn join_lower<'a>(pieces: impl Iterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
     let start = out.len();
     join(pieces, out);
     out[start..].make_ascii_lowercase();
-}
-
-/// The lists of names that the responses stored for one key have, the latest first: each has to be tried
-/// to find the response for a request. Usually there is one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lists(Vec<Vary>);
-
-impl Lists {
-    /// Notes that a response with this `Vary` was stored. Beyond [`MAX_LISTS`], the one that was noted
-    /// longest ago is forgotten and returned: what is stored for it can no longer be found.
-    pub fn note(&mut self, vary: &Vary) -> Option<Vary> {
-        let known = self.0.iter().position(|list| list == vary);
-        let list = known.map_or_else(|| vary.clone(), |at| self.0.remove(at));
-        self.0.insert(0, list);
-        if self.0.len() > MAX_LISTS { self.0.pop() } else { None }
-    }
-
-    /// The latest first.
-    pub fn iter(&self) -> impl Iterator<Item = &Vary> {
-        self.0.iter()
-    }
-}
-
-/// Chooses among the stored responses that match a request, each with its `Vary` and its date: the most
-/// recent one (section 4) of those with a `Vary`, if there are any (section 4.1).
-pub fn choose<'v, T>(matching: impl IntoIterator<Item = (T, &'v Vary, Time)>) -> Option<T> {
-    let best = matching.into_iter().max_by_key(|(_, vary, date)| (!vary.is_empty(), *date));
-    best.map(|(response, _, _)| response)
 }

@@ -17,7 +17,8 @@ pub struct Responses {
 /// What the workers count, all of them together, since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Served {
-    /// Requests that were answered from the cache, stale answers among them.
+    /// Requests that were answered from the cache, stale answers among them, and those to which came what
+    /// another one had asked for.
     pub hits: u64,
     /// Requests that could have been answered from the cache, and went to an endpoint.
     pub misses: u64,

@@ -52,7 +52,8 @@ enum Join {
 
 impl<M: Metadata> Store<M> {
     /// What is stored for a request, without asking or waiting for more: the first that `judge` calls
-    /// fresh, else the first that it calls stale; the newest comes first. What was purged softly is
+    /// fresh, else the first that it calls stale; those that are
+    /// particular come first, and of each kind the newest. What was purged softly is
     /// stale, even if `judge` does not know it.
     pub fn get(&self, key: &KeyRef<'_>, mut judge: impl FnMut(&M) -> Verdict) -> Option<(Arc<Stored<M>>, Verdict)> {
         match self.inner().find(key, &mut judge) {

@@ -25,6 +25,12 @@ pub trait Metadata: Send + Sync + 'static {
     /// and has to make room for it.
     fn replaces(&self, older: &Self) -> bool;
 
+    /// Whether it is chosen before newer ones of the same key that are not so particular about requests
+    /// (RFC 9111 section 4.1: one with a `Vary` before one without).
+    fn is_particular(&self) -> bool {
+        false
+    }
+
     /// What it can be purged by, beside its URL and its host.
     fn tags(&self) -> impl Iterator<Item = &[u8]>;
 }

@@ -7,7 +7,7 @@ use crate::stored::{Metadata, Stored};
 /// Responses under one key at the most; the oldest makes room.
 pub const MAX_VARIANTS: usize = 64;
 
-/// The responses under one key, the newest first. One is what most keys have, and it needs no list.
+/// The responses under one key, the newest first of those that are particular, and then of the others. One is what most keys have, and it needs no list.
 #[derive(Debug)]
 pub(crate) enum Variants<M> {
     One(Arc<Stored<M>>),
@@ -57,7 +57,8 @@ impl<M: Metadata> Variants<M> {
         if kept.is_empty() {
             return Self::One(new);
         }
-        kept.insert(0, new);
+        let in_front = kept.iter().take_while(|older| !new.meta().is_particular() && older.meta().is_particular());
+        kept.insert(in_front.count(), new);
         Self::Many(kept.into())
     }
 

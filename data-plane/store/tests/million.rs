@@ -14,10 +14,10 @@ const MAX_OVERHEAD: usize = 600;
 const BODY: usize = 128;
 const HEAD: usize = 200;
 
-/// A head as it came, and as many numbers as freshness needs.
+/// A head as it came, and as much beside it as the data plane has.
 struct Meta {
     head: Box<[u8]>,
-    _freshness: [u64; 6],
+    _beside: [u64; 12],
 }
 
 impl Metadata for Meta {
@@ -52,7 +52,7 @@ fn a_million_small_entries_take_little_beyond_their_content() {
         let key = store.key(url.as_bytes(), url.len(), 8..24);
         let Lookup::Lead(leader) = store.lookup(&key, begun, |_: &Meta| Verdict::Fresh) else { panic!("it is new") };
         let head = vec![b'h'; HEAD].into_boxed_slice();
-        let mut fill = leader.begin(Meta { head, _freshness: [0; 6] }, u64::MAX);
+        let mut fill = leader.begin(Meta { head, _beside: [0; 12] }, u64::MAX);
         fill.append(&[b'b'; BODY]);
         fill.finish().unwrap();
         content += url.len() + HEAD + BODY;

@@ -1,10 +1,7 @@
 //! Which request gets which of the responses that are stored for one URI.
 
 use super::*;
-use crate::{
-    key::Rules,
-    vary::{Lists, MAX_LISTS, Vary, choose},
-};
+use crate::{key::Rules, vary::Vary};
 
 fn variant(vary: &str, request: &str) -> Vec<u8> {
     let vary = Vary::of(&[("Vary", vary)][..]).unwrap();
@@ -57,29 +54,6 @@ fn names_are_a_set() {
     assert_eq!(both.names().collect::<Vec<_>>(), ["a", "b"]);
     assert!(of(&[]).is_empty() && of(&[("Vary", " , ")]).is_empty());
     assert_ne!(variant("a", "GET"), variant("b", "GET"));
-}
-
-/// RFC 9111 sections 4 (MUST) and 4.1 (SHOULD).
-#[test]
-fn the_most_recent_response_with_a_vary_is_chosen() {
-    let none = Vary::default();
-    let some = Vary::of(&[("Vary", "Foo")][..]).unwrap();
-    assert_eq!(choose([(1, &none, at(1.0)), (2, &none, at(3.0)), (3, &none, at(2.0))]), Some(2));
-    assert_eq!(choose([(1, &some, at(1.0)), (2, &none, at(3.0)), (3, &some, at(2.0))]), Some(3));
-    assert_eq!(choose(std::iter::empty::<(u8, &Vary, Time)>()), None);
-}
-
-#[test]
-fn so_many_lists_are_kept_of_one_key() {
-    let list = |name: usize| Vary::of(&[("Vary", format!("x-{name}"))][..]).unwrap();
-    let mut lists = Lists::default();
-    for name in 0..MAX_LISTS {
-        assert_eq!(lists.note(&list(name)), None);
-    }
-    assert_eq!(lists.note(&list(0)), None);
-    assert_eq!(lists.note(&list(99)), Some(list(1)));
-    let kept: Vec<_> = lists.iter().take(3).cloned().collect();
-    assert_eq!((kept, lists.iter().count()), (vec![list(99), list(0), list(MAX_LISTS - 1)], MAX_LISTS));
 }
 
 /// The order of many codings is not worth an allocation.

@@ -199,6 +199,10 @@ impl Metadata for Entry {
             }
     }
 
+    fn is_particular(&self) -> bool {
+        !self.vary.is_empty()
+    }
+
     fn tags(&self) -> impl Iterator<Item = &[u8]> {
         // Responses with too many are not stored.
         surrogate::tags(self).into_iter().flatten()
@@ -227,4 +231,15 @@ pub(super) fn write_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 fn http_date(time: Time) -> String {
     let seconds = u64::try_from(time.seconds()).unwrap_or_default();
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Entry;
+
+    /// A million of them have to be small; `million.rs` of the store measures with something as large.
+    #[test]
+    fn an_entry_is_small() {
+        assert!(size_of::<Entry>() <= 112, "{}", size_of::<Entry>());
+    }
 }

@@ -63,6 +63,23 @@ async fn each_variant_is_for_those_who_ask_for_it() {
     assert!(!gateway.get("/any").await.is_hit());
 }
 
+/// RFC 9111 section 4.1: the latest of those with a `Vary`, even if the origin has forgotten it since.
+#[tokio::test]
+async fn a_response_for_some_requests_goes_before_a_newer_one_for_all() {
+    let gateway = Gateway::start().await;
+    let german = ["Accept-Language: de"];
+    gateway.origin.says("200 OK", &["Cache-Control: max-age=60", "Vary: Accept-Language"], "hallo");
+    gateway.get_with("/x", &german).await;
+    gateway.origin.says("200 OK", &["Cache-Control: max-age=60"], "hello");
+    assert_eq!(gateway.get("/x").await.body, "hello");
+    assert_eq!(gateway.get_with("/x", &german).await.body, "hallo");
+    assert_eq!(gateway.get_with("/x", &["Accept-Language: fr"]).await.body, "hello");
+    gateway.origin.says("200 OK", &["Cache-Control: max-age=60", "Vary: Accept-Language"], "servus");
+    gateway.get_with("/x", &["Accept-Language: de", "Cache-Control: no-cache"]).await;
+    assert_eq!(gateway.get_with("/x", &german).await.body, "servus");
+    assert_eq!(gateway.origin.count(), 3);
+}
+
 /// What the origin project's cache did: answers to credentials went to everyone (RFC 9111 section 3.5).
 #[tokio::test]
 async fn what_credentials_were_needed_for_is_shared_only_if_the_origin_says_so() {
