@@ -21,6 +21,7 @@ use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
     task::{JoinSet, spawn_blocking},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -31,6 +32,7 @@ use crate::{
     grpc::{admin::Admin, discovery::Discovery, queries::Queries, registry::RegistryRpc},
     health::{Health, Monitor, Settings, SystemResolver, monitor::ProbeCounts},
     http::{self, Http},
+    leases::office::Office,
     listener::accept_speaking,
     observed::Observed,
     registry::Registry,
@@ -209,7 +211,8 @@ fn serve(
     let broken = |err| Failure::Failed(format!("the gRPC descriptors are broken: {err}"));
     let queries = Arc::<Queries>::default();
     let (published, nodes) = (observed.published.clone(), Arc::clone(&observed.nodes));
-    let discovery = Discovery::server(published, nodes, Arc::clone(&queries), stop.clone());
+    let office = Office::open(|| Instant::now().into_std());
+    let discovery = Discovery::server(published, nodes, Arc::clone(&queries), office, stop.clone());
     let health = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
     let router = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))

@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     client::ServerUrl,
-    commands::{apply, cache, completion, dev, endpoint, explain, export, node, probe, route, sample, service, watch},
+    commands::{
+        apply, cache, completion, dev, endpoint, explain, export, limit, node, probe, route, sample, service, watch,
+    },
     output::Format,
 };
 
@@ -67,6 +69,9 @@ pub enum Command {
     /// Purge the caches of the data planes, and show what is in them
     #[command(subcommand)]
     Cache(cache::Command),
+    /// Show rate limits, and how they do
+    #[command(subcommand)]
+    Limit(limit::Command),
     /// Show the data planes, and wait for them
     #[command(subcommand)]
     Node(node::Command),

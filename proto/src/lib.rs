@@ -6,6 +6,7 @@
 pub mod code;
 pub mod host;
 pub mod name;
+pub mod network;
 pub mod process;
 pub mod size;
 pub mod violation;

@@ -35,6 +35,7 @@ mod limits;
 mod policies;
 mod programs;
 mod protocol;
+mod rate_limits;
 mod registration;
 mod restarts_under_load;
 mod route_actions;

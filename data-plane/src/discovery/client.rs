@@ -5,7 +5,7 @@ use std::time::Duration;
 use gateway_proto::discovery::v1::{self as pb, discovery_request::Request, discovery_service_client as grpc};
 use http::Uri;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -77,12 +77,21 @@ impl End {
     }
 }
 
+/// What else is done over the connection to a control plane.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Company<'a> {
+    /// Answers operators.
+    pub(super) respondent: &'a Respondent,
+    /// Where others find the connection.
+    pub(super) channels: &'a watch::Sender<Option<Channel>>,
+}
+
 /// Follows the control planes in turn, and never ends.
 pub(super) async fn follow(
     control_planes: &[Uri],
     node: &pb::Node,
     follower: &mut Follower,
-    respondent: &Respondent,
+    company: Company<'_>,
     patience: Patience,
 ) {
     let mut itinerary = Itinerary::new(control_planes.len());
@@ -93,7 +102,8 @@ pub(super) async fn follow(
             // Configured without any: what the cache holds is served.
             return std::future::pending().await;
         };
-        let end = Stream { follower, respondent, control_plane, patience }.run(node).await;
+        let end = Stream { follower, company, control_plane, patience }.run(node).await;
+        company.channels.send_replace(None);
         follower.status().send_modify(|status| {
             status.connected = None;
             status.failures += 1;
@@ -140,7 +150,7 @@ fn subscribe(node: &pb::Node, follower: &Follower) -> pb::Subscribe {
 /// One stream to one control plane.
 struct Stream<'a> {
     follower: &'a mut Follower,
-    respondent: &'a Respondent,
+    company: Company<'a>,
     control_plane: &'a Uri,
     patience: Patience,
 }
@@ -164,8 +174,10 @@ impl Stream<'_> {
             status.connected = Some(self.control_plane.clone());
             status.streams += 1;
         });
-        // A task of its own, so that the snapshots are not concerned; it ends with this stream.
-        let _queries = AbortOnDropHandle::new(tokio::spawn(self.respondent.clone().serve(channel)));
+        // Tasks of their own, so that the snapshots are not concerned; they end with this stream.
+        let Company { respondent, channels } = self.company;
+        channels.send_replace(Some(channel.clone()));
+        let _queries = AbortOnDropHandle::new(tokio::spawn(respondent.clone().serve(channel)));
         let good = self.patience.good;
         let lost = |reason| End::Lost { reason, good: opened.elapsed() >= good };
         match self.answer(responses, requests).await {

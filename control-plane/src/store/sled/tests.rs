@@ -166,7 +166,7 @@ async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new(
         (put(sample::service("a", &[]).into()), 1, 1),
         (put(sample::route("r", &["x.test"], "/", "a").into()), 2, 1),
         (Batch { deletes: vec![route], ..Batch::default() }, 1, 1),
-        (put(with_policies.into()), 1, 2),
+        (put(with_policies.into()), 1, 3),
         (put(sample::service("a", &[]).into()), 1, 1),
         (put(sample::purge(6, Target::Host("a.test".into())).into()), 3, 1),
         (Batch { deletes: vec![Key::Purge(Revision(6))], ..Batch::default() }, 1, 1),

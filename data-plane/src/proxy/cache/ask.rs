@@ -307,6 +307,7 @@ const fn is_unreachable(error: ProxyError) -> bool {
         | ProxyError::NotForwarded
         | ProxyError::NoRoute
         | ProxyError::NotReady
+        | ProxyError::RateLimited
         | ProxyError::NotCached
         | ProxyError::ClientGone => false,
     }
