@@ -24,6 +24,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{oneshot, watch},
     task::{JoinSet, spawn_blocking},
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -35,6 +36,7 @@ use crate::{
     grpc::{admin::Admin, auth::Auth, discovery::Discovery, queries::Queries, registry::RegistryRpc},
     health::{Health, Monitor, Settings, SystemResolver, monitor::ProbeCounts},
     http::{self, Http},
+    leases::office::Office,
     listener::{accept_encrypted, accept_speaking},
     observed::Observed,
     registry::Registry,
@@ -270,7 +272,8 @@ fn serve(
     let authenticator = Authenticator::new(Arc::clone(&observed.store), Timestamp::now, Arc::clone(&observed.refused));
     let authenticator = if observed.insecure { authenticator.insecure() } else { authenticator };
     let (published, nodes) = (observed.published.clone(), Arc::clone(&observed.nodes));
-    let discovery = Discovery::server(published, nodes, Arc::clone(&queries), stop.clone());
+    let office = Office::open(|| Instant::now().into_std());
+    let discovery = Discovery::server(published, nodes, Arc::clone(&queries), office, stop.clone());
     let health = tonic_health::server::HealthService::from_health_reporter(reporter.clone());
     let tokens = Auth::server(Arc::clone(&observed.store), Timestamp::now);
     let router = Server::builder()

@@ -4,13 +4,14 @@
 //! The way of a change: `grpc::registry` takes the command in, `registry` validates it, `store`
 //! makes it durable, `health` probes its endpoints, `snapshot` publishes both, and
 //! `grpc::discovery` streams them to the data planes. `queries` takes what operators ask to a data plane
-//! and back. `app` puts these parts together.
+//! and back. `leases` shares limits out that hold for all data planes together. `app` puts these parts together.
 
 pub mod auth;
 pub mod config;
 pub mod error;
 pub mod grpc;
 pub mod health;
+pub mod leases;
 pub mod observed;
 pub mod queries;
 pub mod registry;

@@ -23,6 +23,7 @@ use crate::{
     admin::{self, Admin},
     config::Config,
     discovery::{self, Options, Responses, Served, Status},
+    limiter::{Limiter, leasing::leasing},
     proxy::cache::Outcome,
     telemetry::{Telemetry, access_log::AccessLog},
     worker::{
@@ -89,9 +90,11 @@ pub async fn run(
     let admin = TcpListener::from_std(admin).map_err(|err| cannot_listen("--admin-listen", admin_address, &err))?;
     let drain = CancellationToken::new();
     let admission = Arc::new(Admission::new(&config.limits, open_files()));
+    let limiter = Arc::new(Limiter::new(config.limits.limit_memory, rand::rng().random()));
     let common = Common {
         limits: config.limits.clone(),
         admission,
+        limiter: Arc::clone(&limiter),
         cache: Store::new(config.cache_memory, rand::rng().random()),
         clock: Source::default(),
         shutdown: drain.clone(),
@@ -112,13 +115,15 @@ pub async fn run(
         limits: config.limits,
         cache_dir: config.cache_dir,
         responses: Some(Responses::of(&cache, served_from_cache(stats.clone()))),
+        leasing: Some(leasing(&limiter, &stats)),
     };
     let mut discovery = tokio::spawn(discovery::run(options, Fleet::new(swaps), status, drain.clone()));
 
     // The admin listener answers while the data plane drains, and ends with it.
     let ended = CancellationToken::new();
     let _ended = ended.clone().drop_guard();
-    let state = Admin { workers: stats, log: losses, cache, discovery: discovered.clone(), draining: drain.clone() };
+    let state =
+        Admin { workers: stats, limiter, log: losses, cache, discovery: discovered.clone(), draining: drain.clone() };
     tokio::spawn(admin::serve(Arc::new(state), admin, ended));
     tokio::spawn(tell_ready(discovered, ready));
 

@@ -33,6 +33,12 @@ pub(crate) enum ProxyError {
     /// The service has no endpoint that may get traffic.
     #[error("no healthy endpoint is available for this service")]
     NoHealthyEndpoint,
+    /// The request asks for what its client may not have.
+    #[error("this request is not allowed")]
+    Forbidden,
+    /// A rate limit is used up.
+    #[error("too many requests; try again later")]
+    RateLimited,
     /// There is no place for another connection, or no descriptor for one to the endpoint.
     #[error("this gateway has too many connections; try again shortly")]
     Overloaded,
@@ -72,6 +78,8 @@ impl ProxyError {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NotForwarded => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::NotReady | Self::NoHealthyEndpoint | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamConnect | Self::UpstreamReset | Self::UpstreamProtocol => StatusCode::BAD_GATEWAY,
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout | Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
@@ -104,12 +112,14 @@ impl ProxyError {
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout => 13,
             Self::NotCached => 14,
             Self::ClientGone => 15,
+            Self::RateLimited => 16,
+            Self::Forbidden => 17,
         }
     }
 }
 
 /// Every stable code.
-pub(crate) const CODES: [&str; 16] = [
+pub(crate) const CODES: [&str; 18] = [
     "bad_request",
     "uri_too_long",
     "headers_too_large",
@@ -126,4 +136,6 @@ pub(crate) const CODES: [&str; 16] = [
     "upstream_timeout",
     "not_cached",
     "client_gone",
+    "rate_limited",
+    "forbidden",
 ];

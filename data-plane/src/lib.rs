@@ -12,6 +12,7 @@ pub mod discovery;
 pub mod doors;
 mod error;
 mod http1;
+mod limiter;
 mod proxy;
 pub mod table;
 mod telemetry;

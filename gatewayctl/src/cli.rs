@@ -8,8 +8,8 @@ use gateway_proto::access::AccessArgs;
 use crate::{
     client::ServerUrl,
     commands::{
-        apply, audit, cache, completion, dev, endpoint, explain, export, node, probe, route, sample, service, token,
-        watch,
+        apply, audit, cache, completion, dev, endpoint, explain, export, limit, node, probe, route, sample, service,
+        token, watch,
     },
     output::Format,
 };
@@ -74,6 +74,9 @@ pub enum Command {
     /// Purge the caches of the data planes, and show what is in them
     #[command(subcommand)]
     Cache(cache::Command),
+    /// Show rate limits, and how they do
+    #[command(subcommand)]
+    Limit(limit::Command),
     /// Show the data planes, and wait for them
     #[command(subcommand)]
     Node(node::Command),

@@ -8,6 +8,7 @@ pub mod code;
 pub mod host;
 pub mod local;
 pub mod name;
+pub mod network;
 pub mod pem;
 pub mod process;
 pub mod size;

@@ -37,6 +37,7 @@ mod limits;
 mod policies;
 mod programs;
 mod protocol;
+mod rate_limits;
 mod registration;
 mod restarts_under_load;
 mod route_actions;

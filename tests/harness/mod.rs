@@ -9,6 +9,7 @@ pub mod exchange;
 pub mod gateway;
 pub mod load;
 pub mod loopback;
+pub mod offer;
 pub mod pki;
 pub mod planes;
 pub mod process;

@@ -13,7 +13,7 @@ use pb::admin_service_server::{AdminService, AdminServiceServer};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{audit, cache_stats, endpoint_status, explain, invalid, queries::Queries, refuse, timestamp};
+use super::{audit, cache_stats, endpoint_status, explain, invalid, limits, queries::Queries, refuse, timestamp};
 use crate::{
     health::{EndpointHealth, EndpointKey, Health, of_endpoint},
     observed::{Observed, Totals},
@@ -131,6 +131,17 @@ impl AdminService for Admin {
             () = self.stop.cancelled() => return Err(refuse(Reason::ShuttingDown, "the control plane is stopping")),
         };
         Ok(Response::new(pb::GetCacheStatsResponse { nodes }))
+    }
+
+    async fn show_limits(
+        &self,
+        request: Request<pb::ShowLimitsRequest>,
+    ) -> Result<Response<pb::ShowLimitsResponse>, Status> {
+        let pb::ShowLimitsRequest { name } = request.into_inner();
+        tokio::select! {
+            shown = limits::show(&self.observed.nodes, &self.queries, &name) => Ok(Response::new(shown)),
+            () = self.stop.cancelled() => Err(refuse(Reason::ShuttingDown, "the control plane is stopping")),
+        }
     }
 
     async fn get_status(

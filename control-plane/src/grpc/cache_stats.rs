@@ -23,7 +23,7 @@ async fn of_node(queries: &Queries, id: String) -> NodeCacheStats {
     let answer = match ask(queries, &id, Query::CacheStats(CacheStatsQuery {})).await {
         Ok((_, Reply::CacheStats(stats))) => Answer::Stats(stats),
         Ok((_, Reply::Refusal(refusal))) => Answer::Problem(refusal),
-        Ok((id, Reply::Explanation(_))) => Answer::Problem(not_known(&id).why),
+        Ok((id, Reply::Explanation(_) | Reply::Limits(_))) => Answer::Problem(not_known(&id).why),
         Err(silence) => Answer::Problem(silence.why),
     };
     NodeCacheStats { node_id: id, answer: Some(answer) }

@@ -13,17 +13,21 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
+    leases,
     queries::{self, Queries},
     refuse,
 };
-use crate::snapshot::{
-    Snapshot,
-    nodes::{Connected, Nodes},
-    session::{Event, Refusal, Session},
+use crate::{
+    leases::office::Office,
+    snapshot::{
+        Snapshot,
+        nodes::{Connected, Nodes},
+        session::{Event, Refusal, Session},
+    },
 };
 
 /// The largest request: a subscription takes 8 KiB of digests, a refusal some text, and an explanation
-/// can hold a route and the policies of its services.
+/// can hold a route and the policies of its services; what is asked of limits is below half a mebibyte.
 const MAX_REQUEST: usize = 4 * 1024 * 1024;
 /// How long a stream may take until it subscribes.
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(10);
@@ -38,19 +42,22 @@ pub struct Discovery {
     published: watch::Receiver<Arc<Snapshot>>,
     nodes: Arc<Nodes>,
     queries: Arc<Queries>,
+    office: Arc<Office>,
     stop: CancellationToken,
 }
 
 impl Discovery {
-    /// Serves what is published, and passes questions on, until `stop`, which ends every stream.
+    /// Serves what is published, passes questions on, and shares limits out, until `stop`, which ends every stream.
     #[must_use]
     pub fn server(
         published: watch::Receiver<Arc<Snapshot>>,
         nodes: Arc<Nodes>,
         queries: Arc<Queries>,
+        office: Arc<Office>,
         stop: CancellationToken,
     ) -> DiscoveryServiceServer<Self> {
-        DiscoveryServiceServer::new(Self { published, nodes, queries, stop }).max_decoding_message_size(MAX_REQUEST)
+        DiscoveryServiceServer::new(Self { published, nodes, queries, office, stop })
+            .max_decoding_message_size(MAX_REQUEST)
     }
 }
 
@@ -65,6 +72,23 @@ impl DiscoveryService for Discovery {
         let (sender, receiver) = mpsc::channel(QUEUED);
         let (queries, stop) = (Arc::clone(&self.queries), self.stop.clone());
         let stream = queries::Stream { queries, replies: request.into_inner(), stop };
+        tokio::spawn(async move {
+            if let Err(status) = stream.serve(&sender).await {
+                let _ = sender.send(Err(status)).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    type LeaseLimitsStream = ReceiverStream<Result<pb::LimitLease, Status>>;
+
+    async fn lease_limits(
+        &self,
+        request: Request<Streaming<pb::LimitDemand>>,
+    ) -> Result<Response<Self::LeaseLimitsStream>, Status> {
+        let (sender, receiver) = mpsc::channel(QUEUED);
+        let (office, stop) = (Arc::clone(&self.office), self.stop.clone());
+        let stream = leases::Stream { office, demands: request.into_inner(), stop };
         tokio::spawn(async move {
             if let Err(status) = stream.serve(&sender).await {
                 let _ = sender.send(Err(status)).await;

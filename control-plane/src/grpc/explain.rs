@@ -30,7 +30,7 @@ pub(super) async fn explain(
     match ask(queries, id, query).await {
         Ok((id, Reply::Explanation(explanation))) => Ok((id, explanation)),
         Ok((_, Reply::Refusal(refusal))) => Err(refuse(Reason::Invalid, refusal)),
-        Ok((id, Reply::CacheStats(_))) => Err(unavailable(&not_known(&id))),
+        Ok((id, Reply::CacheStats(_) | Reply::Limits(_))) => Err(unavailable(&not_known(&id))),
         Err(silence) => Err(unavailable(&silence)),
     }
 }

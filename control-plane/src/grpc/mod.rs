@@ -8,6 +8,8 @@ mod cache_stats;
 pub mod convert;
 pub mod discovery;
 mod explain;
+mod leases;
+mod limits;
 pub mod queries;
 pub mod refusal;
 pub mod registry;

@@ -1,6 +1,7 @@
 //! Real clients over real sockets against the discovery and the admin service.
 
 mod harness;
+mod leases;
 mod queries;
 
 use std::{net::SocketAddr, time::Duration};

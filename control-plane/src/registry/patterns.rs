@@ -9,15 +9,25 @@ pub fn of_route(wire: &pb::Route) -> usize {
 }
 
 fn of_match(pb::RouteMatch { path, methods: _, headers, query }: &pb::RouteMatch) -> usize {
-    let of_path = path.iter().filter(|path| matches!(path.kind, Some(pb::path_match::Kind::Regex(_))));
-    of_path.count() + of_conditions(headers) + of_conditions(query)
+    of_path(path.as_ref()) + of_conditions(headers) + of_conditions(query)
 }
 
 /// How many regular expressions the policies of a service or a route have.
 #[must_use]
 pub fn of_policies(wire: Option<&pb::Policies>) -> usize {
-    let bypass = wire.and_then(|wire| wire.cache.as_ref()?.bypass.as_ref());
-    bypass.map_or(0, |pb::CacheBypass { headers, query, cookies: _ }| of_conditions(headers) + of_conditions(query))
+    let Some(wire) = wire else { return 0 };
+    let bypass = wire.cache.iter().filter_map(|wire| wire.bypass.as_ref());
+    let bypass =
+        bypass.map(|pb::CacheBypass { headers, query, cookies: _ }| of_conditions(headers) + of_conditions(query));
+    let limits = wire.rate_limits.iter().flat_map(|pb::RateLimits { limits }| limits);
+    let exempt = limits.filter_map(|wire| wire.exempt.as_ref()).map(|wire| of_conditions(&wire.headers));
+    let rules = wire.auth.iter().flat_map(|wire| wire.allow.iter().chain(&wire.deny));
+    let rules = rules.map(|wire| of_path(wire.path.as_ref()));
+    bypass.chain(exempt).chain(rules).sum()
+}
+
+fn of_path(wire: Option<&pb::PathMatch>) -> usize {
+    usize::from(wire.is_some_and(|wire| matches!(wire.kind, Some(pb::path_match::Kind::Regex(_)))))
 }
 
 fn of_conditions(wire: &[pb::Condition]) -> usize {

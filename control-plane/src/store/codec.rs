@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | 1 | services, health, the store's own record |
 //! | 2 | routes, and policies of services; the store's own record has it where there are routes |
-//! | 3 | the policy `cache`, and purges; the store's own record has it where there are any |
+//! | 3 | purges, and the policies `cache`, `rate_limits` and `auth`; the store's own record has it where there are purges |
 //! | 4 | tokens; the store's own record has it where there are any |
 
 use gateway_routing::route::{Policies, Policy};
@@ -27,7 +27,7 @@ use crate::{
 pub(super) const FIRST: u16 = 1;
 /// The format that brought routes and policies.
 const ROUTES: u16 = 2;
-/// The format that brought purges and the policy `cache`.
+/// The format that brought purges, and policies of caching, of limits and of who may call.
 const CACHE: u16 = 3;
 /// The format that brought tokens.
 pub(super) const TOKENS: u16 = 4;
@@ -79,11 +79,19 @@ pub(super) fn format_of(record: &Record) -> u16 {
 
 /// The earliest format that has every policy that is there.
 fn format_of_policies(policies: &Policies) -> u16 {
-    let Policies { cors: _, compression: _, request_headers: _, response_headers: _, ambiguous_paths: _, cache } =
-        policies;
-    match cache {
-        Policy::Unset => ROUTES,
-        Policy::Off | Policy::On(_) => CACHE,
+    let Policies {
+        cors: _,
+        compression: _,
+        request_headers: _,
+        response_headers: _,
+        ambiguous_paths: _,
+        cache,
+        rate_limits,
+        auth,
+    } = policies;
+    match (cache, rate_limits, auth) {
+        (Policy::Unset, Policy::Unset, Policy::Unset) => ROUTES,
+        (_, _, _) => CACHE,
     }
 }
 
@@ -179,7 +187,10 @@ mod tests {
     fn a_record_has_the_earliest_format_that_understands_it() {
         let plain = sample::service("a", &["a.test"]);
         let with_policies = Service { policies: sample::policies(), ..plain.clone() };
-        let earlier = Policies { cache: Policy::Unset, ..sample::policies() };
+        let earlier =
+            Policies { cache: Policy::Unset, rate_limits: Policy::Unset, auth: Policy::Unset, ..sample::policies() };
+        let limits = Policies { rate_limits: Policy::Off, ..Policies::default() };
+        let with_limits = Service { policies: limits, ..plain.clone() };
         let with_earlier = Service { policies: earlier, ..plain.clone() };
         let route = sample::route("r", &["a.test"], "/", "a");
         let full_route = sample::full_route("r", ["a", "b"], "c");
@@ -189,6 +200,7 @@ mod tests {
             (Record::from(plain), FIRST, FIRST),
             (Record::from(with_earlier), ROUTES, FIRST),
             (Record::from(with_policies), CACHE, FIRST),
+            (Record::from(with_limits), CACHE, FIRST),
             (Record::from(route), ROUTES, ROUTES),
             (Record::from(full_route), CACHE, ROUTES),
             (Record::from(purge), CACHE, CACHE),

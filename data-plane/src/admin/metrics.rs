@@ -12,6 +12,7 @@ use prometheus_client::{
 use crate::{discovery::Status, proxy::mirror::FATES, worker::stats::Totals};
 
 mod cache;
+mod rate_limits;
 mod services;
 
 /// One scrape, in the OpenMetrics text format.
@@ -36,6 +37,8 @@ impl Collector for Scrape {
         let Totals {
             responses,
             services,
+            rate_limits,
+            counters,
             log_dropped,
             log_write_errors,
             mirrored,
@@ -56,6 +59,7 @@ impl Collector for Scrape {
             ConstCounter::new(*count).encode(family.encode_family(&[("class", *class)])?)?;
         }
         services::encode(services, &mut encoder)?;
+        rate_limits::encode(rate_limits, counters, &mut encoder)?;
         let help = "Lines of the access log that were lost, to a log that takes them too slowly or not at all";
         counter(&mut encoder, "access_log_dropped", help, *log_dropped)?;
         counter(&mut encoder, "access_log_write_errors", "Writes of the access log that failed", *log_write_errors)?;

@@ -22,6 +22,7 @@ use tracing::warn;
 
 use crate::{
     discovery::Status,
+    limiter::Limiter,
     proxy::cache::Entry,
     telemetry::access_log::Losses,
     worker::stats::{Totals, WorkerStats},
@@ -35,6 +36,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Admin {
     /// One of each worker.
     pub workers: Vec<Arc<WorkerStats>>,
+    /// The counters of rate limits.
+    pub limiter: Arc<Limiter>,
     /// What the access log's writer could not write.
     pub log: Arc<Losses>,
     /// The stored responses.
@@ -133,6 +136,7 @@ impl Admin {
         let mut totals = Totals {
             log_dropped: self.log.lines.get(),
             log_write_errors: self.log.errors.get(),
+            counters: self.limiter.totals(),
             cache: self.cache.stats(),
             ..Totals::default()
         };

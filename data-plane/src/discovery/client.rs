@@ -8,7 +8,7 @@ use gateway_proto::{
 };
 use http::Uri;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -90,8 +90,17 @@ pub(super) struct Way<'a> {
     pub(super) patience: Patience,
 }
 
+/// What else is done over the connection to a control plane.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Company<'a> {
+    /// Answers operators.
+    pub(super) respondent: &'a Respondent,
+    /// Where others find the connection.
+    pub(super) channels: &'a watch::Sender<Option<Channel>>,
+}
+
 /// Follows the control planes in turn, and never ends.
-pub(super) async fn follow(way: Way<'_>, node: &pb::Node, follower: &mut Follower, respondent: &Respondent) {
+pub(super) async fn follow(way: Way<'_>, node: &pb::Node, follower: &mut Follower, company: Company<'_>) {
     let Way { control_planes, access, patience } = way;
     let mut itinerary = Itinerary::new(control_planes.len());
     loop {
@@ -101,7 +110,8 @@ pub(super) async fn follow(way: Way<'_>, node: &pb::Node, follower: &mut Followe
             // Configured without any: what the cache holds is served.
             return std::future::pending().await;
         };
-        let end = Stream { follower, respondent, control_plane, access, patience }.run(node).await;
+        let end = Stream { follower, company, control_plane, access, patience }.run(node).await;
+        company.channels.send_replace(None);
         follower.status().send_modify(|status| {
             status.connected = None;
             status.failures += 1;
@@ -148,7 +158,7 @@ fn subscribe(node: &pb::Node, follower: &Follower) -> pb::Subscribe {
 /// One stream to one control plane.
 struct Stream<'a> {
     follower: &'a mut Follower,
-    respondent: &'a Respondent,
+    company: Company<'a>,
     control_plane: &'a Uri,
     access: &'a Access,
     patience: Patience,
@@ -173,8 +183,10 @@ impl Stream<'_> {
             status.connected = Some(self.control_plane.clone());
             status.streams += 1;
         });
-        // A task of its own, so that the snapshots are not concerned; it ends with this stream.
-        let _queries = AbortOnDropHandle::new(tokio::spawn(self.respondent.clone().serve(channel)));
+        // Tasks of their own, so that the snapshots are not concerned; they end with this stream.
+        let Company { respondent, channels } = self.company;
+        channels.send_replace(Some(channel.clone()));
+        let _queries = AbortOnDropHandle::new(tokio::spawn(respondent.clone().serve(channel)));
         let good = self.patience.good;
         let lost = |reason| End::Lost { reason, good: opened.elapsed() >= good };
         match self.answer(responses, requests).await {

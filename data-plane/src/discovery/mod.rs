@@ -2,7 +2,7 @@
 //!
 //! A good table is never given up: whatever a control plane sends, or if none is there.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use gateway_proto::{access::Access, discovery::v1 as pb, process::Failure};
 use http::Uri;
@@ -18,6 +18,7 @@ mod client;
 mod compile;
 mod follower;
 mod itinerary;
+pub mod leases;
 mod purges;
 mod queries;
 mod responses;
@@ -26,13 +27,15 @@ mod status;
 mod tests;
 
 use client::Patience;
+use leases::{Leasing, Lessee};
 use purges::Purger;
-use queries::Respondent;
+pub use queries::{Counted, HotKey, LimitCounters, LimitOwner};
+use queries::{Counters, Respondent};
 pub use responses::{Responses, Served};
 pub use status::{Source, Status};
 
 /// Whom to follow, and as whom.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Options {
     /// The control planes, tried in turn.
     pub control_planes: Vec<Uri>,
@@ -46,10 +49,12 @@ pub struct Options {
     pub cache_dir: Option<PathBuf>,
     /// What this data plane has stored; none where it never stores anything.
     pub responses: Option<Responses>,
+    /// What counts requests against limits; none where nothing is counted.
+    pub leasing: Option<Leasing>,
 }
 
 /// Follows the control planes and hands every good table to the fleet, until `shutdown`; before it
-/// returns, the last good snapshot is in the cache.
+/// returns, the last good snapshot is in the cache, and what `leasing` held of limits is given back.
 ///
 /// Begins with the snapshot in the cache, which is served until a control plane says otherwise.
 ///
@@ -71,24 +76,39 @@ async fn run_with(
     status: watch::Sender<Status>,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let Options { control_planes, access, node, limits, cache_dir, responses } = options;
+    let Options { control_planes, access, node, limits, cache_dir, responses, leasing } = options;
     let cache = cache_dir.as_deref().map(cache::Cache::open).transpose()?;
     let states = watch::Sender::new(apply::State::default());
     let keeper = cache.clone().map(|cache| tokio::spawn(cache::keep(cache, states.subscribe())));
-    let respondent =
-        Respondent { node_id: node.id.clone(), limits, status: status.subscribe(), responses: responses.clone() };
+    let counters = Counters(leasing.as_ref().map(|leasing| Arc::clone(&leasing.counters)));
+    let respondent = Respondent {
+        node_id: node.id.clone(),
+        limits,
+        counters,
+        status: status.subscribe(),
+        responses: responses.clone(),
+    };
+    let (channels, connected) = watch::channel(None);
+    let lessee = leasing.map(|leasing| Lessee::new(node.id.clone(), leasing, connected, shutdown.clone()));
+    let lessee = lessee.map(|lessee| tokio::spawn(lessee.run()));
     let mut follower = follower::Follower::new(fleet, Purger::new(responses), status, states);
     let follow = async {
         if let Some(cache) = cache {
             follower.boot(cache).await;
         }
         let way = client::Way { control_planes: &control_planes, access: &access, patience };
-        client::follow(way, &node, &mut follower, &respondent).await;
+        let company = client::Company { respondent: &respondent, channels: &channels };
+        client::follow(way, &node, &mut follower, company).await;
     };
     tokio::select! {
         biased;
         () = shutdown.cancelled() => {}
         () = follow => {}
+    }
+    if let Some(lessee) = lessee
+        && let Err(err) = lessee.await
+    {
+        warn!(error = %err, "sharing limits has failed");
     }
     // The keeper ends once nobody can tell it of a new state.
     drop(follower);

@@ -119,6 +119,7 @@ impl Response {
             date: DATE,
             fields: FieldEdits::default(),
             variant: Variant::default(),
+            limits: None,
             cache: None,
         };
         headers::write_response(&mut self.out, &self.bytes, &self.parsed, onward);

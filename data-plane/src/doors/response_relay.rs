@@ -201,7 +201,7 @@ fn write(bytes: &[u8], head: &crate::http1::head::ResponseHead, framing: ClientF
         &mut out,
         bytes,
         head,
-        Onward { framing, persistence, id: &id, date, fields, variant, cache: None },
+        Onward { framing, persistence, id: &id, date, fields, variant, limits: None, cache: None },
     );
     out
 }

@@ -4,8 +4,8 @@
 use gateway_routing::{
     Request, ambiguity,
     route::{
-        Action, AmbiguousPaths, Cache, Compression, Cors, Forward, Policies, Policy, Route, TimeoutOverrides,
-        WeightedService,
+        Action, AmbiguousPaths, Auth, Cache, Compression, Cors, Forward, Policies, Policy, RateLimit, Route,
+        TimeoutOverrides, WeightedService,
     },
 };
 use http::Method;
@@ -63,7 +63,7 @@ impl<'t> Destination<'t> {
         let picked = match &*forward.services {
             [only] => only,
             several => {
-                let (head, client) = (exchange.head(), exchange.client.address);
+                let (head, client) = (exchange.head(), exchange.client_address());
                 let draw = split::draw(forward.sticky.as_ref(), &route.name, request, head, client, rng);
                 split::pick(several, |picked| is_able(table, picked), draw).ok_or(ProxyError::NoRoute)?
             }
@@ -171,6 +171,8 @@ const UNSET: Policies = Policies {
     response_headers: None,
     ambiguous_paths: None,
     cache: Policy::Unset,
+    rate_limits: Policy::Unset,
+    auth: Policy::Unset,
 };
 
 /// The policies in force: of each, what the route says, else what the service says.
@@ -182,6 +184,8 @@ pub(crate) struct InForce<'t> {
     pub response_fields: FieldEdits<'t>,
     pub ambiguous_paths: AmbiguousPaths,
     pub cache: Option<&'t Cache>,
+    pub rate_limits: &'t [RateLimit],
+    pub auth: Option<&'t Auth>,
 }
 
 impl<'t> InForce<'t> {
@@ -194,6 +198,8 @@ impl<'t> InForce<'t> {
             response_fields: fields(&route.response_headers, &service.response_headers),
             ambiguous_paths: route.ambiguous_paths.or(service.ambiguous_paths).unwrap_or(AmbiguousPaths::Allow),
             cache: route.cache.or(&service.cache),
+            rate_limits: route.rate_limits.or(&service.rate_limits).map(|limits| &**limits).unwrap_or_default(),
+            auth: route.auth.or(&service.auth).map(|auth| &**auth),
         }
     }
 
@@ -202,8 +208,12 @@ impl<'t> InForce<'t> {
         Self::of(&route.policies, &UNSET)
     }
 
-    /// Refuses a path, as the client sent it, that servers read differently, where it is to be refused.
+    /// Refuses everybody where a policy says who may call: nobody can show yet who he is. Refuses a path, as
+    /// the client sent it, that servers read differently, where it is to be refused.
     pub(crate) fn admit(&self, asked: &Asked<'_>) -> Result<(), ProxyError> {
+        if self.auth.is_some() {
+            return Err(ProxyError::Forbidden);
+        }
         match self.ambiguous_paths {
             AmbiguousPaths::Allow => Ok(()),
             AmbiguousPaths::Refuse => {

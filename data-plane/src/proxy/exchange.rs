@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, time::Instant};
 
+use gateway_proto::network::Network;
 use gateway_routing::route::Route;
 use http::{Method, StatusCode};
 use rand::Rng;
@@ -14,6 +15,7 @@ use super::{
     cors::Stance,
     destination::InForce,
     identity::{ClientAddress, RequestId},
+    limit::Held,
     parse::ParsedRequest,
 };
 use crate::{
@@ -53,6 +55,8 @@ pub(crate) struct Exchange<'c> {
     pub stage: Stage,
     /// The length of the request's head, while it is in the client's buffer.
     pub head_len: usize,
+    /// The client's address, where a trusted proxy tells of another one than the connection's.
+    told_address: Option<ClientAddress>,
     /// Names the request.
     pub id: RequestId,
     pub method: Method,
@@ -82,6 +86,8 @@ pub(crate) struct Exchange<'c> {
     pub cors: Option<Stance<'c>>,
     /// How the client would have what it gets, where there is a choice.
     pub wish: Option<Wish<'c>>,
+    /// What it holds of the rate limits in force.
+    pub held: Held<'c>,
     /// What the cache has done, where there is one.
     pub cache: Option<Told>,
     /// Whom it was for.
@@ -122,6 +128,7 @@ impl<'c> Exchange<'c> {
             watch,
             stage: Stage::Request,
             head_len,
+            told_address: None,
             id: RequestId::random(rng),
             method: Method::GET,
             is_http10: false,
@@ -138,6 +145,7 @@ impl<'c> Exchange<'c> {
             route: None,
             cors: None,
             wish: None,
+            held: Held::default(),
             cache: None,
             service: None,
             endpoint: None,
@@ -174,6 +182,16 @@ impl<'c> Exchange<'c> {
         self.unread = !matches!(request.framing, Framing::None | Framing::Length(0));
         self.expects =
             self.unread && !self.is_http10 && request.head.fields.values(self.head(), Name::Expect).next().is_some();
+    }
+
+    /// Finds out who the client is, while the request's head is there.
+    pub(crate) fn recognise(&mut self, trusted: &[Network], request: &ParsedRequest) {
+        self.told_address = self.client.address.behind(trusted, &request.head.fields, self.head());
+    }
+
+    /// The client's address, as far as it is known.
+    pub(crate) fn client_address(&self) -> &ClientAddress {
+        self.told_address.as_ref().unwrap_or(self.client.address)
     }
 
     /// What these policies make of the request, while its head is there.

@@ -7,6 +7,7 @@ use http::StatusCode;
 use super::{
     edits::{FieldEdits, RequestEdits},
     identity::{ClientAddress, RequestId},
+    limit::Held,
     parse::ParsedRequest,
     variant::Variant,
 };
@@ -48,6 +49,8 @@ pub(crate) struct Onward<'a> {
     pub date: &'a str,
     pub fields: FieldEdits<'a>,
     pub variant: Variant<'a>,
+    /// What it holds of the rate limits in force.
+    pub limits: Option<&'a Held<'a>>,
     /// How a cache has handled the request, where there is one.
     pub cache: Option<CacheStatus>,
 }
@@ -149,12 +152,15 @@ pub(crate) fn write_request(
 
 /// Writes a response's head as the client gets it.
 pub(crate) fn write_response(out: &mut Vec<u8>, head: &[u8], response: &ResponseHead, onward: Onward<'_>) {
-    let Onward { framing, persistence, id, date, fields: edits, variant, cache } = onward;
+    let Onward { framing, persistence, id, date, fields: edits, variant, limits, cache } = onward;
     write_status(out, head, response);
     let fields = &response.fields;
     let has_date = copy_response_fields(out, head, response, edits, variant);
     edits.write(out);
     variant.write(out, fields, head, edits);
+    if let Some(limits) = limits {
+        limits.write(out);
+    }
     if let Some(status) = cache {
         // RFC 9211 section 2: behind those of caches that are closer to the origin.
         edits.write_own(out, "Cache-Status", status.to_string().as_bytes());
@@ -187,10 +193,12 @@ pub(crate) fn write_switch(
     response: &ResponseHead,
     id: &RequestId,
     edits: FieldEdits<'_>,
+    limits: &Held<'_>,
 ) {
     write_status(out, head, response);
     copy_response_fields(out, head, response, edits, Variant::default());
     edits.write(out);
+    limits.write(out);
     for protocol in response.fields.values(head, Name::Upgrade) {
         write_field(out, "Upgrade", protocol);
     }

@@ -2,6 +2,8 @@
 
 use std::{fmt::Write, net::IpAddr};
 
+use gateway_limiting::client_address;
+use gateway_proto::network::Network;
 use rand::{Rng, RngExt};
 
 use crate::http1::{field::Name, head::Fields};
@@ -10,18 +12,32 @@ use crate::http1::{field::Name, head::Fields};
 #[derive(Debug)]
 pub(crate) struct ClientAddress {
     text: Box<str>,
-    is_v6: bool,
+    ip: IpAddr,
 }
 
 impl ClientAddress {
     /// An IPv4 client of an IPv6 listener is an IPv4 client.
     pub(crate) fn new(address: IpAddr) -> Self {
         let address = address.to_canonical();
-        Self { text: address.to_string().into(), is_v6: address.is_ipv6() }
+        Self { text: address.to_string().into(), ip: address }
+    }
+
+    /// The client's own, where a trusted proxy tells of one; `self` is the connection's.
+    pub(crate) fn behind(&self, trusted: &[Network], fields: &Fields, head: &[u8]) -> Option<Self> {
+        let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
+        if trusted.is_empty() || !is_trusted(self.ip) {
+            return None;
+        }
+        let (plain, forwarded) = (fields.values(head, Name::XForwardedFor), fields.values(head, Name::Forwarded));
+        Some(client_address(self.ip, is_trusted, plain, forwarded)).filter(|ip| *ip != self.ip).map(Self::new)
     }
 
     pub(crate) const fn as_str(&self) -> &str {
         &self.text
+    }
+
+    pub(crate) const fn ip(&self) -> IpAddr {
+        self.ip
     }
 
     /// As in `X-Forwarded-For`.
@@ -31,7 +47,7 @@ impl ClientAddress {
 
     /// As in `Forwarded`: RFC 7239 section 6 wants IPv6 in brackets, and so in quotes.
     pub(crate) fn write_node(&self, out: &mut Vec<u8>) {
-        let (before, after): (&[u8], &[u8]) = if self.is_v6 { (b"\"[", b"]\"") } else { (b"", b"") };
+        let (before, after): (&[u8], &[u8]) = if self.ip.is_ipv6() { (b"\"[", b"]\"") } else { (b"", b"") };
         out.extend_from_slice(before);
         out.extend_from_slice(self.plain());
         out.extend_from_slice(after);

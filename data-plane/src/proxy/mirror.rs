@@ -183,6 +183,7 @@ mod tests {
     use super::Mirrored;
     use crate::{
         http1::framing::Framing,
+        limiter::Limiter,
         proxy::{
             parse::ParsedRequest,
             relay::{Encode, Relay, RelayError},
@@ -205,10 +206,12 @@ mod tests {
         let service = Service { healthy: [endpoint].into(), ..service("shadow") };
         let limits = Limits::default();
         let admission = Arc::new(Admission::new(&limits, 100));
+        let limiter = Arc::new(Limiter::new(limits.limit_memory, 7)).for_worker();
         let worker = Rc::new(Worker::new(
             Telemetry::new(Arc::default(), None),
             limits,
             admission,
+            limiter,
             Store::new(0, 1),
             Wall::new(Source::default()),
         ));

@@ -1,4 +1,4 @@
-//! The way of a request: parse, route, balance, forward, respond.
+//! The way of a request: parse, route, limit, balance, forward, respond.
 
 pub(crate) mod balance;
 pub(crate) mod cache;
@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod forward;
 pub(crate) mod headers;
 pub(crate) mod identity;
+pub(crate) mod limit;
 pub(crate) mod mirror;
 pub(crate) mod parse;
 pub(crate) mod relay;
@@ -45,13 +46,14 @@ use crate::{
 /// Answers the request whose head is in the client's buffer with the upstream's answer, or with what
 /// its route says. An error is still to be told.
 pub(crate) async fn serve<'t>(
-    worker: &Rc<Worker>,
+    worker: &'t Rc<Worker>,
     table: &'t RoutingTable,
     exchange: &mut Exchange<'t>,
     request: &mut ParsedRequest,
 ) -> Result<(), ProxyError> {
     request.parse(exchange.head(), worker.limits().request_head().fields)?;
     exchange.learn(request, &mut *worker.rng());
+    exchange.recognise(&worker.limits().trusted_proxies, request);
     if request.max_forwards == Some(0) {
         return respond::finally(worker, exchange).await;
     }
@@ -78,7 +80,7 @@ pub(crate) async fn serve<'t>(
 }
 
 async fn forward<'t>(
-    worker: &Rc<Worker>,
+    worker: &'t Rc<Worker>,
     table: &'t RoutingTable,
     to: &Destination<'t>,
     request: &ParsedRequest,
@@ -87,6 +89,7 @@ async fn forward<'t>(
     exchange.service = Some(to.service);
     exchange.settle(&to.policies, request);
     to.admit(&Asked::new(request, exchange.head()))?;
+    limit::admit(worker, to.policies.rate_limits, request, exchange)?;
     exchange.watch.bound(narrower(to.timeouts.total, worker.limits().request_timeout));
     if let Some(change) = Change::of(table, request, exchange.head()) {
         return Box::pin(cache::write_through(worker, table, &change, to, request, exchange)).await;

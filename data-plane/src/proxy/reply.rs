@@ -9,6 +9,7 @@ use super::{
     destination::InForce,
     exchange::{Exchange, Stage},
     headers::write_field,
+    limit,
     parse::ParsedRequest,
     respond::own_head,
     route::Asked,
@@ -20,7 +21,7 @@ use crate::{
 
 /// Sends the client elsewhere (RFC 9110 section 15.4).
 pub(crate) async fn redirect<'t>(
-    worker: &Worker,
+    worker: &'t Worker,
     route: &'t Route,
     redirect: &Redirect,
     request: &ParsedRequest,
@@ -28,8 +29,9 @@ pub(crate) async fn redirect<'t>(
 ) -> Result<(), ProxyError> {
     let policies = InForce::of_route(route);
     exchange.settle(&policies, request);
+    policies.admit(&Asked::new(request, exchange.head()))?;
+    limit::admit(worker, policies.rate_limits, request, exchange)?;
     let asked = Asked::new(request, exchange.head());
-    policies.admit(&asked)?;
     let mut location = Vec::new();
     let authority = request.authority(exchange.head())?;
     redirect.write_location(route.rule.path(), &authority, &asked, &mut location);
@@ -44,7 +46,7 @@ pub(crate) async fn redirect<'t>(
 
 /// Answers what the route says.
 pub(crate) async fn fixed<'t>(
-    worker: &Worker,
+    worker: &'t Worker,
     route: &'t Route,
     fixed: &Respond,
     request: &ParsedRequest,
@@ -53,6 +55,7 @@ pub(crate) async fn fixed<'t>(
     let policies = InForce::of_route(route);
     exchange.settle(&policies, request);
     policies.admit(&Asked::new(request, exchange.head()))?;
+    limit::admit(worker, policies.rate_limits, request, exchange)?;
     exchange.consume_head();
     let Respond { status, body, content_type } = fixed;
     let body = content(*status, body);

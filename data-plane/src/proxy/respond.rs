@@ -103,6 +103,7 @@ impl Prepared {
             date: &worker.date(),
             fields: to.policies.response_fields,
             variant: Variant { cors: exchange.cors.as_ref(), treatment },
+            limits: Some(&exchange.held),
             cache: exchange.cache.map(|told| told.status),
         };
         headers::write_response(&mut out, bytes, head, onward);
@@ -273,6 +274,7 @@ pub(super) fn own_head(worker: &Worker, exchange: &mut Exchange<'_>, status: Sta
     headers::write_persistence(&mut out, persistence(exchange.persistent, exchange.is_http10));
     // A page that may read answers may read the gateway's own, errors too.
     Variant { cors: exchange.cors.as_ref(), ..Variant::default() }.write_own(&mut out);
+    exchange.held.write(&mut out);
     out
 }
 

@@ -94,7 +94,7 @@ fn key<'b>(
 }
 
 /// The value of the first cookie of this name (RFC 6265 section 4.2.1), quotes and all.
-fn cookie<'b>(field: &'b [u8], name: &str) -> Option<&'b [u8]> {
+pub(super) fn cookie<'b>(field: &'b [u8], name: &str) -> Option<&'b [u8]> {
     field.split(|byte| *byte == b';').find_map(|pair| {
         let equals = memchr::memchr(b'=', pair)?;
         (pair[..equals].trim_ascii() == name.as_bytes()).then(|| pair[equals + 1..].trim_ascii())

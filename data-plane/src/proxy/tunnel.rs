@@ -26,7 +26,7 @@ pub(crate) async fn run(
     exchange.begun = true;
     let mut out = mem::take(&mut exchange.buffers.out);
     let bytes = &exchange.buffers.upstream.filled()[..head_len];
-    headers::write_switch(&mut out, bytes, &head, &exchange.id, to.policies.response_fields);
+    headers::write_switch(&mut out, bytes, &head, &exchange.id, to.policies.response_fields, &exchange.held);
     exchange.sent_head = out.len() as u64;
     exchange.buffers.upstream.consume(head_len);
     let mut down = Relay::new(Framing::UntilClose, Encode::Plain, out);

@@ -82,6 +82,12 @@ impl RoutingTable {
         self.services.get(name).map(|entry| &*entry.service)
     }
 
+    /// The route of this name.
+    #[must_use]
+    pub(crate) fn route(&self, name: &str) -> Option<&Route> {
+        self.routes.get(name).map(|route| &**route)
+    }
+
     /// The host or wildcard that [`RoutingTable::bound`] finds something bound to.
     pub(crate) fn pattern(&self, host: &str) -> Option<HostPattern> {
         let below = host.match_indices('.').map(|(at, _)| HostPattern::Wildcard(host[at + 1..].into()));
@@ -122,6 +128,16 @@ impl RoutingTable {
     #[must_use]
     pub fn routes(&self) -> usize {
         self.routes.len()
+    }
+
+    /// Every service, in no order.
+    pub(crate) fn all_services(&self) -> impl Iterator<Item = &Service> {
+        self.services.values().map(|entry| &*entry.service)
+    }
+
+    /// Every route, in no order.
+    pub(crate) fn all_routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.values().map(|route| &**route)
     }
 
     /// Whether there is a service of that name.

@@ -4,11 +4,18 @@
 pub(crate) mod access_log;
 pub(crate) mod counter;
 pub(crate) mod histogram;
+pub(crate) mod rate_limits;
 pub(crate) mod services;
 
 use std::{sync::Arc, time::Instant};
 
-use self::{access_log::WorkerLog, services::ServiceBook};
+use gateway_limiting::LimitId;
+
+use self::{
+    access_log::WorkerLog,
+    rate_limits::{Counted, LimitBook, Owner},
+    services::ServiceBook,
+};
 use crate::{proxy::exchange::Exchange, table::RoutingTable, worker::stats::WorkerStats};
 
 /// One worker's.
@@ -16,13 +23,14 @@ use crate::{proxy::exchange::Exchange, table::RoutingTable, worker::stats::Worke
 pub(crate) struct Telemetry {
     stats: Arc<WorkerStats>,
     services: ServiceBook,
+    rate_limits: LimitBook,
     log: Option<WorkerLog>,
 }
 
 impl Telemetry {
     /// Counts into `stats`, which no other worker does, and writes to `log`, if there is one.
     pub(crate) fn new(stats: Arc<WorkerStats>, log: Option<WorkerLog>) -> Self {
-        Self { stats, services: ServiceBook::default(), log }
+        Self { stats, services: ServiceBook::default(), rate_limits: LimitBook::default(), log }
     }
 
     pub(crate) const fn stats(&self) -> &Arc<WorkerStats> {
@@ -32,6 +40,11 @@ impl Telemetry {
     /// Whether the request that begins now is logged; to be asked once for each.
     pub(crate) fn is_logged(&self) -> bool {
         self.log.as_ref().is_some_and(WorkerLog::is_due)
+    }
+
+    /// Counts what a rate limit has done about a request.
+    pub(crate) fn limited(&self, id: LimitId, owner: Owner<'_>, limit: &Arc<str>, counted: Counted) {
+        self.rate_limits.count(&self.stats.rate_limits, id, owner, limit, counted);
     }
 
     /// What is due when a request is over.
@@ -57,6 +70,7 @@ impl Telemetry {
     /// What is due once a second.
     pub(crate) fn tidy(&self, table: &RoutingTable) {
         self.services.forget_removed(&self.stats.services, table);
+        self.rate_limits.forget_removed(&self.stats.rate_limits, table);
     }
 }
 

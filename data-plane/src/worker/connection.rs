@@ -19,6 +19,7 @@ use crate::{
         self,
         exchange::{ClientSide, Exchange},
         identity::ClientAddress,
+        limit,
         parse::{self, ParsedRequest},
         respond,
     },
@@ -138,6 +139,7 @@ impl Session {
                 self.tell(error, &mut exchange).await;
             }
             watch.bound(None);
+            limit::settle(worker, &exchange);
             worker.telemetry().record(&mut exchange);
             if !exchange.persistent {
                 return end(&exchange);

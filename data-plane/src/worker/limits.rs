@@ -1,9 +1,14 @@
 //! What clients and upstreams may take up of a data plane, and for how long.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use clap::Args;
-use gateway_proto::{process::duration, size::size};
+use gateway_limiting::{MIN_IN_FLIGHT_MEMORY, MIN_MEMORY};
+use gateway_proto::{network::Network, process::duration, size::size};
 
 use super::buffer::BLOCK;
 use crate::http1::{
@@ -14,6 +19,11 @@ use crate::http1::{
 /// The largest response head has the request's limits but its own size; its first line is a status
 /// line, and servers set more fields than clients.
 const MAX_STATUS_LINE: usize = 8 * 1024;
+
+const DEFAULT_LIMIT_MEMORY: NonZeroUsize = NonZeroUsize::MIN.saturating_add((32 << 20) - 1);
+/// More than that of one process is a mistake.
+const LIMIT_MEMORY: RangeInclusive<u64> = 2 << 20..=1 << 40;
+const _: () = assert!(MIN_MEMORY + MIN_IN_FLIGHT_MEMORY <= 2 << 20);
 
 /// The limits of one data plane; a service may narrow some of them.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -57,6 +67,12 @@ pub struct Limits {
     /// Requests on one client connection before it is closed [default: any number]
     #[arg(long, env = "GATEWAY_MAX_REQUESTS_PER_CONNECTION", value_name = "N", value_parser = count)]
     pub max_requests_per_connection: Option<NonZeroU32>,
+    /// Memory for the counters of rate limits, 2MiB to 1TiB, taken up once there are limits: 20 bytes for each key that has used any of its limit
+    #[arg(long, env = "GATEWAY_LIMIT_MEMORY", value_name = "SIZE", value_parser = limit_memory, default_value = "32MiB")]
+    pub limit_memory: NonZeroUsize,
+    /// Networks of proxies whose X-Forwarded-For and Forwarded fields say who the client is, such as 10.0.0.0/8,2001:db8::/32 [default: none is believed]
+    #[arg(long, env = "GATEWAY_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// What holds without a flag.
@@ -76,6 +92,8 @@ impl Default for Limits {
             max_connections: None,
             max_connections_per_client: None,
             max_requests_per_connection: None,
+            limit_memory: DEFAULT_LIMIT_MEMORY,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -103,6 +121,16 @@ pub(crate) fn narrower<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
 fn head_size(text: &str) -> Result<usize, String> {
     let bytes = usize::try_from(size(text)?).unwrap_or(usize::MAX);
     if (MIN_HEAD..=BLOCK).contains(&bytes) { Ok(bytes) } else { Err("give a size from 512B to 256KiB".into()) }
+}
+
+fn limit_memory(text: &str) -> Result<NonZeroUsize, String> {
+    let bytes = Some(size(text)?).filter(|bytes| LIMIT_MEMORY.contains(bytes));
+    let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok()).and_then(NonZeroUsize::new);
+    bytes.ok_or_else(|| "give a size from 2MiB to 1TiB".into())
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    text.parse::<Network>().map_err(|err| format!("it {err}"))
 }
 
 fn count(text: &str) -> Result<NonZeroU32, String> {
@@ -148,6 +176,10 @@ pub(crate) mod tests {
         for (flag, value, remedy) in [
             ("--max-request-line", "100B", "512B to 256KiB"),
             ("--max-request-head", "2MiB", "512B to 256KiB"),
+            ("--limit-memory", "1MiB", "2MiB to 1TiB"),
+            ("--limit-memory", "2TiB", "2MiB to 1TiB"),
+            ("--trusted-proxies", "10.0.0.0/8,proxy", "write one as 10.0.0.0/8"),
+            ("--trusted-proxies", "10.0.0.1/8", "write 10.0.0.0/8"),
             ("--max-response-head", "0B", "512B to 256KiB"),
             ("--max-request-fields", "0", "1 to 256"),
             ("--max-request-fields", "300", "1 to 256"),

@@ -31,6 +31,7 @@ use self::{
     watchdog::Watchdog,
 };
 use crate::{
+    limiter::WorkerLimiter,
     proxy::{
         cache::{Entry, Fills, Refreshes},
         compress::Presses,
@@ -68,6 +69,7 @@ pub(crate) struct Worker {
     buffers: RefCell<Vec<Scratch>>,
     limits: Limits,
     admission: Arc<Admission>,
+    limiter: WorkerLimiter,
     /// As `Date` fields have it.
     date: RefCell<String>,
     draining: Cell<bool>,
@@ -80,6 +82,7 @@ impl Worker {
         telemetry: Telemetry,
         limits: Limits,
         admission: Arc<Admission>,
+        limiter: WorkerLimiter,
         cache: Store<Entry>,
         wall: Wall,
     ) -> Self {
@@ -97,6 +100,7 @@ impl Worker {
             buffers: RefCell::default(),
             limits,
             admission,
+            limiter,
             date: RefCell::default(),
             draining: Cell::new(false),
             rng: RefCell::new(make_rng()),
@@ -154,6 +158,10 @@ impl Worker {
 
     pub(crate) const fn admission(&self) -> &Arc<Admission> {
         &self.admission
+    }
+
+    pub(crate) const fn limiter(&self) -> &WorkerLimiter {
+        &self.limiter
     }
 
     /// Ends clients that are idle, and tells whether there were any.

@@ -8,6 +8,7 @@ use crate::{
     },
     telemetry::{
         counter::Counter,
+        rate_limits::{LimitTotals, ListedLimits},
         services::{Listed, ServiceTotals},
     },
 };
@@ -23,6 +24,8 @@ pub(crate) struct WorkerStats {
     upstream_closed: Counter,
     /// The same by service, and more.
     pub services: Listed,
+    /// What rate limits have done.
+    pub rate_limits: ListedLimits,
     /// Lines of the access log that were given up.
     pub log_dropped: Counter,
     /// Copies of requests by what became of them, in the order of [`FATES`].
@@ -31,11 +34,22 @@ pub(crate) struct WorkerStats {
     cache: [Counter; OUTCOMES.len()],
 }
 
+/// The counters of rate limits, which all workers share; zero where there were no limits yet.
+#[derive(Debug, Default)]
+pub(crate) struct CounterTotals {
+    pub memory: u64,
+    pub places: u64,
+    pub taken: u64,
+    pub shared: u64,
+}
+
 /// The sum over workers.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     pub responses: [u64; 6],
     pub services: ServiceTotals,
+    pub rate_limits: LimitTotals,
+    pub counters: CounterTotals,
     pub log_dropped: u64,
     pub log_write_errors: u64,
     pub mirrored: [u64; FATES.len()],
@@ -90,6 +104,7 @@ impl WorkerStats {
             *total += counter.get();
         }
         self.services.add_to(&mut totals.services);
+        self.rate_limits.add_to(&mut totals.rate_limits);
         totals.log_dropped += self.log_dropped.get();
         for (total, counter) in totals.mirrored.iter_mut().zip(&self.mirrored) {
             *total += counter.get();

@@ -9,6 +9,7 @@ pub mod dev;
 pub mod endpoint;
 pub mod explain;
 pub mod export;
+pub mod limit;
 mod listing;
 pub mod node;
 pub mod probe;
@@ -59,6 +60,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Route(command) => block_on(command.run(context(global, Format::Table)?)),
         Command::Cache(command) => block_on(command.run(context(global, Format::Table)?)),
         Command::Explain(command) => block_on(command.run(context(global, Format::Table)?)),
+        Command::Limit(command) => block_on(command.run(context(global, Format::Table)?)),
         Command::Node(command) => block_on(command.run(context(global, Format::Table)?)),
         Command::Status => block_on(status::run(context(global, Format::Table)?)),
         Command::Watch(command) => block_on(command.run(context(global, Format::Table)?)),

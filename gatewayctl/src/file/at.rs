@@ -47,6 +47,8 @@ impl At<'_> {
             let first = fields[..index].iter().find(|(other, _, _)| other == name);
             if let Some((_, first, _)) = first {
                 self.mistake_at(*place, name, format!("stands twice, first on line {}", first.line));
+            } else if known.is_empty() {
+                self.mistake_at(*place, name, "is no field here; there are none");
             } else if !known.contains(&&**name) {
                 self.mistake_at(*place, name, format!("is no field here; there are: {}", known.join(", ")));
             }

@@ -9,7 +9,7 @@ use super::{Declaration, Declared, Mistakes, at::At, health, node::Node, policy,
 /// The fields of a document.
 pub(super) const DOCUMENT: [&str; 3] = ["services", "routes", "consumers"];
 /// The fields of a service.
-pub(super) const SERVICE: [&str; 15] = [
+pub(super) const SERVICE: [&str; 17] = [
     "name",
     "title",
     "tags",
@@ -25,6 +25,8 @@ pub(super) const SERVICE: [&str; 15] = [
     "response_headers",
     "ambiguous_paths",
     "cache",
+    "rate_limits",
+    "auth",
 ];
 /// The fields of an endpoint.
 pub(super) const ENDPOINT: [&str; 2] = ["address", "weight"];

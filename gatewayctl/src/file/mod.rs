@@ -3,12 +3,14 @@
 
 mod action;
 mod at;
+mod auth;
 mod cache;
 mod decode;
 mod health;
 mod mistake;
 mod node;
 mod policy;
+mod rate_limit;
 mod route;
 mod scalar;
 mod source;
@@ -112,8 +114,11 @@ impl Declaration {
 impl<T> Declared<T> {
     /// The same of a field of this, such as `.hosts[0]`.
     fn locate(&self, field: &str) -> (Place, String) {
-        // In files, policies stand on the service or the route itself.
+        // In files, policies stand on the service or the route itself, limits are a list, and where a
+        // credential is stands on its method.
         let field = field.strip_prefix(".policies").unwrap_or(field);
+        let field = &*field.replacen(".rate_limits.limits", ".rate_limits", 1);
+        let field = if field.starts_with(".auth.") { &*field.replacen(".place", "", 1) } else { field };
         (self.node.nearest(field), format!("{}{field}", self.path))
     }
 }

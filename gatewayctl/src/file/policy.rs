@@ -2,7 +2,7 @@
 
 use gateway_proto::registry::v1 as pb;
 
-use super::{at::At, cache};
+use super::{at::At, auth, cache, rate_limit};
 
 /// The fields of time-outs.
 pub(super) const TIMEOUTS: [&str; 4] = ["connect", "response", "idle", "total"];
@@ -40,6 +40,8 @@ pub(super) fn policies(at: &mut At<'_>) -> Option<pb::Policies> {
         response_headers: at.field("response_headers", header_rules),
         ambiguous_paths: at.field("ambiguous_paths", ambiguous_paths).unwrap_or_default().into(),
         cache: at.field("cache", cache::cache),
+        rate_limits: at.field("rate_limits", rate_limit::rate_limits),
+        auth: at.field("auth", auth::auth),
     };
     Some(policies).filter(|policies| *policies != pb::Policies::default())
 }

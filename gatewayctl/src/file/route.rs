@@ -7,7 +7,7 @@ use gateway_proto::registry::v1::{self as pb, condition::Test, path_match, route
 use super::{action, at::At, policy};
 
 /// The fields of a route.
-pub(super) const ROUTE: [&str; 16] = [
+pub(super) const ROUTE: [&str; 18] = [
     "name",
     "title",
     "hosts",
@@ -24,6 +24,8 @@ pub(super) const ROUTE: [&str; 16] = [
     "response_headers",
     "ambiguous_paths",
     "cache",
+    "rate_limits",
+    "auth",
 ];
 /// The fields of a match.
 pub(super) const MATCH: [&str; 4] = ["path", "methods", "headers", "query"];
@@ -69,7 +71,7 @@ fn route_match(at: &mut At<'_>) -> Option<pb::RouteMatch> {
     })
 }
 
-fn path_match(at: &mut At<'_>) -> Option<pb::PathMatch> {
+pub(super) fn path_match(at: &mut At<'_>) -> Option<pb::PathMatch> {
     at.has_fields(&PATH).then(|| pb::PathMatch {
         kind: at.one_of([
             ("exact", |at| at.text().map(path_match::Kind::Exact)),

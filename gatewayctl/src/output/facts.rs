@@ -1,11 +1,13 @@
 //! What services and routes have in common, as lines for people.
 
 use super::{
-    cache::{Bypass, Cache, Key, KeyQuery},
     policy::{Compression, Cors, HeaderField, HeaderRules, Limits, Policies, Timeouts},
-    route_facts::condition,
     table::list,
 };
+
+mod auth;
+mod cache;
+mod rate_limit;
 
 /// The name of a line and its text.
 pub type Fact = (&'static str, String);
@@ -33,14 +35,17 @@ fn limits_line(parts: &[(&str, &Option<String>)]) -> String {
 /// A line for each policy there is.
 #[must_use]
 pub fn policies(policies: &Policies) -> Vec<Fact> {
-    let Policies { cors, compression, request_headers, response_headers, ambiguous_paths, cache } = policies;
+    let Policies { cors, compression, request_headers, response_headers, ambiguous_paths, cache, rate_limits, auth } =
+        policies;
     let mut facts = Vec::new();
     facts.extend(cors.as_ref().map(|cors| ("CORS", cors_line(cors))));
     facts.extend(compression.as_ref().map(|compression| ("Compression", compression_line(compression))));
     facts.extend(request_headers.as_ref().map(|rules| ("Request headers", rules_line(rules))));
     facts.extend(response_headers.as_ref().map(|rules| ("Response headers", rules_line(rules))));
     facts.extend(ambiguous_paths.map(|what| ("Ambiguous paths", what.to_owned())));
-    facts.extend(cache.as_ref().map(|cache| ("Cache", cache_line(cache))));
+    facts.extend(cache.as_ref().map(|policy| ("Cache", cache::line(policy))));
+    facts.extend(rate_limits.iter().flat_map(|limits| rate_limit::lines(limits)));
+    facts.extend(auth.iter().flat_map(auth::lines));
     facts
 }
 
@@ -69,55 +74,6 @@ fn compression_line(compression: &Compression) -> String {
     parts.extend(min_size.as_ref().map(|size| format!("from {size}")));
     parts.extend(some("types", content_types));
     parts.join("; ")
-}
-
-fn cache_line(cache: &Cache) -> String {
-    let Cache {
-        enabled,
-        default_ttl,
-        max_ttl,
-        heuristic_ttl,
-        methods,
-        max_object_size,
-        client_no_cache,
-        set_cookie,
-        partial,
-        key,
-        bypass,
-    } = cache;
-    if *enabled == Some(false) {
-        return "off".to_owned();
-    }
-    let chosen = if methods.is_empty() { "GET, HEAD".to_owned() } else { texts(methods) };
-    let assumed = default_ttl.as_deref().filter(|ttl| *ttl != "0s").map(|ttl| format!("fresh for {ttl} by default"));
-    let tenth = heuristic_ttl.as_ref().map(|ttl| format!("a tenth of the age, up to {ttl}, by default"));
-    let mut parts = vec![chosen];
-    parts.push(assumed.or(tenth).unwrap_or_else(|| "nothing assumed".to_owned()));
-    parts.extend(max_ttl.as_ref().map(|ttl| format!("at most {ttl}")));
-    parts.extend(max_object_size.as_ref().map(|size| format!("bodies up to {size}")));
-    parts.extend(client_no_cache.filter(|what| *what == "ignore").map(|_| "clients' no-cache ignored".to_owned()));
-    parts.extend(set_cookie.filter(|what| *what == "store").map(|_| "with cookies".to_owned()));
-    parts.extend(partial.filter(|what| *what == "refuse").map(|_| "whole only".to_owned()));
-    parts.extend(key.iter().map(key_text));
-    parts.extend(bypass.iter().map(bypass_text));
-    parts.join("; ")
-}
-
-fn key_text(Key { query, headers, cookies }: &Key) -> String {
-    let parameters = query.as_ref().map(|query| match query {
-        KeyQuery::Keep(names) if names.is_empty() => "no query".to_owned(),
-        KeyQuery::Keep(names) => format!("query only {}", texts(names)),
-        KeyQuery::Drop(names) => format!("query without {}", texts(names)),
-    });
-    let parts = [parameters, some("headers", headers), some("cookies", cookies)];
-    format!("key: {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
-}
-
-fn bypass_text(Bypass { headers, query, cookies }: &Bypass) -> String {
-    let headers = headers.iter().map(|one| format!("header {}", condition(one)));
-    let query = query.iter().map(|one| format!("query {}", condition(one)));
-    let cookies = cookies.iter().map(|name| format!("cookie {name} is there"));
-    format!("past it if {}", headers.chain(query).chain(cookies).collect::<Vec<_>>().join(" or "))
 }
 
 fn rules_line(rules: &HeaderRules) -> String {

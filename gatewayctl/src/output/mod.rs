@@ -1,12 +1,15 @@
 //! Results on standard output, as a table, JSON or YAML; notes on standard error.
 
 pub mod action;
+pub mod auth;
 pub mod cache;
 pub mod caches;
 pub mod explained;
 pub mod facts;
+pub mod limits;
 pub mod observed;
 pub mod policy;
+pub mod rate_limit;
 pub mod route;
 pub mod route_facts;
 pub mod service;

@@ -3,7 +3,7 @@
 use gateway_proto::{registry::v1 as pb, size::format_size};
 use serde::Serialize;
 
-use super::{cache::Cache, text};
+use super::{auth::Auth, cache::Cache, rate_limit::RateLimit, text};
 
 /// Time limits of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -51,6 +51,12 @@ pub struct Policies {
     /// Which responses are stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
+    /// How often anyone may call; a list that is empty turns a service's off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limits: Option<Vec<RateLimit>>,
+    /// Who may call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
 }
 
 /// Cross-origin resource sharing.
@@ -157,7 +163,16 @@ impl Policies {
     /// As they are stored.
     #[must_use]
     pub fn full(wire: &pb::Policies) -> Self {
-        let pb::Policies { cors, compression, request_headers, response_headers, ambiguous_paths, cache } = wire;
+        let pb::Policies {
+            cors,
+            compression,
+            request_headers,
+            response_headers,
+            ambiguous_paths,
+            cache,
+            rate_limits,
+            auth,
+        } = wire;
         Self {
             cors: cors.as_ref().map(Cors::full),
             compression: compression.as_ref().map(Compression::full),
@@ -170,6 +185,10 @@ impl Policies {
                 Err(_) => Some("unknown"),
             },
             cache: cache.as_ref().map(Cache::full),
+            auth: auth.as_ref().map(Auth::full),
+            rate_limits: rate_limits
+                .as_ref()
+                .map(|pb::RateLimits { limits }| limits.iter().map(RateLimit::full).collect()),
         }
     }
 
@@ -181,6 +200,8 @@ impl Policies {
             cors: self.cors.map(Cors::without_defaults),
             compression: self.compression.map(Compression::without_defaults),
             cache: self.cache.map(Cache::without_defaults),
+            auth: self.auth.map(Auth::without_defaults),
+            rate_limits: self.rate_limits.map(|limits| limits.into_iter().map(RateLimit::without_defaults).collect()),
             ..self
         }
     }

@@ -75,7 +75,9 @@ pub fn percent(per_mille: u32) -> String {
     }
 }
 
-fn path(by: Option<&PathMatch>) -> String {
+/// Which paths; every one where there is none.
+#[must_use]
+pub fn path(by: Option<&PathMatch>) -> String {
     match by {
         None => "every path".to_owned(),
         Some(PathMatch::Exact(path)) => format!("exact {path}"),

@@ -8,6 +8,7 @@ mod dev;
 mod explain;
 mod failures;
 mod formats;
+mod limits;
 mod nodes;
 mod program;
 mod routes;

@@ -148,6 +148,7 @@ impl admin::admin_service_server::AdminService for Script {
         list_endpoints: admin::ListEndpointsRequest => admin::ListEndpointsResponse;
         get_cache_stats: admin::GetCacheStatsRequest => admin::GetCacheStatsResponse;
         explain: admin::ExplainRequest => admin::ExplainResponse;
+        show_limits: admin::ShowLimitsRequest => admin::ShowLimitsResponse;
         wait_for_revision: admin::WaitForRevisionRequest => admin::WaitForRevisionResponse;
         list_audit: admin::ListAuditRequest => admin::ListAuditResponse;
     }

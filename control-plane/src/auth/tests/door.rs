@@ -24,6 +24,7 @@ use crate::{
     },
     grpc::{admin::Admin, auth::Auth, discovery::Discovery, registry::RegistryRpc},
     health::HealthView,
+    leases::office::Office,
     listener::accept_speaking,
     observed::Observed,
     registry::{Registry, model::Revision},
@@ -138,9 +139,10 @@ impl TestDoor {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let queries = Arc::default();
+        let office = Office::open(|| tokio::time::Instant::now().into_std());
         let server = Server::builder()
             .layer(AuthLayer::new(authenticator))
-            .add_service(Discovery::server(published, Arc::clone(&nodes), Arc::clone(&queries), stop.clone()))
+            .add_service(Discovery::server(published, Arc::clone(&nodes), Arc::clone(&queries), office, stop.clone()))
             .add_service(RegistryRpc::server(registry, health, stop.clone()))
             .add_service(Admin::server(observed, queries, stop.clone()))
             .add_service(Auth::server(Arc::clone(&store), Timestamp::now))

@@ -22,6 +22,7 @@ use tonic::{
 use crate::{
     grpc::{admin::Admin, discovery::Discovery},
     health::{Health, HealthView},
+    leases::office::Office,
     listener::accept_speaking,
     observed::Observed,
     registry::{
@@ -65,7 +66,9 @@ impl ControlPlane {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let queries = Arc::default();
-        let discovery = Discovery::server(published.clone(), Arc::clone(&nodes), Arc::clone(&queries), stop.clone());
+        let office = Office::open(|| tokio::time::Instant::now().into_std());
+        let (shown, asked) = (Arc::clone(&nodes), Arc::clone(&queries));
+        let discovery = Discovery::server(published.clone(), shown, asked, office, stop.clone());
         let server = Server::builder()
             .add_service(discovery)
             .add_service(Admin::server(observed, queries, stop.clone()))

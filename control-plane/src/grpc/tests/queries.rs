@@ -1,7 +1,7 @@
 //! Questions of operators, which data planes answer.
 
 use gateway_proto::{
-    admin::v1 as admin,
+    admin::v1::{self as admin, node_limits::Answer},
     code::Reason,
     discovery::v1::{self as pb, discovery_service_client::DiscoveryServiceClient, query::Query, query_reply::Reply},
 };
@@ -25,6 +25,13 @@ impl Answering {
         let mut client = DiscoveryServiceClient::new(control.channel.clone());
         let queries = client.answer_queries(ReceiverStream::new(receiver)).await.unwrap().into_inner();
         Self { replies, queries }
+    }
+
+    /// The number of the next question, which is about limits of this name.
+    async fn asked_of_limits(&mut self, name: &str) -> u64 {
+        let query = timeout(LONG, self.queries.message()).await.expect("a question").unwrap().unwrap();
+        assert_eq!(query.query, Some(Query::Limits(pb::LimitsQuery { name: name.into() })));
+        query.id
     }
 
     /// The next question: its number, and the URL that it is about.
@@ -135,4 +142,31 @@ async fn a_stream_for_answers_says_whose_it_is_and_ends_when_it_is_replaced_or_a
     assert_eq!(asked.await.unwrap().unwrap_err().code(), Code::Unavailable);
     control.stop.cancel();
     assert_eq!(reason(&new.ended().await), (Code::Unavailable, Some(Reason::ShuttingDown)));
+}
+
+#[tokio::test]
+async fn every_data_plane_is_asked_for_its_limits_and_who_does_not_answer_is_named() {
+    let control = control().await;
+    let (mut planes, mut answering) = (Vec::new(), Vec::new());
+    for id in ["c", "b", "a"] {
+        planes.push(DataPlane::connect(&control, id).await);
+        planes.last_mut().unwrap().reach(1).await;
+        answering.push(Answering::open(&control, id).await);
+    }
+    let mut client = control.admin();
+    let shown = tokio::spawn(async move { client.show_limits(admin::ShowLimitsRequest { name: "x".into() }).await });
+    let [mut c, mut b, mut a] = <[_; 3]>::try_from(answering).unwrap_or_else(|_| panic!("three"));
+    let report = pb::LimitsReport { nodes: 3, ..Default::default() };
+    let (of_a, of_b, _) = (a.asked_of_limits("x").await, b.asked_of_limits("x").await, c.asked_of_limits("x").await);
+    b.answer(of_b, Reply::Limits(report.clone())).await;
+    a.answer(of_a, Reply::Refusal("it does not know this kind of question; update the data plane".into())).await;
+    drop(c);
+    let admin::ShowLimitsResponse { nodes, others } = shown.await.unwrap().unwrap().into_inner();
+    let told: Vec<_> = nodes.into_iter().map(|node| (node.node_id, node.answer.unwrap())).collect();
+    let expected = [
+        ("a", Answer::Problem("it does not know this kind of question; update the data plane".into())),
+        ("b", Answer::Report(report)),
+        ("c", Answer::Problem("left before it had answered; try again, or ask another one".into())),
+    ];
+    assert_eq!((told, others), (expected.map(|(id, answer)| (id.to_owned(), answer)).to_vec(), 0));
 }

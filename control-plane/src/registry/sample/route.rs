@@ -104,5 +104,20 @@ pub(crate) fn wire_policies() -> pb::Policies {
             }),
             ..pb::Cache::default()
         }),
+        rate_limits: Some(pb::RateLimits {
+            limits: vec![pb::RateLimit {
+                name: "per-client".into(),
+                requests: Some(100),
+                per: Some(prost_types::Duration { seconds: 1, nanos: 0 }),
+                key: vec![pb::RateLimitKeyPart { part: Some(pb::rate_limit_key_part::Part::ClientAddress(true)) }],
+                scope: pb::RateLimitScope::Cluster.into(),
+                ..pb::RateLimit::default()
+            }],
+        }),
+        auth: Some(pb::Auth {
+            methods: vec![pb::AuthMethod { method: Some(pb::auth_method::Method::Basic(pb::BasicAuth {})) }],
+            allow: vec![pb::AuthRule { group: "staff".into(), ..pb::AuthRule::default() }],
+            ..pb::Auth::default()
+        }),
     }
 }

@@ -15,8 +15,10 @@ mod read;
 pub mod wire;
 
 pub use policy::{
-    AllowOrigin, Allowed, AmbiguousPaths, Cache, CacheBypass, Compression, CompressionAlgorithm, Cors, HeaderField,
-    HeaderRules, Limits, MediaRange, Policies, Policy, TimeoutOverrides,
+    AllowOrigin, Allowed, AmbiguousPaths, Auth, AuthClaim, AuthMethod, AuthRule, Cache, CacheBypass, ClaimHeader,
+    Compression, CompressionAlgorithm, Cors, CredentialPlace, Exemption, ForwardAuth, HeaderField, HeaderRules,
+    Identity, IdentityClaims, Introspection, Jwks, Jwt, JwtAlgorithm, KeyPart, Limits, MediaRange, Policies, Policy,
+    Quota, RateLimit, Scope, TimeoutOverrides,
 };
 
 pub use read::{limits, policies, route, timeouts};

@@ -4,9 +4,16 @@ use std::{fmt, time::Duration};
 
 use http::{HeaderName, HeaderValue, Method};
 
+mod auth;
 mod cache;
+mod rate_limit;
 
+pub use auth::{
+    Auth, AuthClaim, AuthMethod, AuthRule, ClaimHeader, CredentialPlace, ForwardAuth, Identity, IdentityClaims,
+    Introspection, Jwks, Jwt, JwtAlgorithm,
+};
 pub use cache::{Cache, CacheBypass};
+pub use rate_limit::{Exemption, KeyPart, Quota, RateLimit, Scope};
 
 /// A block that a route may set in place of its service's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +53,10 @@ pub struct Policies {
     pub ambiguous_paths: Option<AmbiguousPaths>,
     /// Which responses are stored, and answer other requests.
     pub cache: Policy<Cache>,
+    /// How often anyone may call: at least one limit, distinct by name.
+    pub rate_limits: Policy<Box<[RateLimit]>>,
+    /// Who may call, and how anyone shows who they are.
+    pub auth: Policy<Box<Auth>>,
 }
 
 /// Time limits of a route where it has its own, each 1 ms to 24 h.

@@ -2,6 +2,7 @@
 //! here touches those.
 
 mod answer;
+mod limits;
 mod question;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status as GrpcStatus};
 use tracing::debug;
 
+pub(super) use self::limits::Counters;
+pub use self::limits::{Counted, HotKey, LimitCounters, LimitOwner};
 use super::{Status, responses::Responses};
 use crate::{proxy::explain::explain, table::RoutingTable, worker::limits::Limits};
 
@@ -32,6 +35,8 @@ pub(super) struct Respondent {
     pub(super) node_id: String,
     /// The limits of its clients.
     pub(super) limits: Limits,
+    /// Where it counts requests against rate limits.
+    pub(super) counters: Counters,
     /// Where the table is that it serves.
     pub(super) status: watch::Receiver<Status>,
     /// What it has stored; none where it never stores anything.
@@ -72,6 +77,7 @@ impl Respondent {
                 // Without a cache, all is 0, and so is what it may hold.
                 Ok(Reply::CacheStats(self.responses.as_ref().map(Responses::stats).unwrap_or_default()))
             }
+            Some(Query::Limits(query)) => Ok(Reply::Limits(limits::report(&table, &self.counters, query))),
             None => Err("it does not know this kind of question; update the data plane".to_owned()),
         };
         pb::QueryReply { node_id: String::new(), id: *id, reply: Some(answer.unwrap_or_else(Reply::Refusal)) }

@@ -36,10 +36,22 @@ pub(crate) struct Stream {
     responses: mpsc::Sender<Result<pb::DiscoveryResponse, Status>>,
 }
 
+/// One data plane that shares limits.
+pub(crate) struct Sharing {
+    demands: Streaming<pb::LimitDemand>,
+    leases: mpsc::Sender<Result<pb::LimitLease, Status>>,
+}
+
+/// Where what data planes open beside their snapshots goes; nowhere at an older control plane.
+#[derive(Default)]
+struct Beside {
+    questions: Option<mpsc::Sender<Questions>>,
+    sharing: Option<mpsc::Sender<Sharing>>,
+}
+
 struct Service {
     streams: mpsc::Sender<Stream>,
-    /// None is an older one, which never asks.
-    questions: Option<mpsc::Sender<Questions>>,
+    beside: Beside,
 }
 
 #[tonic::async_trait]
@@ -51,10 +63,23 @@ impl DiscoveryService for Service {
         &self,
         request: tonic::Request<Streaming<pb::QueryReply>>,
     ) -> Result<Response<Self::AnswerQueriesStream>, Status> {
-        let Some(questions) = &self.questions else { return Err(Status::unimplemented("what is this?")) };
+        let Some(questions) = &self.beside.questions else { return Err(Status::unimplemented("what is this?")) };
         let (queries, outgoing) = mpsc::channel(8);
         let stream = Questions { replies: request.into_inner(), queries };
         questions.send(stream).await.map_err(|_| Status::unavailable("the test is over"))?;
+        Ok(Response::new(ReceiverStream::new(outgoing)))
+    }
+
+    type LeaseLimitsStream = ReceiverStream<Result<pb::LimitLease, Status>>;
+
+    async fn lease_limits(
+        &self,
+        request: tonic::Request<Streaming<pb::LimitDemand>>,
+    ) -> Result<Response<Self::LeaseLimitsStream>, Status> {
+        let Some(sharing) = &self.beside.sharing else { return Err(Status::unimplemented("what is this?")) };
+        let (leases, outgoing) = mpsc::channel(8);
+        let stream = Sharing { demands: request.into_inner(), leases };
+        sharing.send(stream).await.map_err(|_| Status::unavailable("the test is over"))?;
         Ok(Response::new(ReceiverStream::new(outgoing)))
     }
 
@@ -77,20 +102,28 @@ impl ControlPlane {
     /// One that asks questions, and the streams for them.
     pub(crate) async fn start_asking() -> (Self, mpsc::Receiver<Questions>) {
         let (sender, questions) = mpsc::channel(8);
-        (Self::serve(SocketAddr::from(([127, 0, 0, 1], 0)), Some(sender)).await, questions)
+        let beside = Beside { questions: Some(sender), sharing: None };
+        (Self::serve(SocketAddr::from(([127, 0, 0, 1], 0)), beside).await, questions)
+    }
+
+    /// One that shares limits out, and the streams for that.
+    pub(crate) async fn start_leasing() -> (Self, mpsc::Receiver<Sharing>) {
+        let (sender, sharing) = mpsc::channel(8);
+        let beside = Beside { questions: None, sharing: Some(sender) };
+        (Self::serve(SocketAddr::from(([127, 0, 0, 1], 0)), beside).await, sharing)
     }
 
     pub(crate) async fn start_on(address: SocketAddr) -> Self {
-        Self::serve(address, None).await
+        Self::serve(address, Beside::default()).await
     }
 
-    async fn serve(address: SocketAddr, questions: Option<mpsc::Sender<Questions>>) -> Self {
+    async fn serve(address: SocketAddr, beside: Beside) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, streams) = mpsc::channel(8);
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let service = DiscoveryServiceServer::new(Service { streams: sender, questions });
+        let service = DiscoveryServiceServer::new(Service { streams: sender, beside });
         let task = tokio::spawn(async move {
             let (server, incoming) = (Server::builder().add_service(service), TcpListenerStream::new(listener));
             server.serve_with_incoming_shutdown(incoming, stopped.cancelled_owned()).await.unwrap();
@@ -134,6 +167,22 @@ impl Questions {
     /// Ends the stream with this status.
     pub(crate) async fn fail(self, status: Status) {
         self.queries.send(Err(status)).await.unwrap();
+    }
+}
+
+impl Sharing {
+    pub(crate) async fn lease(&self, lease: pb::LimitLease) {
+        self.leases.send(Ok(lease)).await.unwrap();
+    }
+
+    /// What the data plane says next; nothing once it has ended its side.
+    pub(crate) async fn demand(&mut self) -> Option<pb::LimitDemand> {
+        timeout(SOON, self.demands.message()).await.expect("the data plane says something").ok().flatten()
+    }
+
+    /// Ends the stream with this status.
+    pub(crate) async fn fail(self, status: Status) {
+        self.leases.send(Err(status)).await.unwrap();
     }
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{control_plane::SOON, surroundings::fleet};
 use crate::{
-    discovery::{Options, Responses, Status, client::Patience, run_with},
+    discovery::{Options, Responses, Status, client::Patience, leases::Leasing, run_with},
     table::RoutingTable,
     worker::limits::Limits,
 };
@@ -22,22 +22,40 @@ pub(crate) struct DataPlane {
     pub(crate) task: JoinHandle<Result<(), Failure>>,
 }
 
+/// What a data plane does beside following.
+#[derive(Default)]
+struct Beside {
+    responses: Option<Responses>,
+    leasing: Option<Leasing>,
+}
+
 impl DataPlane {
     pub(crate) fn start(control_planes: &[Uri], cache_dir: Option<&Path>) -> Self {
         Self::start_with(Patience::default(), control_planes, cache_dir)
     }
 
+    /// One that shares limits.
+    pub(crate) fn start_leasing(control_planes: &[Uri], leasing: Leasing) -> Self {
+        let beside = Beside { responses: None, leasing: Some(leasing) };
+        Self::start_over(beside, Patience::default(), control_planes, None)
+    }
+
     pub(crate) fn start_with(patience: Patience, control_planes: &[Uri], cache_dir: Option<&Path>) -> Self {
-        Self::start_over(None, patience, control_planes, cache_dir)
+        Self::start_over(Beside::default(), patience, control_planes, cache_dir)
     }
 
     /// One that stores responses.
     pub(crate) fn start_caching(control_planes: &[Uri], responses: Responses) -> Self {
-        Self::start_over(Some(responses), Patience::default(), control_planes, None)
+        Self::start_over(
+            Beside { responses: Some(responses), leasing: None },
+            Patience::default(),
+            control_planes,
+            None,
+        )
     }
 
     fn start_over(
-        responses: Option<Responses>,
+        Beside { responses, leasing }: Beside,
         patience: Patience,
         control_planes: &[Uri],
         cache_dir: Option<&Path>,
@@ -53,6 +71,7 @@ impl DataPlane {
             limits: Limits::default(),
             cache_dir: cache_dir.map(Path::to_owned),
             responses,
+            leasing,
         };
         let task = tokio::spawn(run_with(patience, options, fleet, sender, shutdown.clone()));
         Self { tables, status, shutdown, task }

@@ -7,4 +7,6 @@ mod stored;
 mod story;
 mod surroundings;
 
-pub(super) use sample::{full, purge, resource, route_resource, version};
+pub(super) use control_plane::{ControlPlane, SOON, Sharing};
+pub(super) use data_plane::DataPlane;
+pub(super) use sample::{digested, full, purge, resource, route_resource, version};

@@ -305,8 +305,10 @@ const fn is_unreachable(error: ProxyError) -> bool {
         | ProxyError::BodyTooLarge
         | ProxyError::RequestTimeout
         | ProxyError::NotForwarded
+        | ProxyError::Forbidden
         | ProxyError::NoRoute
         | ProxyError::NotReady
+        | ProxyError::RateLimited
         | ProxyError::NotCached
         | ProxyError::ClientGone => false,
     }

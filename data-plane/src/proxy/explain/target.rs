@@ -44,7 +44,8 @@ impl<'t> Target<'t> {
 }
 
 fn in_force(policies: &InForce<'_>) -> Policies {
-    let InForce { cors, compression, request_fields, response_fields, ambiguous_paths, cache } = *policies;
+    let InForce { cors, compression, request_fields, response_fields, ambiguous_paths, cache, rate_limits, auth } =
+        *policies;
     Policies {
         cors: cors.cloned().map_or(Policy::Unset, Policy::On),
         compression: compression.cloned().map_or(Policy::Unset, Policy::On),
@@ -52,5 +53,7 @@ fn in_force(policies: &InForce<'_>) -> Policies {
         response_headers: response_fields.0.cloned(),
         ambiguous_paths: Some(ambiguous_paths),
         cache: cache.cloned().map_or(Policy::Unset, Policy::On),
+        auth: auth.cloned().map(Box::new).map_or(Policy::Unset, Policy::On),
+        rate_limits: if rate_limits.is_empty() { Policy::Unset } else { Policy::On(rate_limits.into()) },
     }
 }

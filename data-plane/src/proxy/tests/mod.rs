@@ -12,6 +12,7 @@ mod fields;
 mod framing;
 mod halfway;
 mod limits;
+mod limits_rate;
 mod mirror;
 mod replies;
 mod rewrite;
@@ -39,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 use gateway_cache_store::Store;
 
 use crate::{
+    limiter::Limiter,
     proxy::cache::Entry as Stored,
     table::{Changes, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
     telemetry::{Telemetry, access_log::WorkerLog},
@@ -65,6 +67,7 @@ pub(super) struct Proxy {
     pub(super) address: SocketAddr,
     pub(super) shutdown: CancellationToken,
     stats: Arc<WorkerStats>,
+    limiter: Arc<Limiter>,
     // Tables come through here; a worker without it would go on with the one that it has.
     swaps: mpsc::Sender<Swap>,
 }
@@ -134,10 +137,19 @@ impl Proxy {
         let stats = Arc::new(WorkerStats::default());
         let limits = limits(flags);
         let admission = Arc::new(Admission::new(&limits, 20_000));
-        let common = Common { limits, admission, cache, clock, shutdown: shutdown.clone(), drain_timeout };
+        let limiter = Arc::new(Limiter::new(limits.limit_memory, 7));
+        let common = Common {
+            limits,
+            admission,
+            limiter: Arc::clone(&limiter),
+            cache,
+            clock,
+            shutdown: shutdown.clone(),
+            drain_timeout,
+        };
         let telemetry = Telemetry::new(Arc::clone(&stats), log);
         thread::spawn(0, listener, telemetry, receiver, common).unwrap();
-        let proxy = Self { address, shutdown, stats, swaps };
+        let proxy = Self { address, shutdown, stats, limiter, swaps };
         proxy.swap(table).await;
         proxy
     }

@@ -10,12 +10,14 @@ use gateway_proto::host::HostPattern;
 use gateway_routing::{
     Match, Methods, PathMatcher, Pattern, Test,
     route::{
-        Action, AllowOrigin, Allowed, AmbiguousPaths, Cache, CacheBypass, Compression, CompressionAlgorithm, Cors,
-        Forward, HeaderField, HeaderRules, MediaRange, Mirror, PathRewrite, Piece, Policies, Policy, Redirect, Respond,
-        Route, Scheme, Sticky, TimeoutOverrides, WeightedService,
+        Action, AllowOrigin, Allowed, AmbiguousPaths, Auth, AuthClaim, AuthMethod, AuthRule, Cache, CacheBypass,
+        ClaimHeader, Compression, CompressionAlgorithm, Cors, CredentialPlace, Exemption, Forward, ForwardAuth,
+        HeaderField, HeaderRules, Identity, IdentityClaims, Introspection, Jwks, Jwt, JwtAlgorithm, KeyPart,
+        MediaRange, Mirror, PathRewrite, Piece, Policies, Policy, Quota, RateLimit, Redirect, Respond, Route, Scheme,
+        Scope, Sticky, TimeoutOverrides, WeightedService,
     },
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 use serde_json::{Value, json};
 
 use super::{changes, entry, routes::route, service, stamp};
@@ -101,6 +103,101 @@ fn cache() -> Cache {
     }
 }
 
+fn rate_limits() -> [RateLimit; 3] {
+    let secret = Match::default().header("x-key", Test::Exact("SECRET".into())).unwrap();
+    let per = Duration::from_secs(1);
+    let limit = |name: &str, quota| RateLimit {
+        name: name.into(),
+        quota,
+        key: [KeyPart::Service].into(),
+        scope: Scope::Node,
+        exempt: Exemption::default(),
+        shadow: false,
+    };
+    [
+        RateLimit {
+            key: [
+                KeyPart::ClientAddress { ipv4_prefix: 32, ipv6_prefix: 64 },
+                KeyPart::Header("x-tenant".into()),
+                KeyPart::Consumer,
+            ]
+            .into(),
+            scope: Scope::Cluster,
+            exempt: Exemption {
+                client_networks: ["10.0.0.0/8".parse().unwrap()].into(),
+                headers: secret.header_conditions().into(),
+            },
+            shadow: true,
+            ..limit("per-client", Quota::Requests { count: 100, per, burst: 200 })
+        },
+        limit("volume", Quota::Bytes { count: 1 << 20, per, burst: 1 << 21 }),
+        limit("at-once", Quota::Concurrent(10)),
+    ]
+}
+
+fn auth() -> Auth {
+    let place = || CredentialPlace::Header(AUTHORIZATION);
+    let claims = || IdentityClaims { consumer: "sub".into(), groups: "groups".into() };
+    let secret = |name: &str| AuthClaim { name: name.into(), value: Some("SECRET".into()) };
+    let jwt = Jwt {
+        issuer: "https://issuer.test".into(),
+        audience: ["api".into()].into(),
+        jwks: Jwks::Url("https://issuer.test/keys?token=SECRET".parse().unwrap()),
+        algorithms: [JwtAlgorithm::EdDsa].into(),
+        leeway: Duration::from_secs(60),
+        required_claims: [secret("tenant")].into(),
+        claims: claims(),
+        place: place(),
+    };
+    let introspection = Introspection {
+        url: "https://issuer.test/introspect".parse().unwrap(),
+        client_id: "gateway".into(),
+        client_secret_file: "issuer.secret".into(),
+        timeout: Duration::from_secs(5),
+        cache_ttl: Duration::from_secs(30),
+        required_claims: [].into(),
+        claims: claims(),
+        place: place(),
+    };
+    let forward = ForwardAuth {
+        url: "http://auth.test/check".parse().unwrap(),
+        timeout: Duration::from_secs(5),
+        request_headers: [AUTHORIZATION].into(),
+        response_headers: [].into(),
+        consumer_header: None,
+        groups_header: None,
+    };
+    let rule = AuthRule {
+        consumer: None,
+        group: Some("staff".into()),
+        claim: Some(secret("tenant")),
+        methods: Methods::parse(["GET"]).unwrap(),
+        path: PathMatcher::prefix("/api").unwrap(),
+        client_networks: ["10.0.0.0/8".parse().unwrap()].into(),
+    };
+    Auth {
+        methods: [
+            AuthMethod::ApiKey(CredentialPlace::Query("key".into())),
+            AuthMethod::Basic,
+            AuthMethod::Jwt(Box::new(jwt)),
+            AuthMethod::Introspection(Box::new(introspection)),
+            AuthMethod::Forward(Box::new(forward)),
+        ]
+        .into(),
+        anonymous: false,
+        allow: [rule].into(),
+        deny: [].into(),
+        keep_credentials: false,
+        shadow: true,
+        identity: Identity {
+            consumer_header: Some(HeaderName::from_static("x-consumer")),
+            groups_header: None,
+            claims: [ClaimHeader { claim: "sub".into(), header: HeaderName::from_static("x-sub") }].into(),
+        },
+        realm: "gateway".into(),
+    }
+}
+
 fn policies() -> Policies {
     let cors = Cors {
         allow_origins: [
@@ -126,6 +223,8 @@ fn policies() -> Policies {
         response_headers: None,
         ambiguous_paths: Some(AmbiguousPaths::Refuse),
         cache: Policy::On(cache()),
+        rate_limits: Policy::On(rate_limits().into()),
+        auth: Policy::On(Box::new(auth())),
     }
 }
 
@@ -172,7 +271,14 @@ fn routes_are_shown_with_everything_but_what_may_be_secret() {
         strip_query: true,
     };
     let respond = Respond { status: StatusCode::OK, body: "hello".into(), content_type: "text/plain".into() };
-    let off = Policies { cors: Policy::Off, compression: Policy::Off, cache: Policy::Off, ..Policies::default() };
+    let off = Policies {
+        cors: Policy::Off,
+        compression: Policy::Off,
+        cache: Policy::Off,
+        rate_limits: Policy::Off,
+        auth: Policy::Off,
+        ..Policies::default()
+    };
     let all = [
         full(),
         Route { action: Action::Redirect(redirect), ..route("moved", &["a.test"], "/old", "") },
@@ -219,6 +325,95 @@ fn routes_are_shown_with_everything_but_what_may_be_secret() {
             "key": {"query": {"drop": ["utm"]}, "headers": ["x-a"]},
             "bypass": {"headers": [{"name": "x-key", "test": "exact"}], "cookies": ["session"]},
         },
+        "rate_limits": [
+            {
+                "name": "per-client",
+                "requests": 100,
+                "per": "1s",
+                "burst": 200,
+                "key": [
+                    {"client_address": {"ipv4_prefix": 32, "ipv6_prefix": 64}},
+                    {"header": "x-tenant"},
+                    "consumer",
+                ],
+                "scope": "cluster",
+                "exempt": {
+                    "client_networks": ["10.0.0.0/8"],
+                    "headers": [{"name": "x-key", "test": "exact"}],
+                },
+                "shadow": true,
+            },
+            {
+                "name": "volume",
+                "bytes": "1MiB",
+                "per": "1s",
+                "burst": "2MiB",
+                "key": ["service"],
+                "scope": "node",
+                "exempt": {},
+                "shadow": false,
+            },
+            {
+                "name": "at-once",
+                "concurrent": 10,
+                "key": ["service"],
+                "scope": "node",
+                "exempt": {},
+                "shadow": false,
+            },
+        ],
+        "auth": {
+            "enabled": true,
+            "methods": [
+                {"api_key": {"query": "key"}},
+                {"basic": {}},
+                {"jwt": {
+                    "issuer": "https://issuer.test",
+                    "audience": ["api"],
+                    "jwks_url": "https://issuer.test/keys",
+                    "algorithms": ["EdDSA"],
+                    "leeway": "1m",
+                    "required_claims": ["tenant"],
+                    "consumer_claim": "sub",
+                    "groups_claim": "groups",
+                    "header": "authorization",
+                }},
+                {"introspection": {
+                    "url": "https://issuer.test/introspect",
+                    "client_id": "gateway",
+                    "client_secret_file": "issuer.secret",
+                    "timeout": "5s",
+                    "cache_ttl": "30s",
+                    "required_claims": [],
+                    "consumer_claim": "sub",
+                    "groups_claim": "groups",
+                    "header": "authorization",
+                }},
+                {"forward": {
+                    "url": "http://auth.test/check",
+                    "timeout": "5s",
+                    "request_headers": ["authorization"],
+                    "response_headers": [],
+                }},
+            ],
+            "anonymous": false,
+            "allow": [{
+                "group": "staff",
+                "claim": "tenant",
+                "methods": ["GET"],
+                "path": {"prefix": "/api"},
+                "client_networks": ["10.0.0.0/8"],
+            }],
+            "deny": [],
+            "keep_credentials": false,
+            "shadow": true,
+            "identity": {
+                "consumer_header": "x-consumer",
+                "groups_header": null,
+                "claims": [{"claim": "sub", "header": "x-sub"}],
+            },
+            "realm": "gateway",
+        },
     });
     let mut expected = json!({
         "name": "full",
@@ -257,6 +452,8 @@ fn routes_are_shown_with_everything_but_what_may_be_secret() {
             "cors": {"enabled": false},
             "compression": {"enabled": false},
             "cache": {"enabled": false},
+            "rate_limits": [],
+            "auth": {"enabled": false},
         })
     );
     let redirect = json!({"status": 308, "scheme": "https", "port": 8443, "prefix": "/", "strip_query": true});

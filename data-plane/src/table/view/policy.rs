@@ -6,10 +6,12 @@ use gateway_routing::route::{
 };
 use serde::Serialize;
 
-use self::cache::CacheView;
+use self::{auth::AuthView, cache::CacheView, rate_limit::RateLimitView};
 use super::service::text;
 
+mod auth;
 mod cache;
+mod rate_limit;
 
 #[derive(Serialize)]
 pub(super) struct PoliciesView<'t> {
@@ -25,6 +27,10 @@ pub(super) struct PoliciesView<'t> {
     ambiguous_paths: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<Switch<CacheView<'t>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_limits: Option<Vec<RateLimitView<'t>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth: Option<Switch<AuthView<'t>>>,
 }
 
 /// A policy that is there, be it to turn off the service's.
@@ -66,7 +72,16 @@ struct HeadersView<'t> {
 
 impl<'t> From<&'t Policies> for PoliciesView<'t> {
     fn from(policies: &'t Policies) -> Self {
-        let Policies { cors, compression, request_headers, response_headers, ambiguous_paths, cache } = policies;
+        let Policies {
+            cors,
+            compression,
+            request_headers,
+            response_headers,
+            ambiguous_paths,
+            cache,
+            rate_limits,
+            auth,
+        } = policies;
         Self {
             cors: switch(cors),
             compression: switch(compression),
@@ -77,6 +92,16 @@ impl<'t> From<&'t Policies> for PoliciesView<'t> {
                 AmbiguousPaths::Refuse => "refuse",
             }),
             cache: switch(cache),
+            rate_limits: match rate_limits {
+                Policy::Unset => None,
+                Policy::Off => Some(Vec::new()),
+                Policy::On(limits) => Some(limits.iter().map(Into::into).collect()),
+            },
+            auth: match auth {
+                Policy::Unset => None,
+                Policy::Off => Some(Switch { enabled: false, on: None }),
+                Policy::On(auth) => Some(Switch { enabled: true, on: Some((&**auth).into()) }),
+            },
         }
     }
 }

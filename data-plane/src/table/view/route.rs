@@ -1,14 +1,14 @@
 //! A route as `/config` shows it.
 
 use gateway_routing::{
-    Match, PathKind, PathMatcher,
+    Match,
     route::{Route, TimeoutOverrides},
 };
 use serde::Serialize;
 
 use self::action::ActionView;
 use super::{
-    condition::ConditionView,
+    condition::{ConditionView, PathView},
     policy::PoliciesView,
     service::{LimitsView, text},
 };
@@ -43,15 +43,6 @@ struct MatchView<'t> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum PathView<'t> {
-    Exact(&'t str),
-    Template(&'t str),
-    Prefix(&'t str),
-    Regex(&'t str),
-}
-
-#[derive(Serialize)]
 struct TimeoutsView {
     #[serde(skip_serializing_if = "Option::is_none")]
     connect: Option<String>,
@@ -81,21 +72,11 @@ impl<'t> From<&'t Route> for RouteView<'t> {
 impl<'t> From<&'t Match> for MatchView<'t> {
     fn from(rule: &'t Match) -> Self {
         Self {
-            path: path(rule.path()),
+            path: PathView::of(rule.path()),
             methods: rule.given_methods().iter().map(|method| method.to_string()).collect(),
             headers: rule.header_conditions().iter().map(Into::into).collect(),
             query: rule.query_conditions().iter().map(Into::into).collect(),
         }
-    }
-}
-
-fn path(path: &PathMatcher) -> Option<PathView<'_>> {
-    match path.kind() {
-        PathKind::Any => None,
-        PathKind::Exact => Some(PathView::Exact(path.text())),
-        PathKind::Template => Some(PathView::Template(path.text())),
-        PathKind::Prefix => Some(PathView::Prefix(path.text())),
-        PathKind::Regex => Some(PathView::Regex(path.text())),
     }
 }
 

@@ -55,6 +55,12 @@ pub(super) struct Line<'a> {
     /// The stable code of a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
+    /// The rate limit that refused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<&'a str>,
+    /// The rate limit that would have, were it not in shadow mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_limited_by: Option<&'a str>,
     #[serde(skip_serializing_if = "is_empty", serialize_with = "text")]
     pub user_agent: &'a [u8],
     /// Without query.

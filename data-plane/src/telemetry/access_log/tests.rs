@@ -29,6 +29,8 @@ fn line() -> Line<'static> {
         pooled: true,
         cache: None,
         error: None,
+        limited_by: None,
+        shadow_limited_by: None,
         user_agent: b"curl/8",
         referer: b"",
     }

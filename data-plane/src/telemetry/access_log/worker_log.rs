@@ -82,7 +82,7 @@ fn line<'a>(exchange: &'a Exchange<'_>, time: &'a str, node: &'a str, duration: 
         time,
         node,
         request_id: exchange.id.as_str(),
-        client: exchange.client.address.as_str(),
+        client: exchange.client_address().as_str(),
         method: is_read.then(|| exchange.method.as_str()),
         host: &head.host,
         path: &head.path,
@@ -100,6 +100,8 @@ fn line<'a>(exchange: &'a Exchange<'_>, time: &'a str, node: &'a str, duration: 
         pooled: exchange.pooled,
         cache: exchange.cache.map(|told| told.outcome.name()),
         error: exchange.error.map(|error| error.code()),
+        limited_by: exchange.held.refused_by,
+        shadow_limited_by: exchange.held.shadow_refused_by,
         user_agent: &head.user_agent,
         referer: &head.referer,
     }

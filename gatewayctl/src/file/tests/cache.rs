@@ -60,7 +60,7 @@ fn every_mistake_is_told_with_its_place() {
   cache: {key: {query: {}}}
 ";
     let expected = [
-        "f.yaml:4:14: services[0].cache.enabled: is the text \"yes\"; write true or false",
+        "f.yaml:4:14: services[0].cache.enabled: is yes; write true or false",
         "f.yaml:5:18: services[0].cache.default_ttl: \"10\" is no duration; write a number and its unit, such as 250ms, 5s or 10m",
         "f.yaml:6:14: services[0].cache.methods: is a text; write a list",
         "f.yaml:7:22: services[0].cache.max_object_size: \"8MB\" is no size; \"MB\" is not a unit; give a whole number and a unit of B, KiB, MiB, GiB or TiB, such as 512B, 64KiB or 10MiB",

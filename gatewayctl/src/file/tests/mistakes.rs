@@ -34,7 +34,7 @@ consumers: [{name: bob}]
 policies: []
 "#;
     let expected = [
-        "f.yaml:3:5: services[0].titel: is no field here; there are: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache",
+        "f.yaml:3:5: services[0].titel: is no field here; there are: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache, rate_limits, auth",
         "f.yaml:4:11: services[0].tags: is a text; write a list",
         "f.yaml:5:24: services[0].hosts[1]: is a number; put it in quotes: \"5\"",
         "f.yaml:5:36: services[0].hosts[3]: is nothing; put it in quotes: \"~\"",
@@ -62,7 +62,7 @@ policies: []
         "f.yaml:21:30: services[3].health_check.disabled: can only be true; leave it away to have endpoints probed",
         "f.yaml:22:28: services[3].limits.request_body: \"1024\" is no size; it has no unit; give a whole number and a unit of B, KiB, MiB, GiB or TiB, such as 512B, 64KiB or 10MiB",
         "f.yaml:24:28: services[4].limits.request_body: is a block of fields; write a size such as 512B, 64KiB or 10MiB",
-        "f.yaml:25:5: services[5]: is a text; write fields: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache",
+        "f.yaml:25:5: services[5]: is a text; write fields: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache, rate_limits, auth",
         "f.yaml:26:12: consumers: holds consumers, which this version does not know; leave it empty",
         "f.yaml:27:1: policies: is no field here; there are: services, routes, consumers",
     ];

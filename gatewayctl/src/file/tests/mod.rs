@@ -1,12 +1,17 @@
 //! Tests of the declarative file.
 
+mod auth;
 mod cache;
 mod mistakes;
+mod rate_limit;
 mod round_trip;
 mod routes;
 mod schema;
 
-use gateway_proto::registry::v1::{self as pb, cache_key_query::Rule, health_check::Probe};
+use gateway_proto::registry::v1::{
+    self as pb, auth_method::Method, cache_key_query::Rule, credential_place::Place, health_check::Probe,
+    jwt_auth::Keys, rate_limit_key_part::Part,
+};
 
 use super::{Declaration, Source, parse};
 
@@ -26,6 +31,11 @@ const SAMPLE: &str = r#"services:
     compression: {min_size: 4KiB, content_types: ["text/*"]}
     ambiguous_paths: refuse
     cache: {default_ttl: 10s, max_object_size: 1MiB, key: {query: {drop: [utm_source]}}, bypass: {cookies: [session]}}
+    rate_limits: [{name: per-client, requests: 100, per: 1s, burst: 200, key: client_address, scope: cluster}]
+    auth:
+      methods: [{api_key: {header: X-Key}}, {jwt: {issuer: "https://issuer.test", audience: [api], jwks_file: keys.json}}, {basic: {}}]
+      allow: [{group: staff}]
+      deny: [{consumer: mallory}]
   - name: mail-v2
     endpoints: [{address: "127.0.0.1:3003"}]
   - name: mail-shadow
@@ -53,6 +63,8 @@ routes:
     response_headers: {add: [{name: x-c, value: "2"}]}
     ambiguous_paths: allow
     cache: {enabled: false}
+    rate_limits: []
+    auth: {enabled: false}
   - name: moved
     hosts: [mail.example.com]
     match: {path: {template: "/old/{id}"}}
@@ -137,9 +149,42 @@ fn sample() -> pb::Service {
                 bypass: Some(pb::CacheBypass { cookies: vec!["session".into()], ..pb::CacheBypass::default() }),
                 ..pb::Cache::default()
             }),
+            rate_limits: Some(pb::RateLimits {
+                limits: vec![pb::RateLimit {
+                    name: "per-client".into(),
+                    requests: Some(100),
+                    per: seconds(1),
+                    burst: Some(200),
+                    key: vec![pb::RateLimitKeyPart { part: Some(Part::ClientAddress(true)) }],
+                    scope: pb::RateLimitScope::Cluster.into(),
+                    ..pb::RateLimit::default()
+                }],
+            }),
+            auth: Some(sample_auth()),
             ..pb::Policies::default()
         }),
         ..pb::Service::default()
+    }
+}
+
+fn sample_auth() -> pb::Auth {
+    let method = |method| pb::AuthMethod { method: Some(method) };
+    let place = Some(pb::CredentialPlace { place: Some(Place::Header("X-Key".into())) });
+    let jwt = pb::JwtAuth {
+        issuer: "https://issuer.test".into(),
+        audience: vec!["api".into()],
+        keys: Some(Keys::JwksFile("keys.json".into())),
+        ..pb::JwtAuth::default()
+    };
+    pb::Auth {
+        methods: vec![
+            method(Method::ApiKey(pb::ApiKeyAuth { place })),
+            method(Method::Jwt(jwt)),
+            method(Method::Basic(pb::BasicAuth {})),
+        ],
+        allow: vec![pb::AuthRule { group: "staff".into(), ..pb::AuthRule::default() }],
+        deny: vec![pb::AuthRule { consumer: "mallory".into(), ..pb::AuthRule::default() }],
+        ..pb::Auth::default()
     }
 }
 

@@ -1,7 +1,9 @@
 //! What export writes, apply reads back.
 
+mod auth;
 mod cache;
 mod policies;
+mod rate_limit;
 mod route;
 
 use gateway_proto::registry::v1::{self as pb, health_check::Probe};
@@ -164,6 +166,27 @@ fn only_what_differs_from_the_defaults_is_written() {
     bypass:
       cookies:
       - session
+  rate_limits:
+  - name: per-client
+    requests: 100
+    per: 1s
+    burst: 200
+    key: client_address
+    scope: cluster
+  auth:
+    methods:
+    - api_key:
+        header: X-Key
+    - jwt:
+        issuer: "https://issuer.test"
+        audience:
+        - api
+        jwks_file: keys.json
+    - basic: {}
+    allow:
+    - group: staff
+    deny:
+    - consumer: mallory
 consumers: []
 "#;
     assert_eq!(output::yaml(&document).unwrap(), expected);

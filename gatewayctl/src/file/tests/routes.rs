@@ -57,6 +57,8 @@ fn canary() -> pb::Route {
             response_headers: Some(pb::HeaderRules { add: vec![field("x-c", "2")], ..pb::HeaderRules::default() }),
             ambiguous_paths: pb::AmbiguousPaths::Allow.into(),
             cache: Some(pb::Cache { enabled: Some(false), ..pb::Cache::default() }),
+            rate_limits: Some(pb::RateLimits::default()),
+            auth: Some(pb::Auth { enabled: Some(false), ..pb::Auth::default() }),
         }),
         ..pb::Route::default()
     }
@@ -193,7 +195,7 @@ fn every_mistake_of_a_route_is_told_with_its_place() {
         "f.yaml:16:22: routes[2].ambiguous_paths: is not known; there are: allow, refuse",
         "f.yaml:17:41: routes[3].forward: has no services",
         "f.yaml:17:67: routes[3].forward.sticky.client_address: can only be true; leave sticky away if it is not",
-        "f.yaml:17:76: routes[3].caches: is no field here; there are: name, title, hosts, match, priority, forward, redirect, respond, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache",
+        "f.yaml:17:76: routes[3].caches: is no field here; there are: name, title, hosts, match, priority, forward, redirect, respond, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache, rate_limits, auth",
     ];
     let found = mistakes(text);
     for (found, expected) in found.iter().zip(expected) {
@@ -213,8 +215,13 @@ fn fields_of_the_request_are_found_as_the_file_names_them() {
     };
     let of_policy = found("services[0].policies.compression.content_types[0]");
     assert_eq!(of_policy, "a.yaml:13:51: services[0].compression.content_types[0]");
-    assert_eq!(found("routes[0].policies.cors.allow_origins[0]"), "a.yaml:36:28: routes[0].cors.allow_origins[0]");
-    assert_eq!(found("routes[1].policies"), "a.yaml:41:5: routes[1]");
+    assert_eq!(found("routes[0].policies.cors.allow_origins[0]"), "a.yaml:43:28: routes[0].cors.allow_origins[0]");
+    assert_eq!(found("services[0].policies.rate_limits.limits[0].per"), "a.yaml:16:58: services[0].rate_limits[0].per");
+    assert_eq!(
+        found("services[0].policies.auth.methods[0].api_key.place.header"),
+        "a.yaml:18:37: services[0].auth.methods[0].api_key.header"
+    );
+    assert_eq!(found("routes[1].policies"), "a.yaml:51:5: routes[1]");
     assert_eq!(found("routes[3].forward.services[0].name"), "b.yaml:5:13: routes[0].forward.services[0].name");
     assert_eq!(found("routes[3].forward.services[0].weight"), "b.yaml:5:7: routes[0].forward.services[0].weight");
 }
@@ -230,7 +237,7 @@ fn stored(wire: &pb::Route) -> pb::Route {
 #[test]
 fn what_the_control_plane_makes_of_routes_reads_back_to_the_same() {
     let plain = "routes:
-  - {name: a, hosts: [A.test], forward: {services: [{name: s}], mirror: {service: t}}, cors: {allow_origins: [\"*\"]}, compression: {}, cache: {}}
+  - {name: a, hosts: [A.test], forward: {services: [{name: s}], mirror: {service: t}}, cors: {allow_origins: [\"*\"]}, compression: {}, cache: {}, rate_limits: [{name: l, requests: 9, per: 1s, key: client_address}], auth: {methods: [{api_key: {}}, {basic: {}}, {jwt: {issuer: i, jwks_file: k}}, {introspection: {url: \"http://i.test/\", client_id: g, client_secret_file: k}}, {forward: {url: \"http://f.test/\"}}]}}
   - {name: b, hosts: [b.test], redirect: {scheme: https}, cors: {enabled: false}, request_headers: {}}
   - {name: c, hosts: [c.test], match: {headers: [{name: X-A, present: true}]}, respond: {status: 200, body: hello}}
 ";
@@ -250,6 +257,16 @@ fn what_the_control_plane_makes_of_routes_reads_back_to_the_same() {
         "charset",
         "8MiB",
         "_ttl",
+        "_prefix",
+        "scope: node",
+        "x-api-key",
+        "uthorization",
+        "x-consumer",
+        "realm",
+        "leeway",
+        "_claim",
+        "timeout: 5s",
+        "cache_ttl",
     ] {
         assert!(!exported.contains(written), "{written}: {exported}");
     }

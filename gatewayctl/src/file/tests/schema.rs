@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 
 use super::{SAMPLE, routes, services};
-use crate::file::{action, cache, decode, health, policy, route};
+use crate::file::{action, auth, cache, decode, health, policy, rate_limit, route};
 
 const SCHEMA: &str = include_str!("../../../../proto/gateway/registry/v1/declarative.schema.json");
 
@@ -22,7 +22,7 @@ fn fields(definition: &str) -> Vec<String> {
 
 #[test]
 fn the_schema_knows_exactly_the_fields_that_are_read() {
-    let known: [(&str, &[&str]); 26] = [
+    let known: [(&str, &[&str]); 39] = [
         ("", &decode::DOCUMENT),
         ("service", &decode::SERVICE),
         ("endpoint", &decode::ENDPOINT),
@@ -45,6 +45,19 @@ fn the_schema_knows_exactly_the_fields_that_are_read() {
         ("compression", &policy::COMPRESSION),
         ("header_rules", &policy::HEADER_RULES),
         ("header_field", &policy::HEADER_FIELD),
+        ("auth", &auth::AUTH),
+        ("auth_method", &auth::METHOD),
+        ("api_key_auth", &auth::API_KEY),
+        ("jwt_auth", &auth::JWT),
+        ("introspection_auth", &auth::INTROSPECTION),
+        ("forward_auth", &auth::FORWARD),
+        ("auth_claim", &auth::CLAIM),
+        ("auth_rule", &auth::RULE),
+        ("auth_identity", &auth::IDENTITY),
+        ("claim_header", &auth::CLAIM_HEADER),
+        ("rate_limit", &rate_limit::RATE_LIMIT),
+        ("rate_limit_key_part", &rate_limit::KEY),
+        ("rate_limit_exemption", &rate_limit::EXEMPT),
         ("cache", &cache::CACHE),
         ("cache_key", &cache::KEY),
         ("cache_key_query", &cache::QUERY),
@@ -72,6 +85,9 @@ fn the_schema_has_the_limits_that_are_checked_here() {
     assert_eq!(range("health_check/properties/rise"), unsigned(health::THRESHOLD));
     assert_eq!(range("health_check/properties/fall"), unsigned(health::THRESHOLD));
     assert_eq!(range("health_check/properties/jitter_percent"), unsigned(health::JITTER));
+    assert_eq!(range("rate_limit/properties/concurrent"), unsigned(rate_limit::CONCURRENT));
+    assert_eq!(range("rate_limit/properties/ipv4_prefix"), unsigned(rate_limit::IPV4));
+    assert_eq!(range("rate_limit/properties/ipv6_prefix"), unsigned(rate_limit::IPV6));
     assert_eq!(range("route/properties/priority"), -1000..=1000);
     assert_eq!(route::PRIORITY, -1000..=1000);
     assert_eq!(range("weighted_service/properties/weight"), unsigned(action::SHARE));

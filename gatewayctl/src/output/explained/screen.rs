@@ -149,12 +149,21 @@ impl Explained {
     /// What holds where the gateway answers by itself: what the route says that concerns such an answer.
     fn in_force_here(&self, width: Option<u16>) -> Option<String> {
         let route = self.route.as_ref().filter(|_| self.targets.is_empty())?;
-        let Policies { cors, compression: _, request_headers: _, response_headers, ambiguous_paths, cache: _ } =
-            &route.policies;
+        let Policies {
+            cors,
+            compression: _,
+            request_headers: _,
+            response_headers,
+            ambiguous_paths,
+            cache: _,
+            rate_limits: _,
+            auth,
+        } = &route.policies;
         let policies = Policies {
             cors: cors.clone(),
             response_headers: response_headers.clone(),
             ambiguous_paths: *ambiguous_paths,
+            auth: auth.clone(),
             ..Policies::default()
         };
         let Timeouts { connect: _, response: _, idle, total } = route.timeouts.clone().unwrap_or_default();

@@ -27,3 +27,14 @@ pub(super) fn cookie_name(text: &str, path: &Path<'_>, violations: &mut Violatio
     violations.add(path, format_args!("{} {message}; use up to {MAX_NAME} letters, digits, '-' and '_'", Shown(text)));
     None
 }
+
+/// The name of a token's claim (RFC 7519 section 4), which may be a URI.
+pub(super) fn claim_name(text: &str, path: &Path<'_>, violations: &mut Violations) -> Option<Box<str>> {
+    if !text.is_empty() && text.len() <= MAX_NAME && !text.contains(char::is_control) {
+        return Some(text.into());
+    }
+    let message = "is no claim's name";
+    let remedy = "without control characters";
+    violations.add(path, format_args!("{} {message}; use 1 to {MAX_NAME} bytes {remedy}", Shown(text)));
+    None
+}

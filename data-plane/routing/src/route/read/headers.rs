@@ -84,7 +84,7 @@ fn name(text: &str, direction: Direction, path: &Path<'_>, violations: &mut Viol
 
 /// Whether framing, routing or identity rest on the field. One with `_` in place of `-` is the same
 /// field to many servers (RFC 3875 section 4.1.18).
-fn is_reserved(name: &HeaderName, direction: Direction) -> bool {
+pub(super) fn is_reserved(name: &HeaderName, direction: Direction) -> bool {
     let name = name.as_str().replace('_', "-");
     let is_one_of_many = ["gateway-", "proxy-", "x-forwarded-"].iter().any(|start| name.starts_with(start));
     let is_reserved = matches!(

@@ -53,7 +53,7 @@ pub(super) fn with_conditions(
     query.into_iter().try_fold(rule?, |rule, (name, test)| rule.query(name, test).ok())
 }
 
-fn path_matcher(wire: &pb::PathMatch, path: &Path<'_>, violations: &mut Violations) -> Option<PathMatcher> {
+pub(super) fn path_matcher(wire: &pb::PathMatch, path: &Path<'_>, violations: &mut Violations) -> Option<PathMatcher> {
     use pb::path_match::Kind;
     let pb::PathMatch { kind } = wire;
     let Some(kind) = kind else {
@@ -79,7 +79,7 @@ fn noted<T, E: fmt::Display>(
     read.map_err(|err| violations.add(path, format_args!("{} {err}", Shown(text)))).ok()
 }
 
-fn methods(names: &[String], path: &Path<'_>, violations: &mut Violations) -> Methods {
+pub(super) fn methods(names: &[String], path: &Path<'_>, violations: &mut Violations) -> Methods {
     check_count(names.len(), MAX_METHODS, path, violations);
     for (at, name) in names.iter().enumerate().take(MAX_METHODS) {
         if let Err(err) = Methods::parse([name.as_str()]) {

@@ -13,6 +13,7 @@ use gateway_proto::{
 use super::{Action, Route};
 
 mod action;
+mod auth;
 mod cache;
 mod cache_key;
 mod compression;
@@ -23,6 +24,8 @@ mod limits;
 mod matching;
 mod origin;
 mod policy;
+mod rate_key;
+mod rate_limit;
 mod redirect;
 mod respond;
 mod rewrite;

@@ -6,14 +6,24 @@ use gateway_proto::{
 };
 
 use super::{
-    cache, compression, cors,
+    auth, cache, compression, cors,
     headers::{self, Direction},
+    rate_limit,
 };
 use crate::route::{AmbiguousPaths, Policies, Policy};
 
 /// Reads the policies of a service or a route.
 pub fn policies(wire: &pb::Policies, path: &Path<'_>, violations: &mut Violations) -> Policies {
-    let pb::Policies { cors, compression, request_headers, response_headers, ambiguous_paths: ambiguous, cache } = wire;
+    let pb::Policies {
+        cors,
+        compression,
+        request_headers,
+        response_headers,
+        ambiguous_paths: ambiguous,
+        cache,
+        rate_limits,
+        auth,
+    } = wire;
     let cors = cors.as_ref().map(|wire| cors::cors(wire, &path.field("cors"), violations));
     let compression =
         compression.as_ref().map(|wire| compression::compression(wire, &path.field("compression"), violations));
@@ -24,6 +34,8 @@ pub fn policies(wire: &pb::Policies, path: &Path<'_>, violations: &mut Violation
     let response_headers = rules(response_headers, "response_headers", Direction::Response);
     let ambiguous_paths = ambiguous_paths(*ambiguous, &path.field("ambiguous_paths"), violations);
     let cache = cache.as_ref().map(|wire| cache::cache(wire, &path.field("cache"), violations));
+    let rate_limits = rate_limits.as_ref().map(|wire| rate_limit::limits(wire, &path.field("rate_limits"), violations));
+    let auth = auth.as_ref().map(|wire| auth::auth(wire, &path.field("auth"), violations));
     Policies {
         cors: cors.unwrap_or_default(),
         compression: compression.unwrap_or_default(),
@@ -31,6 +43,8 @@ pub fn policies(wire: &pb::Policies, path: &Path<'_>, violations: &mut Violation
         response_headers,
         ambiguous_paths,
         cache: cache.unwrap_or_default(),
+        rate_limits: rate_limits.unwrap_or_default(),
+        auth: auth.unwrap_or_default(),
     }
 }
 

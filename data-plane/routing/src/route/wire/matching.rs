@@ -16,7 +16,7 @@ pub(super) fn rule(rule: &Match) -> Option<pb::RouteMatch> {
     (wire != pb::RouteMatch::default()).then_some(wire)
 }
 
-fn path_match(path: &PathMatcher) -> Option<pb::PathMatch> {
+pub(super) fn path_match(path: &PathMatcher) -> Option<pb::PathMatch> {
     use pb::path_match::Kind;
     let text = path.text().to_owned();
     let kind = match path.kind() {

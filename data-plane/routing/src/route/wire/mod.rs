@@ -9,10 +9,12 @@ use gateway_proto::registry::v1 as pb;
 use super::{Action, Limits, Route, TimeoutOverrides};
 
 mod action;
+mod auth;
 mod cache;
 mod cors;
 mod matching;
 mod policy;
+mod rate_limit;
 #[cfg(test)]
 mod tests;
 

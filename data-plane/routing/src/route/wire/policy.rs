@@ -2,7 +2,7 @@
 
 use gateway_proto::registry::v1 as pb;
 
-use super::{cache::cache, cors::cors};
+use super::{auth::auth, cache::cache, cors::cors, rate_limit};
 use crate::route::{
     AmbiguousPaths, Compression, CompressionAlgorithm, HeaderField, HeaderRules, Policies, Policy,
     read::DEFAULT_CONTENT_TYPES,
@@ -18,6 +18,8 @@ pub fn policies(policies: &Policies) -> Option<pb::Policies> {
         response_headers,
         ambiguous_paths,
         cache: stored,
+        rate_limits,
+        auth: wanted,
     } = policies;
     let wire = pb::Policies {
         cors: switched(sharing, cors, pb::Cors { enabled: Some(false), ..pb::Cors::default() }),
@@ -34,6 +36,8 @@ pub fn policies(policies: &Policies) -> Option<pb::Policies> {
             Some(AmbiguousPaths::Refuse) => pb::AmbiguousPaths::Refuse,
         }
         .into(),
+        auth: switched(wanted, |wanted| auth(wanted), pb::Auth { enabled: Some(false), ..pb::Auth::default() }),
+        rate_limits: switched(rate_limits, |limits| rate_limit::limits(limits), pb::RateLimits::default()),
         cache: switched(stored, cache, pb::Cache { enabled: Some(false), ..pb::Cache::default() }),
     };
     (*policies != Policies::default()).then_some(wire)

@@ -4,9 +4,12 @@ use gateway_proto::registry::v1 as pb;
 use proptest::{collection::vec, option, prelude::*};
 
 use super::{
+    auth::{auth, stored_auth},
     bytes,
     cache::{cache, stored_cache},
-    duration, text, texts,
+    duration,
+    rate_limit::{rate_limits, stored_rate_limits},
+    text, texts,
 };
 
 /// zstd, brotli, gzip.
@@ -25,9 +28,19 @@ prop_compose! {
         response_headers in option::weighted(0.3, header_rules()),
         ambiguous_paths in 0..3i32,
         cache in option::weighted(0.3, cache()),
+        rate_limits in option::weighted(0.3, rate_limits()),
+        auth in option::weighted(0.3, auth()),
     ) -> Option<pb::Policies> {
-        let policies =
-            pb::Policies { cors, compression, request_headers, response_headers, ambiguous_paths, cache };
+        let policies = pb::Policies {
+            cors,
+            compression,
+            request_headers,
+            response_headers,
+            ambiguous_paths,
+            cache,
+            rate_limits,
+            auth,
+        };
         Some(policies).filter(|policies| *policies != pb::Policies::default())
     }
 }
@@ -81,5 +94,7 @@ pub(super) fn stored_policies(mut policies: pb::Policies) -> pb::Policies {
         }
     }
     policies.cache = policies.cache.map(stored_cache);
+    policies.auth = policies.auth.map(stored_auth);
+    policies.rate_limits = policies.rate_limits.map(stored_rate_limits);
     policies
 }

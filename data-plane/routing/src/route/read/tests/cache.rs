@@ -214,9 +214,9 @@ fn what_goes_past() {
     assert!(!CacheBypass::default().holds(&Asked { query: "preview", field: ("cookie", "session=1") }));
 }
 
-struct Asked {
-    query: &'static str,
-    field: (&'static str, &'static str),
+pub(super) struct Asked {
+    pub(super) query: &'static str,
+    pub(super) field: (&'static str, &'static str),
 }
 
 impl Request for Asked {

@@ -9,9 +9,11 @@ use super::{policies, route};
 use crate::route::{Policies, Route};
 
 mod actions;
+mod auth;
 mod cache;
 mod matches;
 mod policy;
+mod rate_limit;
 
 fn good() -> pb::Route {
     pb::Route {

@@ -6,7 +6,9 @@ use gateway_proto::registry::v1::{
 };
 use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 
+mod auth;
 mod cache;
+mod rate_limit;
 
 pub(super) fn route() -> impl Strategy<Value = pb::Route> {
     let hosts = subsequence(vec!["A.test", "*.a.test", "b.test.", "[0::1]", "192.0.2.1"], 1..=5);
@@ -159,14 +161,20 @@ fn limits() -> impl Strategy<Value = pb::Limits> {
 
 fn policies() -> impl Strategy<Value = pb::Policies> {
     let headers = (option::of(rules()), option::of(rules()));
-    (option::of(cors()), option::of(compression()), headers, 0..=2_i32, option::of(cache::cache())).prop_map(
-        |(cors, compression, (request_headers, response_headers), ambiguous_paths, cache)| pb::Policies {
-            cors,
-            compression,
-            request_headers,
-            response_headers,
-            ambiguous_paths,
-            cache,
+    let limits = option::of(rate_limit::limits());
+    let others = (0..=2_i32, option::of(cache::cache()), limits, option::of(auth::auth()));
+    (option::of(cors()), option::of(compression()), headers, others).prop_map(
+        |(cors, compression, (request_headers, response_headers), (ambiguous_paths, cache, rate_limits, auth))| {
+            pb::Policies {
+                cors,
+                compression,
+                request_headers,
+                response_headers,
+                ambiguous_paths,
+                cache,
+                rate_limits,
+                auth,
+            }
         },
     )
 }

@@ -1,0 +1,4 @@
+mod claims;
+mod cluster;
+mod model;
+mod story;

@@ -1,0 +1,162 @@
+//! Where requests are charged.
+
+use std::{slice, time::Instant};
+
+use gateway_limiting::{Check, Counts, LimitId, Rate, Share, SharedKey, admit_each};
+use gateway_routing::route::{Quota, RateLimit, Scope};
+
+use super::{Held, HeldLimit, counted, key};
+use crate::{
+    limiter::Counters,
+    proxy::{exchange::Exchange, parse::ParsedRequest, route::Asked},
+    telemetry::rate_limits::Owner,
+    worker::Worker,
+};
+
+/// How many bytes a request asks for that was refused before anybody knew.
+const UNKNOWN_BYTES: u64 = 16 * 1024;
+
+/// The counters of a worker at a moment.
+pub(super) struct Desk<'t> {
+    worker: &'t Worker,
+    counters: &'t Counters,
+    now: u64,
+}
+
+impl<'t> Desk<'t> {
+    pub(super) fn at(worker: &'t Worker, moment: Instant) -> Self {
+        let limiter = worker.limiter().all();
+        Self { worker, counters: limiter.counters(), now: limiter.nanos(moment) }
+    }
+
+    /// Looks up what counts this request.
+    pub(super) fn hold(
+        &self,
+        limits: &'t [RateLimit],
+        owner: Owner<'t>,
+        request: &ParsedRequest,
+        exchange: &Exchange<'t>,
+    ) -> Held<'t> {
+        let head = exchange.head();
+        let client = exchange.client_address().ip();
+        let counts = |limit: &&RateLimit| !limit.exempt.holds(client, &Asked::new(request, head));
+        let mut bytes = Vec::with_capacity(128);
+        let mut held = Held { head: head.len() as u64, now: self.now, ..Held::default() };
+        for is_shadow in [false, true] {
+            let limits = limits.iter().filter(|limit| limit.shadow == is_shadow).filter(counts);
+            held.limits.extend(limits.map(|limit| self.look_up(limit, owner, request, exchange, &mut bytes)));
+            if !is_shadow {
+                held.in_force = held.limits.len();
+            }
+        }
+        held
+    }
+
+    fn look_up(
+        &self,
+        limit: &'t RateLimit,
+        owner: Owner<'t>,
+        request: &ParsedRequest,
+        exchange: &Exchange<'t>,
+        bytes: &mut Vec<u8>,
+    ) -> HeldLimit<'t> {
+        let id = key::limit_id(owner, limit, bytes);
+        key::write(&limit.key, request, exchange, bytes);
+        let shared = match limit.scope {
+            Scope::Node => None,
+            Scope::Cluster => Some(SharedKey::of(bytes)),
+        };
+        let (share, is_leased) = shared.map_or((Share::WHOLE, false), |shared| self.share(id, shared));
+        let (rate, counts) = rate(limit.quota);
+        HeldLimit {
+            limit,
+            id,
+            shared: shared.map(|shared| (shared, is_leased)),
+            check: Check::new(self.counters.cells.key(id, bytes), rate, share, counts),
+            permit: None,
+            is_full: false,
+        }
+    }
+
+    fn share(&self, id: LimitId, shared: SharedKey) -> (Share, bool) {
+        self.worker.limiter().with_shares(|shares| {
+            let lease = shares.lease(id, shared);
+            (lease.unwrap_or(shares.fair()), lease.is_some())
+        })
+    }
+
+    /// Whether the request is admitted. Limits in shadow mode are asked one by one, and nothing comes of it.
+    pub(super) fn take(&self, held: &mut Held<'t>, owner: Owner<'_>) -> bool {
+        let (in_force, shadows) = held.limits.split_at_mut(held.in_force);
+        let is_admitted = self.take_all(in_force);
+        if is_admitted {
+            for shadow in shadows.iter_mut() {
+                self.take_all(slice::from_mut(shadow));
+            }
+            held.shadow_refused_by = shadows.iter().find(|shadow| shadow.wait() > 0).map(|shadow| &*shadow.limit.name);
+        } else {
+            held.refused_by = in_force.iter().find(|limit| limit.wait() > 0).map(|limit| &*limit.limit.name);
+        }
+        for limit in &held.limits {
+            self.note(limit, owner, is_admitted);
+        }
+        is_admitted
+    }
+
+    /// All of them, or none.
+    fn take_all(&self, limits: &mut [HeldLimit<'t>]) -> bool {
+        let has_place = limits.iter_mut().all(|held| {
+            let Quota::Concurrent(most) = held.limit.quota else { return true };
+            held.permit = self.counters.in_flight.enter(held.check.key(), most);
+            held.is_full = held.permit.is_none();
+            !held.is_full
+        });
+        if has_place && admit_each(&self.counters.cells, limits, HeldLimit::rated, self.now) {
+            return true;
+        }
+        limits.iter_mut().for_each(|held| held.permit = None);
+        false
+    }
+
+    /// Counts what became of a request, and writes down that it came.
+    fn note(&self, held: &HeldLimit<'_>, owner: Owner<'_>, is_admitted: bool) {
+        if let Some(counted) = counted(is_admitted, held) {
+            self.worker.telemetry().limited(held.id, owner, &held.limit.name, counted);
+        }
+        match held.limit.quota {
+            Quota::Requests { .. } => self.demand(held, 1, u64::from(is_admitted)),
+            // Otherwise it is known when the request is over.
+            Quota::Bytes { .. } if !is_admitted => self.demand(held, UNKNOWN_BYTES, 0),
+            Quota::Bytes { .. } | Quota::Concurrent(_) => {}
+        }
+    }
+
+    /// Charges the bytes of a request that is over.
+    pub(super) fn owe(&self, held: &Held<'_>, bytes: u64) {
+        for held in &held.limits {
+            if matches!(held.limit.quota, Quota::Bytes { .. }) {
+                held.check.owe(&self.counters.cells, bytes, self.now);
+                self.demand(held, bytes, bytes);
+            }
+        }
+    }
+
+    fn demand(&self, held: &HeldLimit<'_>, asked: u64, admitted: u64) {
+        if let Some((shared, is_leased)) = held.shared
+            && (is_leased || held.check.is_known())
+        {
+            self.worker.limiter().demand.record(&held.check, shared, asked, admitted);
+        }
+    }
+}
+
+/// The rate of a quota; of one that has none, one that is never asked.
+fn rate(quota: Quota) -> (Rate, Counts) {
+    let (rate, counts) = match quota {
+        Quota::Requests { count, per, burst } => (Rate::requests(count, per, burst), Counts::Requests),
+        Quota::Bytes { count, per, burst } => (Rate::bytes(count, per, burst), Counts::Bytes),
+        Quota::Concurrent(_) => (Ok(Rate::SLOWEST), Counts::Requests),
+    };
+    // What the registry has admitted can be kept; should it not, nothing is admitted that might be too much.
+    (rate.unwrap_or(Rate::SLOWEST), counts)
+}

@@ -1,0 +1,87 @@
+//! What a request is counted by.
+
+use std::net::IpAddr;
+
+use gateway_limiting::{LimitId, prefix, push_part};
+use gateway_routing::{
+    Request,
+    route::{KeyPart, Quota, RateLimit},
+};
+
+use crate::{
+    http1::field::Name,
+    proxy::{exchange::Exchange, parse::ParsedRequest, route::Asked, split::cookie},
+    telemetry::rate_limits::Owner,
+};
+
+/// Names a limit: whose it is, how it is called, what it counts and by what. Its rate is left out, so that
+/// counters outlive a change of it. `bytes` are used for that.
+pub(crate) fn limit_id(owner: Owner<'_>, limit: &RateLimit, bytes: &mut Vec<u8>) -> LimitId {
+    bytes.clear();
+    let (kind, name) = match owner {
+        Owner::Service(name) => (b's', name),
+        Owner::Route(name) => (b'r', name),
+        Owner::Nobody => (b'-', ""),
+    };
+    bytes.push(kind);
+    push_part(bytes, name.as_bytes());
+    push_part(bytes, limit.name.as_bytes());
+    bytes.push(match limit.quota {
+        Quota::Requests { .. } => b'r',
+        Quota::Bytes { .. } => b'b',
+        Quota::Concurrent(_) => b'c',
+    });
+    for part in &limit.key {
+        let (kind, name) = match part {
+            KeyPart::ClientAddress { ipv4_prefix, ipv6_prefix } => {
+                bytes.extend_from_slice(&[*ipv4_prefix, *ipv6_prefix]);
+                (b'a', "")
+            }
+            KeyPart::Route => (b'r', ""),
+            KeyPart::Service => (b's', ""),
+            KeyPart::Header(name) => (b'h', &**name),
+            KeyPart::Cookie(name) => (b'k', &**name),
+            KeyPart::Consumer => (b'u', ""),
+            KeyPart::Claim(name) => (b'l', &**name),
+        };
+        bytes.push(kind);
+        push_part(bytes, name.as_bytes());
+    }
+    LimitId::of(bytes)
+}
+
+/// Writes what the request has of each part. One that lacks a part is counted with all others that do.
+pub(super) fn write(parts: &[KeyPart], request: &ParsedRequest, exchange: &Exchange<'_>, bytes: &mut Vec<u8>) {
+    bytes.clear();
+    let head = exchange.head();
+    for part in parts {
+        match part {
+            KeyPart::ClientAddress { ipv4_prefix, ipv6_prefix } => {
+                match prefix(exchange.client_address().ip(), *ipv4_prefix, *ipv6_prefix) {
+                    IpAddr::V4(address) => push_part(bytes, &address.octets()),
+                    IpAddr::V6(address) => push_part(bytes, &address.octets()),
+                }
+            }
+            KeyPart::Route => push_one(bytes, exchange.route.map(|route| route.name.as_bytes())),
+            KeyPart::Service => push_one(bytes, exchange.service.map(|service| service.name.as_bytes())),
+            KeyPart::Header(name) => {
+                let asked = Asked::new(request, head);
+                // All of them: which one the endpoint goes by, nobody knows.
+                asked.headers(name).for_each(|value| push_one(bytes, Some(value)));
+                push_one(bytes, None);
+            }
+            KeyPart::Cookie(name) => {
+                let mut fields = request.head.fields.values(head, Name::Cookie);
+                push_one(bytes, fields.find_map(|value| cookie(value, name)));
+            }
+            // Nobody is authenticated, and there is no token that was accepted.
+            KeyPart::Consumer | KeyPart::Claim(_) => push_one(bytes, None),
+        }
+    }
+}
+
+/// Tells nothing from something that is empty.
+fn push_one(bytes: &mut Vec<u8>, value: Option<&[u8]>) {
+    bytes.push(u8::from(value.is_some()));
+    push_part(bytes, value.unwrap_or_default());
+}

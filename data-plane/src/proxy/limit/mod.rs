@@ -1,0 +1,119 @@
+//! How often anyone may call: all limits in force admit a request, or it is refused and none is charged.
+
+mod desk;
+mod key;
+mod told;
+
+use std::time::Instant;
+
+use gateway_limiting::{Check, LimitId, Permit, SharedKey};
+use gateway_routing::route::{Policy, Quota, RateLimit};
+
+use self::desk::Desk;
+pub(crate) use self::key::limit_id;
+use super::{exchange::Exchange, parse::ParsedRequest};
+use crate::{
+    error::ProxyError,
+    telemetry::rate_limits::{Counted, Owner},
+    worker::Worker,
+};
+
+/// What a request holds of its limits until it is over; nothing where there are none.
+#[derive(Debug, Default)]
+pub(crate) struct Held<'t> {
+    /// Those that count it: those in force first, then those in shadow mode.
+    limits: Vec<HeldLimit<'t>>,
+    /// How many of them are in force.
+    in_force: usize,
+    /// Bytes of the request's head, which are not content.
+    head: u64,
+    /// What it was charged at, in nanoseconds of the counters.
+    now: u64,
+    /// The first limit that refused it.
+    pub refused_by: Option<&'t str>,
+    /// The first limit that would have, were it not in shadow mode.
+    pub shadow_refused_by: Option<&'t str>,
+}
+
+/// A limit that counts a request.
+#[derive(Debug)]
+struct HeldLimit<'t> {
+    limit: &'t RateLimit,
+    id: LimitId,
+    /// By what it counts it in the cluster, and whether that is leased.
+    shared: Option<(SharedKey, bool)>,
+    check: Check<'t>,
+    /// Of a limit on requests at once: its place among them, or that there was none.
+    permit: Option<Permit<'t>>,
+    is_full: bool,
+}
+
+impl<'t> HeldLimit<'t> {
+    /// What it is charged at, if it is so much in a period.
+    const fn rated(&mut self) -> Option<&mut Check<'t>> {
+        match self.limit.quota {
+            Quota::Requests { .. } | Quota::Bytes { .. } => Some(&mut self.check),
+            Quota::Concurrent(_) => None,
+        }
+    }
+
+    /// How long the request would have to wait for this one, in nanoseconds; 0 where it does not.
+    fn wait(&self) -> u64 {
+        match self.limit.quota {
+            Quota::Requests { .. } | Quota::Bytes { .. } => self.check.wait(),
+            // Nobody knows when another one ends.
+            Quota::Concurrent(_) => u64::from(self.is_full),
+        }
+    }
+}
+
+/// Admits a request, whose route and service are known, or refuses it.
+pub(crate) fn admit<'t>(
+    worker: &'t Worker,
+    limits: &'t [RateLimit],
+    request: &ParsedRequest,
+    exchange: &mut Exchange<'t>,
+) -> Result<(), ProxyError> {
+    if limits.is_empty() {
+        return Ok(());
+    }
+    let desk = Desk::at(worker, exchange.started);
+    let owner = owner(exchange);
+    let mut held = desk.hold(limits, owner, request, exchange);
+    let is_admitted = desk.take(&mut held, owner);
+    exchange.held = held;
+    if is_admitted { Ok(()) } else { Err(ProxyError::RateLimited) }
+}
+
+/// Charges what is known only when a request is over.
+pub(crate) fn settle(worker: &Worker, exchange: &Exchange<'_>) {
+    let held = &exchange.held;
+    if held.limits.is_empty() || held.refused_by.is_some() {
+        return;
+    }
+    let received = exchange.received().saturating_sub(held.head);
+    let sent = exchange.sent.saturating_sub(exchange.sent_head);
+    Desk::at(worker, exchange.ended.unwrap_or_else(Instant::now)).owe(held, received.saturating_add(sent));
+}
+
+/// Whose limits are in force: the route's where it has its own.
+fn owner<'t>(exchange: &Exchange<'t>) -> Owner<'t> {
+    let of_route = exchange.route.filter(|route| matches!(route.policies.rate_limits, Policy::On(_)));
+    match (of_route, exchange.service, exchange.route) {
+        (Some(route), _, _) | (None, None, Some(route)) => Owner::Route(&route.name),
+        (None, Some(service), _) => Owner::Service(&service.name),
+        // Limits stand on the one or the other.
+        (None, None, None) => Owner::Nobody,
+    }
+}
+
+/// What a limit does about a request, for its counters.
+fn counted(is_admitted: bool, held: &HeldLimit<'_>) -> Option<Counted> {
+    match (is_admitted, held.wait() > 0, held.limit.shadow) {
+        (true, false, _) => Some(Counted::Admitted),
+        (true, true, true) => Some(Counted::ShadowRefused),
+        (false, true, false) => Some(Counted::Refused),
+        // Another limit has refused it.
+        (false, false, false) | (false, _, true) | (true, true, false) => None,
+    }
+}
