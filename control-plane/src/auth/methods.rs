@@ -144,7 +144,7 @@ mod tests {
             .filter(|(_, need)| *need != Need::Nothing && need.is_met_by(Role::DataPlane))
             .map(|(path, _)| path.rsplit('/').next().unwrap())
             .collect();
-        assert_eq!(allowed, ["StreamSnapshots", "AnswerQueries"]);
+        assert_eq!(allowed, ["StreamSnapshots", "AnswerQueries", "LeaseLimits"]);
     }
 
     #[test]

@@ -252,7 +252,8 @@ error: 4 mistakes; nothing was changed
   stdin:2:11: services[0].name: is a number; put it in quotes: \"5\"
   stdin:3:13: services[0].hosts[0]: is odd
   stdin:4:5: services[0].colour: is no field here; there are: name, title, tags, hosts, endpoints, load_balancing, \
-                    health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache
+                    health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache, \
+                    rate_limits, auth
   stdin:5:12: consumers: holds consumers, which this version does not know; leave it empty
 hint: correct them and apply again
 ";

@@ -201,7 +201,7 @@ fn every_mistake_is_told_with_its_place() {
         "15:33: services[0].auth.deny[1].claim: has no name",
         "15:41: services[0].auth.deny[1].claim.value: is a number; put it in quotes: \"1\"",
         "15:53: services[0].auth.deny[2].path: has none of exact, prefix, template and regex; write one",
-        "15:60: services[0].auth.deny[3].role: is no field here; there are: consumer, group, claim, methods, path, client_networks",
+        "15:59: services[0].auth.deny[3].role: is no field here; there are: consumer, group, claim, methods, path, client_networks",
         "16:25: services[0].auth.identity.claims[0]: has no claim",
         "16:25: services[0].auth.identity.claims[0]: has no header",
         "17:12: services[0].auth.realm: is empty",

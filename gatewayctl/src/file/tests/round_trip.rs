@@ -178,11 +178,12 @@ fn only_what_differs_from_the_defaults_is_written() {
     - api_key:
         header: X-Key
     - jwt:
-        issuer: "https://issuer.test"
+        issuer: https://issuer.test
         audience:
         - api
         jwks_file: keys.json
-    - basic: {}
+    - basic:
+        {}
     allow:
     - group: staff
     deny:

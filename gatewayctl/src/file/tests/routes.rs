@@ -215,13 +215,13 @@ fn fields_of_the_request_are_found_as_the_file_names_them() {
     };
     let of_policy = found("services[0].policies.compression.content_types[0]");
     assert_eq!(of_policy, "a.yaml:13:51: services[0].compression.content_types[0]");
-    assert_eq!(found("routes[0].policies.cors.allow_origins[0]"), "a.yaml:43:28: routes[0].cors.allow_origins[0]");
+    assert_eq!(found("routes[0].policies.cors.allow_origins[0]"), "a.yaml:42:28: routes[0].cors.allow_origins[0]");
     assert_eq!(found("services[0].policies.rate_limits.limits[0].per"), "a.yaml:16:58: services[0].rate_limits[0].per");
     assert_eq!(
         found("services[0].policies.auth.methods[0].api_key.place.header"),
-        "a.yaml:18:37: services[0].auth.methods[0].api_key.header"
+        "a.yaml:18:36: services[0].auth.methods[0].api_key.header"
     );
-    assert_eq!(found("routes[1].policies"), "a.yaml:51:5: routes[1]");
+    assert_eq!(found("routes[1].policies"), "a.yaml:50:5: routes[1]");
     assert_eq!(found("routes[3].forward.services[0].name"), "b.yaml:5:13: routes[0].forward.services[0].name");
     assert_eq!(found("routes[3].forward.services[0].weight"), "b.yaml:5:7: routes[0].forward.services[0].weight");
 }

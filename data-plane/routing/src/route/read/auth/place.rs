@@ -9,7 +9,6 @@ use http::HeaderName;
 use super::super::{
     field_name::{cookie_name, field_name},
     headers::{Direction, is_reserved},
-    token::is_token,
 };
 use crate::route::CredentialPlace;
 
@@ -35,12 +34,12 @@ pub(super) fn place(
             }
             Some(CredentialPlace::Header(name))
         }
-        Some(Place::Query(name)) if is_token(name) && name.len() <= MAX_PARAMETER => {
+        Some(Place::Query(name)) if is_unreserved(name) && name.len() <= MAX_PARAMETER => {
             Some(CredentialPlace::Query(name.as_str().into()))
         }
         Some(Place::Query(name)) => {
             let message = "is no parameter's name";
-            let remedy = format_args!("use up to {MAX_PARAMETER} letters, digits, '-' and '_'");
+            let remedy = format_args!("use up to {MAX_PARAMETER} letters, digits, '-', '.', '_' and '~'");
             violations.add(&path.field("query"), format_args!("{} {message}; {remedy}", Shown(name)));
             None
         }
@@ -50,4 +49,9 @@ pub(super) fn place(
             None
         }
     }
+}
+
+/// Whether it is the same with and without percent-encoding (RFC 3986 section 2.3).
+fn is_unreserved(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
 }

@@ -161,8 +161,9 @@ fn limits() -> impl Strategy<Value = pb::Limits> {
 
 fn policies() -> impl Strategy<Value = pb::Policies> {
     let headers = (option::of(rules()), option::of(rules()));
-    let limits = option::of(rate_limit::limits());
-    let others = (0..=2_i32, option::of(cache::cache()), limits, option::of(auth::auth()));
+    // Strategies in strategies take much of a stack, unless they are boxed.
+    let limits = option::of(rate_limit::limits().boxed());
+    let others = (0..=2_i32, option::of(cache::cache().boxed()), limits, option::of(auth::auth().boxed()));
     (option::of(cors()), option::of(compression()), headers, others).prop_map(
         |(cors, compression, (request_headers, response_headers), (ambiguous_paths, cache, rate_limits, auth))| {
             pb::Policies {

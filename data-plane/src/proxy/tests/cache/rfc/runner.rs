@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write,
+    pin::pin,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -159,14 +160,24 @@ impl Run {
 
     async fn get(&mut self, got: &Got<'_>) -> Result<(), String> {
         let mut client = self.client.take().ok_or("nobody has asked")?;
-        let answered = client.rest();
-        // A request that the script knows nothing of would hold the client up.
-        let (head, body) = tokio::select! {
-            answer = answered => split(&answer)?,
+        let mut answered = pin!(client.rest());
+        let first = tokio::select! {
+            biased;
+            answer = &mut answered => Some(answer),
             mut peer = self.origin.accept_forever() => {
-                return Err(format!("the origin is asked: {:?}", peer.head().await));
+                // In the background, perhaps; the script has to know of it in any case.
+                let head = peer.head().await;
+                self.asked = Some((peer, head));
+                None
             }
         };
+        let answer = match first {
+            Some(answer) => answer,
+            None => timeout(PATIENCE / 2, answered)
+                .await
+                .map_err(|_| format!("the origin is asked: {:?}", self.asked_for()))?,
+        };
+        let (head, body) = split(&answer)?;
         if !head.starts_with(&format!("HTTP/1.1 {} ", got.status)) {
             return Err(format!("has {head:?} {body:?}"));
         }
@@ -176,6 +187,10 @@ impl Run {
             return Err(format!("has the body {body:?} under {head:?}"));
         }
         got.checks.iter().try_for_each(|check| check.of(&head))
+    }
+
+    fn asked_for(&self) -> &str {
+        self.asked.as_ref().map_or("nothing", |(_, head)| head)
     }
 
     /// Nobody has asked the origin for what the script does not say.

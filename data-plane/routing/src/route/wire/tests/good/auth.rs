@@ -22,9 +22,9 @@ fn method() -> impl Strategy<Value = pb::AuthMethod> {
     let method = prop_oneof![
         option::of(place()).prop_map(|place| Method::ApiKey(pb::ApiKeyAuth { place })),
         Just(Method::Basic(pb::BasicAuth {})),
-        jwt().prop_map(Method::Jwt),
-        introspection().prop_map(Method::Introspection),
-        forward().prop_map(Method::Forward),
+        jwt().prop_map(Method::Jwt).boxed(),
+        introspection().prop_map(Method::Introspection).boxed(),
+        forward().prop_map(Method::Forward).boxed(),
     ];
     method.prop_map(|method| pb::AuthMethod { method: Some(method) })
 }
