@@ -1,12 +1,12 @@
 //! JSON Web Tokens: whether one is good, and what it says.
 //!
 //! # The walk of a token
-//! 1. [`compact`] takes it apart: three segments of canonical base64url, within bounds.
-//! 2. The header names an algorithm and perhaps a key. It decides nothing: [`keys::Keys`] has the keys, each
+//! 1. `compact` takes it apart: three segments of canonical base64url, within bounds.
+//! 2. The header names an algorithm and perhaps a key. It decides nothing: [`Keys`] has the keys, each
 //!    for the algorithms that it is for, and a token of another one is refused (RFC 8725 section 3.1). `none`
 //!    is no algorithm here. Whatever `crit` asks to be understood is not (RFC 7515 section 4.1.11).
 //! 3. The signature is verified, by every key that the header could mean, of which there are few.
-//! 4. Only then are the claims read, and held against [`rules::Rules`].
+//! 4. Only then are the claims read, and held against [`Rules`].
 
 mod compact;
 mod keys;
