@@ -105,7 +105,7 @@ pub struct Kept {
     pub created_at: Timestamp,
     /// When it ends, if it does by itself.
     pub expires_at: Option<Timestamp>,
-    /// When it was used last, to within [`USE_PRECISION`].
+    /// When it was used last, to within an hour.
     pub last_used_at: Option<Timestamp>,
 }
 

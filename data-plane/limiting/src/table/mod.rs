@@ -1,6 +1,6 @@
 //! The cells of all keys of all limits: a table of fixed size, which all workers share, and no lock.
 //!
-//! [`set`] tells how a key gets a slot. A slot that is somebody's is never given to anybody else, so that
+//! `set` tells how a key gets a slot. A slot that is somebody's is never given to anybody else, so that
 //! no flood of other keys makes a counter begin anew. Where all the slots of its set are taken, a new key
 //! shares a cell of the set with others. What was used of that counts when it gets a slot: the first charge
 //! of a slot begins at the later of the two.
