@@ -64,7 +64,7 @@ async fn what_is_counted_and_shared_is_shown() {
     story.gateway.ctl(&["limit", "show", "nobody"]).await.exits(3);
 }
 
-/// The table of the README. Each row is a window of ten seconds.
+/// Prints a table; each row is a window of ten seconds.
 #[tokio::test]
 #[ignore = "a long run; see tests/README.md"]
 async fn one_five_and_twenty_data_planes_let_the_limit_through() {
