@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    host_routes::{HostRoutes, Selected},
+    host_routes::{HostRoutes, Rule, Selected},
     matcher::{Condition, Match, Methods, PathMatcher, Test},
     precedence,
     request::Request,
@@ -12,9 +12,9 @@ use crate::{
 
 /// Where a request goes, and why not elsewhere.
 #[derive(Debug)]
-pub struct Explanation<'t, 'r, T> {
+pub struct Explanation<'t, 'r, R> {
     /// What [`HostRoutes::select`] says.
-    pub selected: Option<Selected<'t, 'r, T>>,
+    pub selected: Option<Selected<'t, 'r, R>>,
     /// The routes that came nearest, in order of precedence.
     pub passed_over: Vec<PassedOver<'t>>,
     /// How many other routes there are.
@@ -85,11 +85,11 @@ impl Why<'_> {
     }
 }
 
-impl<T> HostRoutes<T> {
+impl<R: Rule> HostRoutes<R> {
     /// What becomes of a request, with up to `limit` routes that came near: those that match but come
     /// later, then those of which only the query does not match, and so on with headers, method and
     /// path. Looks at every route of the host, one by one.
-    pub fn explain<'t, 'r>(&'t self, request: &'r impl Request, limit: usize) -> Explanation<'t, 'r, T> {
+    pub fn explain<'t, 'r>(&'t self, request: &'r impl Request, limit: usize) -> Explanation<'t, 'r, R> {
         let path = self.normal_path(request);
         let winner = self.search(request, &path);
         let mut passed_over: Vec<(Rank, PassedOver<'_>)> = self.passed_over(request, &path, winner).collect();
@@ -109,12 +109,12 @@ impl<T> HostRoutes<T> {
     ) -> impl Iterator<Item = (Rank, PassedOver<'t>)> {
         let behind = move |rule: &Match| {
             let first = &self.routes()[winner?];
-            Some(Why::Behind { winner: &first.name, because: precedence::reason(&first.rule, rule) })
+            Some(Why::Behind { winner: first.name(), because: precedence::reason(first.rule(), rule) })
         };
         let others = self.routes().iter().enumerate().filter(move |(rank, _)| Some(*rank) != winner);
         others.filter_map(move |(rank, route)| {
-            let why = route.rule.failure(request, path).or_else(|| behind(&route.rule))?;
-            Some((rank, PassedOver { name: &route.name, why }))
+            let why = route.rule().failure(request, path).or_else(|| behind(route.rule()))?;
+            Some((rank, PassedOver { name: route.name(), why }))
         })
     }
 }

@@ -61,7 +61,7 @@ mod trie;
 
 pub use ambiguity::{Ambiguity, ambiguity};
 pub use explain::{Explanation, PassedOver, Why};
-pub use host_routes::{Conflict, HostRoutes, Route, Selected};
+pub use host_routes::{Conflict, HostRoutes, Rule, Selected};
 pub use matcher::{
     Condition, MAX_CONDITIONS, MAX_METHODS, MAX_PATTERN, MAX_SEGMENTS, Match, MatchError, Methods, PRIORITIES,
     PathKind, PathMatcher, Pattern, Test,

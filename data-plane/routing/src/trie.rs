@@ -32,8 +32,15 @@ struct Node {
 }
 
 impl Trie {
+    /// Of rules in the order of their ranks.
+    pub(crate) fn of<'a>(rules: impl Iterator<Item = &'a Match>) -> Self {
+        let mut trie = Self::default();
+        rules.enumerate().for_each(|(rank, rule)| trie.push(rank, rule));
+        trie
+    }
+
     /// Adds the next rank.
-    pub(crate) fn push(&mut self, rank: Rank, rule: &Match) {
+    fn push(&mut self, rank: Rank, rule: &Match) {
         let path = rule.path();
         match path.kind() {
             PathKind::Exact | PathKind::Template => {

@@ -58,6 +58,12 @@ impl Request {
         request
     }
 
+    /// Asks this host instead, whose name is as long.
+    pub fn ask(&mut self, host: &str) {
+        let start = self.parsed.host(&self.bytes).as_ptr() as usize - self.bytes.as_ptr() as usize;
+        self.bytes[start..start + host.len()].copy_from_slice(host.as_bytes());
+    }
+
     /// Finds the head's end and reads it, in the memory of the request before; whether it is valid.
     pub fn parse(&mut self) -> bool {
         let found = Scan::default().find_end(&self.bytes, &Limits::default().request_head());
@@ -149,7 +155,7 @@ pub fn routed_table(routes: impl Iterator<Item = (String, String, Match)>) -> Ro
     let route = |(name, host, rule): (String, String, Match)| Route {
         name: name.into(),
         hosts: [pattern(&host)].into(),
-        rule: rule.into(),
+        rule,
         action: Action::Forward(forward.clone()),
         timeouts: Default::default(),
         limits: Default::default(),

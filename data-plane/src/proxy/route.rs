@@ -75,8 +75,8 @@ pub(crate) fn select<'t>(table: &'t RoutingTable, asked: &Asked<'_>) -> Result<R
     let Some(bound) = table.bound(asked.request.host(asked.head)) else {
         return Err(if table.is_ready() { ProxyError::NoRoute } else { ProxyError::NotReady });
     };
-    if let Some(selected) = bound.routes.as_ref().and_then(|routes| routes.select(asked)) {
-        return Ok(Routed::Route(selected.value()));
+    if let Some(selected) = bound.routes.select(asked) {
+        return Ok(Routed::Route(selected.route()));
     }
     bound.owner.as_deref().map(Routed::Owner).ok_or(ProxyError::NoRoute)
 }

@@ -128,17 +128,11 @@ impl RoutingTable {
         changes: &BTreeMap<Arc<str>, Option<Arc<Route>>>,
         new: &[&Arc<Route>],
     ) -> Vec<gateway_routing::Conflict> {
-        let old = self.index.get(host).and_then(|bound| bound.routes.as_ref());
-        let kept = old.iter().flat_map(|routes| routes.routes()).filter(|route| !changes.contains_key(&route.name));
-        let new = new.iter().map(|route| gateway_routing::Route {
-            name: Arc::clone(&route.name),
-            rule: Arc::clone(&route.rule),
-            value: Arc::clone(route),
-        });
-        let routes: Vec<_> = kept.cloned().chain(new).collect();
-        let compiled = if routes.is_empty() { Ok(None) } else { HostRoutes::build(routes).map(Some) };
-        match compiled {
-            Ok(routes) => self.index.update(host, |bound| bound.routes = routes.map(Arc::new)),
+        let old = self.index.get(host).map_or(&[][..], |bound| bound.routes.routes());
+        let kept = old.iter().filter(|route| !changes.contains_key(&route.name));
+        let routes = kept.chain(new.iter().copied()).map(Arc::clone).collect();
+        match HostRoutes::build(routes) {
+            Ok(routes) => self.index.update(host, |bound| bound.routes = routes),
             Err(conflicts) => return conflicts,
         }
         Vec::new()

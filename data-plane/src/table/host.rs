@@ -14,8 +14,8 @@ pub type Routes = HostRoutes<Arc<Route>>;
 /// What decides about the requests of one host, or of all below a wildcard.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Bound {
-    /// The routes that name it; `None` where there are none, so that nothing is looked at.
-    pub routes: Option<Arc<Routes>>,
+    /// The routes that name it.
+    pub routes: Routes,
     /// The service whose own host it is, and which gets what no route matches.
     pub owner: Option<Arc<Service>>,
 }
@@ -23,7 +23,7 @@ pub struct Bound {
 impl Bound {
     fn is_empty(&self) -> bool {
         let Self { routes, owner } = self;
-        routes.is_none() && owner.is_none()
+        routes.is_empty() && owner.is_none()
     }
 }
 

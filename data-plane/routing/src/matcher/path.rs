@@ -6,6 +6,8 @@ use std::{
     hash::{Hash, Hasher},
 };
 
+use smol_str::SmolStr;
+
 use super::{MAX_PATTERN, MAX_SEGMENTS, MatchError, Pattern};
 use crate::path::normalize;
 
@@ -29,8 +31,9 @@ pub enum PathKind {
 #[derive(Debug, Clone)]
 pub struct PathMatcher {
     kind: PathKind,
-    /// Of a prefix, without the slash at its end; of an expression, nothing.
-    text: Box<str>,
+    /// Of a prefix, without the slash at its end; of an expression, nothing. Where it is short, it is no
+    /// memory of its own: most are.
+    text: SmolStr,
     pattern: Option<Pattern>,
 }
 
@@ -43,7 +46,7 @@ pub(crate) enum Segment<'a> {
 
 impl Default for PathMatcher {
     fn default() -> Self {
-        Self { kind: PathKind::Any, text: Box::default(), pattern: None }
+        Self { kind: PathKind::Any, text: SmolStr::default(), pattern: None }
     }
 }
 
@@ -95,7 +98,7 @@ impl PathMatcher {
     /// As for [`Pattern::parse`].
     pub fn regex(text: &str) -> Result<Self, MatchError> {
         let pattern = Some(Pattern::parse(text)?);
-        Ok(Self { kind: PathKind::Regex, text: Box::default(), pattern })
+        Ok(Self { kind: PathKind::Regex, text: SmolStr::default(), pattern })
     }
 
     /// The kind.

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use gateway_proto::host::HostPattern;
 use http::StatusCode;
 
-use crate::Match;
+use crate::{Match, Rule};
 
 mod policy;
 mod read;
@@ -31,7 +31,7 @@ pub struct Route {
     /// Distinct; at least one.
     pub hosts: Box<[HostPattern]>,
     /// Which of their requests.
-    pub rule: Arc<Match>,
+    pub rule: Match,
     /// What becomes of them.
     pub action: Action,
     /// Time limits that take the place of the service's, each by itself.
@@ -54,6 +54,16 @@ impl Route {
         let mirror = forward.into_iter().filter_map(|Forward { mirror, .. }| mirror.as_ref());
         let services = services.map(|WeightedService { name, weight: _ }| name);
         services.chain(mirror.map(|Mirror { service, per_mille: _ }| service))
+    }
+}
+
+impl Rule for Route {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn rule(&self) -> &Match {
+        &self.rule
     }
 }
 

@@ -12,8 +12,11 @@ use proptest::{
     test_runner::{Config, TestRunner},
 };
 
-use super::model::{Call, Path, REGEXES, Spec, VALUES, Wanted};
-use crate::{Conflict, HostRoutes, Route, Why};
+use super::{
+    Named,
+    model::{Call, Path, REGEXES, Spec, VALUES, Wanted},
+};
+use crate::{Conflict, HostRoutes, Why};
 
 /// Requests for each set of routes.
 const REQUESTS: usize = 20;
@@ -91,7 +94,7 @@ fn call() -> impl Strategy<Value = Call> {
 }
 
 /// Builds, and takes out what conflicts, which has to be what the model says.
-fn build(mut specs: Vec<Spec>, order: &[Index]) -> Result<(Vec<Spec>, HostRoutes<String>), TestCaseError> {
+fn build(mut specs: Vec<Spec>, order: &[Index]) -> Result<(Vec<Spec>, HostRoutes<Named>), TestCaseError> {
     specs.sort_by(Spec::compare);
     let mut kept: Vec<Spec> = Vec::new();
     let mut conflicts = Vec::new();
@@ -111,7 +114,7 @@ fn build(mut specs: Vec<Spec>, order: &[Index]) -> Result<(Vec<Spec>, HostRoutes
     Ok((kept, routes.map_err(|conflicts| TestCaseError::fail(format!("{conflicts:?}")))?))
 }
 
-fn shuffled(specs: &[Spec], order: &[Index]) -> Vec<Route<String>> {
+fn shuffled(specs: &[Spec], order: &[Index]) -> Vec<Named> {
     let mut routes: Vec<_> = specs.iter().map(Spec::route).collect();
     for (at, index) in (1..routes.len()).zip(order) {
         routes.swap(at, index.index(at + 1));
@@ -120,12 +123,12 @@ fn shuffled(specs: &[Spec], order: &[Index]) -> Vec<Route<String>> {
 }
 
 /// How many of the specs match; the first is to win.
-fn check(sorted: &[Spec], routes: &HostRoutes<String>, call: &Call) -> Result<usize, TestCaseError> {
+fn check(sorted: &[Spec], routes: &HostRoutes<Named>, call: &Call) -> Result<usize, TestCaseError> {
     let matching: Vec<_> = sorted.iter().filter(|spec| spec.matches(call)).collect();
     let expected = matching.first().map(|spec| spec.name.as_str());
     let asked = call.asked();
     let selected = routes.select(&asked);
-    prop_assert_eq!(selected.as_ref().map(|selected| selected.value().as_str()), expected);
+    prop_assert_eq!(selected.as_ref().map(|selected| &*selected.route().name), expected);
     if let Some(Path::Template(segments)) = matching.first().map(|spec| &spec.path) {
         for (at, _) in segments.iter().enumerate().filter(|(_, segment)| **segment == "{}") {
             prop_assert_eq!(
@@ -136,7 +139,7 @@ fn check(sorted: &[Spec], routes: &HostRoutes<String>, call: &Call) -> Result<us
     }
 
     let explanation = routes.explain(&asked, usize::MAX);
-    prop_assert_eq!(explanation.selected.map(|selected| selected.value().clone()), expected.map(str::to_owned));
+    prop_assert_eq!(explanation.selected.map(|selected| selected.route().name.to_string()), expected.map(str::to_owned));
     let passed_over = explanation.passed_over.iter();
     let told: Vec<_> = passed_over.map(|passed| (passed.name, matches!(passed.why, Why::Behind { .. }))).collect();
     let others = sorted.iter().filter(|spec| Some(spec.name.as_str()) != expected);

@@ -1,9 +1,10 @@
 //! What an operator is told.
 
 use super::{Asked, route};
+use super::Named;
 use crate::{HostRoutes, Match, Methods, PathMatcher, Test};
 
-fn shop() -> HostRoutes<String> {
+fn shop() -> HostRoutes<Named> {
     let api = || Match::new(PathMatcher::prefix("/api").unwrap());
     let get = Methods::parse(["GET", "HEAD"]).unwrap();
     let routes = vec![
@@ -22,7 +23,7 @@ fn told(asked: &Asked, limit: usize) -> (Option<String>, Vec<String>, usize) {
     let routes = shop();
     let explanation = routes.explain(asked, limit);
     let told = explanation.passed_over.iter().map(|passed| format!("{}: {}", passed.name, passed.why));
-    (explanation.selected.map(|selected| selected.value().clone()), told.collect(), explanation.others)
+    (explanation.selected.map(|selected| selected.route().name.to_string()), told.collect(), explanation.others)
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Stories of the whole crate; each file its own.
 
+use std::sync::Arc;
+
 use http::Method;
 
-use crate::{HostRoutes, Match, PathMatcher, Request, Route};
+use crate::{HostRoutes, Match, PathMatcher, Request, Rule};
 
 mod agree;
 mod explain;
@@ -57,14 +59,30 @@ impl Request for Asked {
     }
 }
 
-/// A route that leads to its own name.
-fn route(name: &str, rule: Match) -> Route<String> {
-    Route { name: name.into(), rule: rule.into(), value: name.into() }
+/// A route, as far as this crate has to know it.
+#[derive(Debug, Clone, PartialEq)]
+struct Named {
+    name: Arc<str>,
+    rule: Match,
+}
+
+impl Rule for Named {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn rule(&self) -> &Match {
+        &self.rule
+    }
+}
+
+fn route(name: &str, rule: Match) -> Named {
+    Named { name: name.into(), rule }
 }
 
 /// Where the request is led, be there a few routes or many.
-fn led(routes: &HostRoutes<String>, asked: &Asked) -> String {
-    let led = |routes: &HostRoutes<String>| routes.select(asked).map(|selected| selected.value().clone());
+fn led(routes: &HostRoutes<Named>, asked: &Asked) -> String {
+    let led = |routes: &HostRoutes<Named>| routes.select(asked).map(|selected| selected.route().name.to_string());
     let elsewhere = (0..5).map(|number| {
         let never = Match::new(PathMatcher::exact(&format!("/elsewhere/{number}")).unwrap());
         route(&format!("elsewhere-{number}"), never)

@@ -6,8 +6,8 @@ use std::{
     sync::LazyLock,
 };
 
-use super::Asked;
-use crate::{Match, Methods, PathMatcher, Pattern, Route, Test};
+use super::{Asked, Named};
+use crate::{Match, Methods, PathMatcher, Pattern, Test};
 
 pub(super) type Regex = (&'static str, fn(&str) -> bool);
 
@@ -191,7 +191,7 @@ impl Spec {
             == (&other.path, &other.methods, &other.headers, &other.query, &other.priority)
     }
 
-    pub(super) fn route(&self) -> Route<String> {
+    pub(super) fn route(&self) -> Named {
         let rule = Match::new(self.path.matcher()).methods(Methods::parse(self.methods.iter().copied()).unwrap());
         let rule = rule.priority(self.priority).unwrap();
         let header = |rule: Match, (name, wanted): &(&str, Wanted)| rule.header(name, wanted.test()).unwrap();

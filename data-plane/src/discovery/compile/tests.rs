@@ -175,8 +175,8 @@ fn routes_are_compiled_with_their_policies() {
     let table = compile(&RoutingTable::default(), stamp(1), &changes([service, route])).unwrap();
     assert_eq!(owner(&table, "a.test").policies.ambiguous_paths, Some(AmbiguousPaths::Refuse));
     for host in ["a.test", "x.b.test"] {
-        let routes = table.bound(host).unwrap().routes.as_ref().unwrap().routes();
-        let told = routes.iter().map(|route| (&*route.name, route.value.policies.ambiguous_paths)).collect::<Vec<_>>();
+        let routes = table.bound(host).unwrap().routes.routes();
+        let told = routes.iter().map(|route| (&*route.name, route.policies.ambiguous_paths)).collect::<Vec<_>>();
         assert_eq!(told, [("r", Some(AmbiguousPaths::Refuse))], "{host}");
     }
 }

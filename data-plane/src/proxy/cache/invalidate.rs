@@ -73,9 +73,8 @@ fn stored_by<'t>(
 ) -> impl Iterator<Item = (&'t str, &'t str, &'t Rules)> {
     let own =
         owner.as_deref().into_iter().filter_map(|service| Some((&*service.name, "", &policy(None, service)?.key)));
-    let routes = routes.iter().flat_map(|routes| routes.routes());
+    let routes = routes.routes().iter();
     let routed = routes.flat_map(move |route| {
-        let route = &*route.value;
         services(route).filter_map(move |name| {
             let service = table.service(name)?;
             Some((&*service.name, &*route.name, &policy(Some(route), service)?.key))

@@ -128,7 +128,7 @@ impl<'t, 'r> Subject<'t, 'r> {
     fn explain(&self, asked: &Asked<'_>, answer: Option<OwnAnswer>) -> Explanation<'t> {
         let host = self.request.host(self.head);
         let bound = self.table.bound(host);
-        let near = bound.and_then(|bound| bound.routes.as_ref()).map(|routes| routes.explain(asked, NEAR));
+        let near = bound.map(|bound| bound.routes.explain(asked, NEAR));
         let (passed_over, others) = near.map(|near| (near.passed_over, near.others)).unwrap_or_default();
         let (route, targets, end) = match route::select(self.table, asked) {
             Err(error) => (None, Vec::new(), End::Refused(error)),

@@ -52,9 +52,9 @@ fn a_route_of_the_host_decides_else_the_service_that_owns_it() {
     let users = Match::new(PathMatcher::template("/users/{id}/orders").unwrap());
     let all = [
         route("api", &["a.test"], "/api", "a"),
-        Route { rule: users.into(), ..route("users", &["a.test"], "/", "a") },
+        Route { rule: users, ..route("users", &["a.test"], "/", "a") },
         Route {
-            rule: Match::default().methods(Methods::parse(["TRACE"]).unwrap()).into(),
+            rule: Match::default().methods(Methods::parse(["TRACE"]).unwrap()),
             ..route("any", &["b.test"], "/", "a")
         },
     ];

@@ -37,7 +37,7 @@ async fn table() -> RoutingTable {
     let canary = canary.query("debug", Test::Present).unwrap().methods(Methods::parse(["PUT"]).unwrap());
     let routes = [
         route("api", &["a.test", "b.test"], "/api", "b"),
-        Route { rule: canary.into(), ..route("canary", &["a.test"], "/", "b") },
+        Route { rule: canary, ..route("canary", &["a.test"], "/", "b") },
     ];
     let changes = Changes { services: services.into(), routes: routes.map(put).into() };
     RoutingTable::default().amend(stamp(1), &changes).unwrap()

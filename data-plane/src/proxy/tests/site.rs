@@ -86,7 +86,7 @@ pub(super) fn route(name: &str, rule: Match, action: Action) -> Route {
     Route {
         name: name.into(),
         hosts: [HostPattern::parse("a.test").unwrap()].into(),
-        rule: rule.into(),
+        rule,
         action,
         timeouts: TimeoutOverrides::default(),
         limits: Limits::default(),

@@ -251,7 +251,7 @@ fn full() -> Route {
         host: Some("internal.test".into()),
     };
     Route {
-        rule: rule.into(),
+        rule,
         action: Action::Forward(forward),
         timeouts: TimeoutOverrides { total: Some(Duration::from_secs(90)), ..TimeoutOverrides::default() },
         limits: Limits { request_body: Some(1 << 20) },

@@ -59,7 +59,7 @@ impl<'t> From<&'t Route> for RouteView<'t> {
         Self {
             name,
             hosts: hosts.iter().map(ToString::to_string).collect(),
-            rule: (&**rule).into(),
+            rule: rule.into(),
             priority: rule.given_priority(),
             action: action.into(),
             timeouts: (*timeouts).into(),

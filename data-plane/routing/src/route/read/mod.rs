@@ -83,7 +83,7 @@ pub fn route(wire: &pb::Route, path: &Path<'_>, violations: &mut Violations) -> 
     Some(Route {
         name: name?.into(),
         hosts,
-        rule: rule?.priority(priority?).ok()?.into(),
+        rule: rule?.priority(priority?).ok()?,
         action: action?,
         timeouts: timeouts.unwrap_or_default(),
         limits: limits.unwrap_or_default(),
