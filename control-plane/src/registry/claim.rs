@@ -6,7 +6,7 @@ use std::{
 };
 
 use gateway_proto::host::HostPattern;
-use gateway_routing::Match;
+use gateway_routing::route::Route;
 
 /// The requests for a host that match a rule, with its priority.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,23 +19,23 @@ pub struct Claim {
 /// A rule that is hashed once: it may be long, and goes with each of a route's hosts.
 #[derive(Debug, Clone)]
 struct Rule {
-    rule: Arc<Match>,
+    of: Arc<Route>,
     hash: u64,
 }
 
 impl Claim {
-    /// The claims of a route with these hosts, in their order.
-    pub fn of(hosts: &[HostPattern], rule: &Arc<Match>) -> impl Iterator<Item = Self> {
+    /// The claims of a route, in the order of its hosts.
+    pub fn of(route: &Arc<Route>) -> impl Iterator<Item = Self> {
         let mut hasher = DefaultHasher::new();
-        rule.hash(&mut hasher);
-        let rule = Rule { rule: Arc::clone(rule), hash: hasher.finish() };
-        hosts.iter().map(move |host| Self { host: host.clone(), rule: rule.clone() })
+        route.rule.hash(&mut hasher);
+        let rule = Rule { of: Arc::clone(route), hash: hasher.finish() };
+        route.hosts.iter().map(move |host| Self { host: host.clone(), rule: rule.clone() })
     }
 }
 
 impl PartialEq for Rule {
     fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && (Arc::ptr_eq(&self.rule, &other.rule) || self.rule == other.rule)
+        self.hash == other.hash && (Arc::ptr_eq(&self.of, &other.of) || self.of.rule == other.of.rule)
     }
 }
 

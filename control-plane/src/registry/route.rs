@@ -47,7 +47,7 @@ impl Route {
 
     /// Which requests are its own, by host in their order.
     pub fn claims(&self) -> impl Iterator<Item = Claim> {
-        Claim::of(&self.route.hosts, &self.route.rule)
+        Claim::of(&self.route)
     }
 
     /// What it takes in a message.
