@@ -24,6 +24,8 @@ pub enum RegistryError {
         /// Those that it does not have, at least one.
         endpoints: Vec<EndpointAddress>,
     },
+    /// No consumer has a key of that id.
+    KeyNotFound,
     /// There is one of that kind and name.
     Exists(Key),
     /// Other services own hosts: all of them, at least one.
@@ -107,11 +109,14 @@ impl RegistryError {
             Self::Invalid(_) => Reason::Invalid,
             Self::NotFound(Key::Service(_)) => Reason::ServiceNotFound,
             Self::NotFound(Key::Route(_)) => Reason::RouteNotFound,
+            Self::NotFound(Key::Consumer(_)) => Reason::ConsumerNotFound,
+            Self::KeyNotFound => Reason::KeyNotFound,
             // Nobody asks for a purge by its revision.
             Self::NotFound(Key::Purge(_)) | Self::Exists(Key::Purge(_)) => Reason::Invalid,
             Self::EndpointsNotFound { .. } => Reason::EndpointNotFound,
             Self::Exists(Key::Service(_)) => Reason::ServiceExists,
             Self::Exists(Key::Route(_)) => Reason::RouteExists,
+            Self::Exists(Key::Consumer(_)) => Reason::ConsumerExists,
             Self::HostTaken(_) => Reason::HostTaken,
             Self::RouteConflict(_) => Reason::RouteConflict,
             Self::ServiceMissing(_) => Reason::ServiceMissing,
@@ -129,7 +134,11 @@ impl fmt::Display for RegistryError {
         match self {
             Self::Invalid(violations) => list(f, violations, "; "),
             Self::NotFound(key @ Key::Service(_)) => write!(f, "there is no {key}; register it first"),
-            Self::NotFound(key @ (Key::Purge(_) | Key::Route(_))) => write!(f, "there is no {key}; create it first"),
+            Self::NotFound(key @ (Key::Consumer(_) | Key::Purge(_) | Key::Route(_))) => {
+                write!(f, "there is no {key}; create it first")
+            }
+            // It may be a whole key that was given, which nobody is shown again.
+            Self::KeyNotFound => f.write_str("there is no key of that id; ids have 12 hexadecimal digits"),
             Self::EndpointsNotFound { service, endpoints } => {
                 write!(f, "service \"{service}\" has no endpoint ")?;
                 list(f, endpoints, ", ")?;

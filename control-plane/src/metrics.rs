@@ -29,6 +29,7 @@ impl Collector for Totals {
             version,
             services,
             routes,
+            consumers,
             endpoints_healthy,
             endpoints_unhealthy,
             endpoints_pending,
@@ -49,6 +50,7 @@ impl Collector for Totals {
         gauge(encoder, "snapshot_sequence", "Sequence of what is published in this run", version.sequence)?;
         gauge(encoder, "services", "Services that are registered", *services as u64)?;
         gauge(encoder, "routes", "Routes that are registered", *routes as u64)?;
+        gauge(encoder, "consumers", "Consumers that are registered", *consumers as u64)?;
         let mut family =
             encoder.encode_descriptor("endpoints", "Addresses of endpoints by health", None, MetricType::Gauge)?;
         let by_health =

@@ -62,6 +62,8 @@ pub struct Totals {
     pub services: usize,
     /// Number of routes.
     pub routes: usize,
+    /// Number of consumers.
+    pub consumers: usize,
     /// Addresses that are healthy.
     pub endpoints_healthy: usize,
     /// Addresses that are unhealthy.
@@ -90,9 +92,9 @@ impl Observed {
     /// Counts everything, at a cost in proportion to the number of addresses.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let (revision, services, routes) = {
+        let (revision, services, routes, consumers) = {
             let desired = self.desired.borrow();
-            (desired.revision, desired.services.len(), desired.routes.len())
+            (desired.revision, desired.services.len(), desired.routes.len(), desired.consumers.len())
         };
         let health = self.health.borrow().clone();
         let version = self.published.borrow().version;
@@ -104,6 +106,7 @@ impl Observed {
             version,
             services,
             routes,
+            consumers,
             endpoints_healthy: count(Health::Healthy),
             endpoints_unhealthy: count(Health::Unhealthy),
             endpoints_pending: count(Health::Pending),

@@ -8,8 +8,8 @@ use gateway_proto::access::AccessArgs;
 use crate::{
     client::ServerUrl,
     commands::{
-        apply, audit, cache, completion, dev, endpoint, explain, export, limit, node, probe, route, sample, service,
-        token, watch,
+        apply, audit, cache, completion, consumer, dev, endpoint, explain, export, key, limit, node, probe, route,
+        sample, service, token, watch,
     },
     output::Format,
 };
@@ -19,7 +19,7 @@ pub const DEFAULT_SERVER: &str = "http://127.0.0.1:7000";
 /// The longest `--timeout`, which is also the longest that a control plane waits.
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Registers services and routes with the gateway and shows what its control plane and data planes do
+/// Registers services, routes and consumers with the gateway and shows what its control plane and data planes do
 #[derive(Debug, Parser)]
 #[command(name = "gatewayctl", version = gateway_proto::BUILD, arg_required_else_help = true, propagate_version = false)]
 #[command(
@@ -67,6 +67,12 @@ pub enum Command {
     /// Create, read, shift and delete routes
     #[command(subcommand)]
     Route(route::Command),
+    /// Create, read and delete consumers: those who call, and whom rules can name
+    #[command(subcommand)]
+    Consumer(consumer::Command),
+    /// Make, show and revoke the keys by which consumers are known
+    #[command(subcommand)]
+    Key(key::Command),
     /// Say where a request would go, and why; the request is not made
     ///
     /// A data plane answers, by the table that it serves at this moment and with the code that routes requests.
@@ -91,7 +97,7 @@ pub enum Command {
     Token(token::Command),
     /// Create and update what declarative files name, as one atomic change; delete nothing
     Apply(apply::Apply),
-    /// Write every service and route as a declarative file that apply reads back
+    /// Write every service, route and consumer as a declarative file that apply reads back
     Export(export::Export),
     /// Run a whole local cluster in one process, with sample upstreams; Ctrl-C ends it
     Dev(dev::Dev),
@@ -111,6 +117,14 @@ pub enum Command {
 /// A sentence with what is wrong.
 pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "write a number and its unit, such as 250ms, 5s or 10m".to_owned())
+}
+
+/// Reads how long something is valid, such as `12h`, `30d` or `1y`.
+///
+/// # Errors
+/// A sentence with what is wrong.
+pub fn lifetime(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "write a number and its unit, such as 12h, 30d or 1y".to_owned())
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

@@ -19,6 +19,10 @@ pub enum Reason {
     ServiceNotFound,
     /// There is no such route.
     RouteNotFound,
+    /// There is no such consumer.
+    ConsumerNotFound,
+    /// There is no such key of a consumer.
+    KeyNotFound,
     /// The service has no such endpoint.
     EndpointNotFound,
     /// There is no such data plane.
@@ -29,6 +33,8 @@ pub enum Reason {
     ServiceExists,
     /// A route of that name exists.
     RouteExists,
+    /// A consumer of that name exists.
+    ConsumerExists,
     /// Another service owns the host.
     HostTaken,
     /// Another route matches the same requests of a host at the same priority.
@@ -37,7 +43,7 @@ pub enum Reason {
     ServiceMissing,
     /// A route leads to the service that is to be deleted.
     ServiceInUse,
-    /// The service or route has changed since it was read.
+    /// The service, route or consumer has changed since it was read.
     StaleRevision,
     /// The changes asked for are older than the history that is kept.
     Compacted,
@@ -61,15 +67,18 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::Invalid,
         Self::ServiceNotFound,
         Self::RouteNotFound,
+        Self::ConsumerNotFound,
+        Self::KeyNotFound,
         Self::EndpointNotFound,
         Self::NodeNotFound,
         Self::NodeUnavailable,
         Self::ServiceExists,
         Self::RouteExists,
+        Self::ConsumerExists,
         Self::HostTaken,
         Self::RouteConflict,
         Self::ServiceMissing,
@@ -93,11 +102,14 @@ impl Reason {
             Self::Invalid => "INVALID",
             Self::ServiceNotFound => "SERVICE_NOT_FOUND",
             Self::RouteNotFound => "ROUTE_NOT_FOUND",
+            Self::ConsumerNotFound => "CONSUMER_NOT_FOUND",
+            Self::KeyNotFound => "KEY_NOT_FOUND",
             Self::EndpointNotFound => "ENDPOINT_NOT_FOUND",
             Self::NodeNotFound => "NODE_NOT_FOUND",
             Self::NodeUnavailable => "NODE_UNAVAILABLE",
             Self::ServiceExists => "SERVICE_EXISTS",
             Self::RouteExists => "ROUTE_EXISTS",
+            Self::ConsumerExists => "CONSUMER_EXISTS",
             Self::HostTaken => "HOST_TAKEN",
             Self::RouteConflict => "ROUTE_CONFLICT",
             Self::ServiceMissing => "SERVICE_MISSING",
@@ -129,11 +141,12 @@ impl Reason {
             Self::ServiceNotFound | Self::RouteNotFound | Self::EndpointNotFound | Self::NodeNotFound => {
                 GrpcCode::NotFound
             }
-            Self::TokenNotFound => GrpcCode::NotFound,
+            Self::ConsumerNotFound | Self::KeyNotFound | Self::TokenNotFound => GrpcCode::NotFound,
             Self::LastAdminToken => GrpcCode::FailedPrecondition,
             Self::Unauthenticated => GrpcCode::Unauthenticated,
             Self::PermissionDenied => GrpcCode::PermissionDenied,
-            Self::ServiceExists | Self::RouteExists | Self::HostTaken | Self::RouteConflict => GrpcCode::AlreadyExists,
+            Self::ServiceExists | Self::RouteExists | Self::ConsumerExists => GrpcCode::AlreadyExists,
+            Self::HostTaken | Self::RouteConflict => GrpcCode::AlreadyExists,
             Self::StaleRevision => GrpcCode::Aborted,
             Self::Compacted => GrpcCode::OutOfRange,
             Self::ServiceMissing | Self::ServiceInUse => GrpcCode::FailedPrecondition,

@@ -4,6 +4,7 @@
 //! as they come in, and nothing behind that conversion sees them.
 
 pub mod access;
+pub mod api_key;
 pub mod code;
 pub mod host;
 pub mod local;
@@ -11,6 +12,8 @@ pub mod name;
 pub mod network;
 pub mod pem;
 pub mod process;
+mod redacted;
+mod secret;
 pub mod size;
 pub mod token;
 pub mod violation;

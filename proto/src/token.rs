@@ -1,8 +1,7 @@
 //! Tokens by which clients of the control plane are known: what they look like, and how they are read.
 //!
 //! A token is `gwt_ID_SECRET`: a public id of 48 bits, by which it is found, shown and revoked, and 256
-//! random bits that only its holder knows. The prefix lets people and scanners of repositories tell
-//! what it is.
+//! random bits that only its holder knows.
 
 use std::{
     fmt,
@@ -14,11 +13,10 @@ use std::{
 
 use rustix::process::getuid;
 
+use crate::secret::{self, Secret};
+
 /// What every token begins with.
 pub const PREFIX: &str = "gwt_";
-/// Hexadecimal digits of an id and of a secret.
-const ID: usize = 12;
-const SECRET: usize = 64;
 /// No token takes more, with whatever white space an editor adds.
 const MAX_FILE: u64 = 4096;
 /// Access for anyone but the owner.
@@ -26,7 +24,7 @@ const OTHERS: u32 = 0o077;
 
 /// A token with its secret, which is never printed but by [`Token::reveal`].
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct Token(Secret);
 
 /// Why a text is no token. It quotes nothing of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +42,7 @@ impl Token {
     /// Puts a token together from random bits.
     #[must_use]
     pub fn from_bits(id: u64, secret: [u64; 4]) -> Self {
-        let id = id & 0xffff_ffff_ffff;
-        let [a, b, c, d] = secret;
-        Self(format!("{PREFIX}{id:012x}_{a:016x}{b:016x}{c:016x}{d:016x}"))
+        Self(Secret::from_bits(PREFIX, id, secret))
     }
 
     /// Reads a token; white space around it does not matter.
@@ -54,39 +50,32 @@ impl Token {
     /// # Errors
     /// It is none.
     pub fn parse(text: &str) -> Result<Self, NoToken> {
-        let text = text.trim_ascii();
-        let (id, secret) = text.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).ok_or(NoToken)?;
-        let valid = is_id(id) && secret.len() == SECRET && secret.bytes().all(is_hex);
-        if valid { Ok(Self(text.to_owned())) } else { Err(NoToken) }
+        Secret::parse(PREFIX, text).map(Self).ok_or(NoToken)
     }
 
     /// Its public part.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.0.get(PREFIX.len()..PREFIX.len() + ID).unwrap_or_default()
+        self.0.id()
     }
 
     /// All of it, for whoever is to present it.
     #[must_use]
     pub fn reveal(&self) -> &str {
-        &self.0
+        self.0.reveal()
     }
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Token").field(&self.id()).finish_non_exhaustive()
+        self.0.debug("Token", f)
     }
 }
 
-/// Whether a text can be the id of a token.
+/// Whether a text can be the id of a token, or of a key.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
-    text.len() == ID && text.bytes().all(is_hex)
-}
-
-fn is_hex(byte: u8) -> bool {
-    byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)
+    secret::is_id(text)
 }
 
 /// Why a file holds no token that may be used. Each sentence names the file and the remedy.
@@ -106,7 +95,7 @@ impl fmt::Display for TokenFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(path, err) => {
-                write!(f, "{} cannot be read: {err}; name a file that holds a token", path.display())
+                write!(f, "{} cannot be read: {err}; name one that this user can read", path.display())
             }
             Self::Open(path, mode) => {
                 let path = path.display();

@@ -179,7 +179,7 @@ async fn apply(registry: &mut Registry, service: Service, route: String) -> Writ
         action: Some(Action::Forward(Forward { services: vec![to], ..Forward::default() })),
         ..Route::default()
     };
-    let request = ApplyRequest { services: vec![service], routes: vec![route], dry_run: false };
+    let request = ApplyRequest { services: vec![service], routes: vec![route], ..ApplyRequest::default() };
     (written.into(), registry.apply(request).await.map(|response| response.into_inner().revision))
 }
 

@@ -17,6 +17,7 @@ mod cache_purge;
 mod canary;
 mod cli;
 mod connections;
+mod consumers;
 mod content;
 mod control_plane_loss;
 mod credentials;

@@ -94,6 +94,28 @@ async fn a_data_plane_cannot_write() {
 }
 
 #[tokio::test]
+async fn who_only_reads_makes_no_key_and_whoever_makes_one_is_in_history() {
+    let door = TestDoor::start().await;
+    let mut viewer = RegistryServiceClient::new(door.channel(Role::Viewer));
+    let mut operator = RegistryServiceClient::new(door.channel(Role::Operator));
+    let consumer = Some(pb::Consumer { name: "anna".into(), ..pb::Consumer::default() });
+    let create = pb::CreateConsumerRequest { consumer };
+    assert_eq!(viewer.create_consumer(create.clone()).await.unwrap_err().code(), Code::PermissionDenied);
+    operator.create_consumer(create).await.unwrap();
+    let key = pb::CreateKeyRequest { consumer: "anna".into(), lifetime: None };
+    let password = pb::SetPasswordRequest { consumer: "anna".into(), password: Some("correct horse".into()) };
+    assert_eq!(viewer.create_key(key.clone()).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(viewer.set_password(password.clone()).await.unwrap_err().code(), Code::PermissionDenied);
+    operator.create_key(key).await.unwrap();
+    operator.set_password(password).await.unwrap();
+    let by = format!("token:{} (number 3)", token(3).id());
+    let actors: Vec<_> = door.store.latest(9).iter().map(|change| change.actor.to_string()).collect();
+    assert_eq!(actors, [&*by; 3]);
+    let read = viewer.list_keys(pb::ListKeysRequest::default()).await.unwrap().into_inner();
+    assert_eq!(read.keys.len(), 1);
+}
+
+#[tokio::test]
 async fn a_token_that_is_revoked_or_expires_ends_its_streams() {
     for revoked in [true, false] {
         let door = TestDoor::start().await;

@@ -13,7 +13,7 @@ pub(crate) const USE_PRECISION: SignedDuration = SignedDuration::from_hours(1);
 /// What the holder of a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Reads everything but tokens.
+    /// Reads everything but tokens, and but what consumers are known by.
     Viewer,
     /// What a viewer may, and changes the registry.
     Operator,
@@ -113,14 +113,14 @@ impl Kept {
     /// What is to be kept of a token.
     #[must_use]
     pub fn of(token: &token::Token, name: String, role: Role, created_at: Timestamp) -> Self {
-        let (id, digest) = (TokenId(token.id().into()), digest_of(token));
+        let (id, digest) = (TokenId(token.id().into()), sha256(token.reveal()));
         Self { id, name, role, digest, created_at, expires_at: None, last_used_at: None }
     }
 
     /// Whether this is the token, in a time that does not depend on how much of it is right.
     #[must_use]
     pub fn is(&self, token: &token::Token) -> bool {
-        constant_time::verify_slices_are_equal(&self.digest, &digest_of(token)).is_ok()
+        constant_time::verify_slices_are_equal(&self.digest, &sha256(token.reveal())).is_ok()
     }
 
     /// Whether it has not ended yet.
@@ -136,8 +136,9 @@ impl fmt::Debug for Kept {
     }
 }
 
-fn digest_of(token: &token::Token) -> [u8; 32] {
-    let digest = digest::digest(&digest::SHA256, token.reveal().as_bytes());
+/// The SHA-256 hash of a text.
+pub(crate) fn sha256(text: &str) -> [u8; 32] {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
     // SHA-256 has 32 bytes.
     digest.as_ref().try_into().unwrap_or_default()
 }

@@ -154,6 +154,7 @@ impl AdminService for Admin {
             version,
             services,
             routes,
+            consumers,
             endpoints_healthy,
             endpoints_unhealthy,
             endpoints_pending,
@@ -184,6 +185,7 @@ impl AdminService for Admin {
             store_bytes,
             routes: count(routes),
             insecure: self.observed.insecure,
+            consumers: count(consumers),
         }))
     }
 

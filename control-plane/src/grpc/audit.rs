@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use tonic::Status;
 
 use super::{invalid, timestamp};
-use crate::store::{Change, Store, TokenChange};
+use crate::store::{Change, CredentialChange, Store, TokenChange};
 
 /// Entries unless it is told, and at the most.
 const DEFAULT_LIMIT: u32 = 100;
@@ -33,10 +33,10 @@ pub(super) fn list(store: &dyn Store, request: pb::ListAuditRequest) -> Result<p
 }
 
 fn entry(change: &Change) -> pb::AuditEntry {
-    let Change { revision, at, deletes, puts, tokens, actor } = change;
+    let Change { revision, at, deletes, puts, tokens, credentials, actor } = change;
     let deletes = deletes.iter().map(|key| format!("delete {key}"));
     let puts = puts.iter().map(|record| format!("put {}", record.key()));
-    let mut actions = deletes.chain(puts).chain(tokens.iter().map(token));
+    let mut actions = deletes.chain(puts).chain(tokens.iter().map(token)).chain(credentials.iter().map(credential));
     let shown: Vec<String> = actions.by_ref().take(MAX_ACTIONS).collect();
     pb::AuditEntry {
         revision: revision.0,
@@ -44,6 +44,15 @@ fn entry(change: &Change) -> pb::AuditEntry {
         actor: actor.to_string(),
         actions: shown,
         more: u32::try_from(actions.count()).unwrap_or(u32::MAX),
+    }
+}
+
+fn credential(change: &CredentialChange) -> String {
+    match change {
+        CredentialChange::CreateKey(consumer, id) => format!("create key {id} of consumer \"{consumer}\""),
+        CredentialChange::RevokeKey(consumer, id) => format!("revoke key {id} of consumer \"{consumer}\""),
+        CredentialChange::SetPassword(consumer) => format!("set the password of consumer \"{consumer}\""),
+        CredentialChange::RemovePassword(consumer) => format!("remove the password of consumer \"{consumer}\""),
     }
 }
 

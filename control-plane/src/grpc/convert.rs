@@ -8,7 +8,7 @@ use gateway_routing::route::wire;
 use super::timestamp;
 use crate::registry::{
     apply::{ChangeKind, Outcome},
-    model::{Endpoint, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Route, Service, Timeouts},
+    model::{Consumer, Endpoint, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Route, Service, Timeouts},
 };
 
 /// A service as it is sent.
@@ -127,6 +127,13 @@ pub fn service_change(outcome: &Outcome<Service>) -> pb::ServiceChange {
 pub fn route_change(outcome: &Outcome<Route>) -> pb::RouteChange {
     let Outcome { resource, change: kind } = outcome;
     pb::RouteChange { name: resource.name().to_string(), change: change(*kind).into() }
+}
+
+/// What became of one consumer, as it is sent.
+#[must_use]
+pub fn consumer_change(outcome: &Outcome<Consumer>) -> pb::ConsumerChange {
+    let Outcome { resource, change: kind } = outcome;
+    pb::ConsumerChange { name: resource.name.to_string(), change: change(*kind).into() }
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ pub fn status(err: &RegistryError) -> Status {
             )
         }
         RegistryError::NotFound(_)
+        | RegistryError::KeyNotFound
         | RegistryError::EndpointsNotFound { .. }
         | RegistryError::Exists(_)
         | RegistryError::StaleRevision { .. }
@@ -103,13 +104,14 @@ fn metadata(err: &RegistryError) -> HashMap<String, String> {
             vec![named(key), ("expected_revision", expected.to_string()), ("actual_revision", actual.to_string())]
         }
         RegistryError::Compacted { oldest } => vec![("oldest_revision", oldest.to_string())],
-        RegistryError::StoreUnavailable(_) | RegistryError::ShuttingDown => Vec::new(),
+        RegistryError::KeyNotFound | RegistryError::StoreUnavailable(_) | RegistryError::ShuttingDown => Vec::new(),
     };
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn named(key: &Key) -> (&'static str, String) {
     match key {
+        Key::Consumer(name) => ("consumer", name.to_string()),
         Key::Purge(revision) => ("purge", revision.to_string()),
         Key::Route(name) => ("route", name.to_string()),
         Key::Service(name) => ("service", name.to_string()),

@@ -1,5 +1,6 @@
 //! The registry's gRPC service.
 
+mod consumers;
 mod routes;
 
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     actor,
-    convert::{self, route_change, service_change},
+    convert::{self, consumer_change, route_change, service_change},
     refusal::status,
     watch::Watcher,
 };
@@ -26,7 +27,7 @@ use crate::{
         apply::Outcome,
         list::Page,
         model::{Revision, Service},
-        validate::{self, MAX_APPLY_BYTES},
+        validate::{self, MAX_APPLY_BYTES, Named},
     },
 };
 
@@ -154,14 +155,15 @@ impl RegistryService for RegistryRpc {
 
     async fn apply(&self, request: Request<pb::ApplyRequest>) -> Result<Response<pb::ApplyResponse>, Status> {
         let registry = self.by(&request);
-        let pb::ApplyRequest { services, dry_run, routes } = request.into_inner();
-        let (services, routes) = validate::change(services, routes).map_err(|err| status(&err))?;
-        let applied = if dry_run { registry.preview(services, routes) } else { registry.apply(services, routes).await };
-        let Applied { services, routes, revision } = applied.map_err(|err| status(&err))?;
+        let pb::ApplyRequest { services, dry_run, routes, consumers } = request.into_inner();
+        let wanted = validate::change(Named { services, routes, consumers }).map_err(|err| status(&err))?;
+        let applied = if dry_run { registry.preview(wanted) } else { registry.apply(wanted).await };
+        let Applied { services, routes, consumers, revision } = applied.map_err(|err| status(&err))?;
         Ok(Response::new(pb::ApplyResponse {
             changes: services.iter().map(service_change).collect(),
             revision: revision.0,
             route_changes: routes.iter().map(route_change).collect(),
+            consumer_changes: consumers.iter().map(consumer_change).collect(),
         }))
     }
 
@@ -195,6 +197,75 @@ impl RegistryService for RegistryRpc {
         request: Request<pb::DeleteRouteRequest>,
     ) -> Result<Response<pb::DeleteRouteResponse>, Status> {
         routes::delete(&self.by(&request), request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn create_consumer(
+        &self,
+        request: Request<pb::CreateConsumerRequest>,
+    ) -> Result<Response<pb::CreateConsumerResponse>, Status> {
+        consumers::create(&self.by(&request), request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn get_consumer(
+        &self,
+        request: Request<pb::GetConsumerRequest>,
+    ) -> Result<Response<pb::GetConsumerResponse>, Status> {
+        consumers::get(&self.registry, request.into_inner()).map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn list_consumers(
+        &self,
+        request: Request<pb::ListConsumersRequest>,
+    ) -> Result<Response<pb::ListConsumersResponse>, Status> {
+        consumers::list(&self.registry, request.into_inner()).map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn update_consumer(
+        &self,
+        request: Request<pb::UpdateConsumerRequest>,
+    ) -> Result<Response<pb::UpdateConsumerResponse>, Status> {
+        consumers::update(&self.by(&request), request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn delete_consumer(
+        &self,
+        request: Request<pb::DeleteConsumerRequest>,
+    ) -> Result<Response<pb::DeleteConsumerResponse>, Status> {
+        consumers::delete(&self.by(&request), request.into_inner()).await.map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn set_password(
+        &self,
+        request: Request<pb::SetPasswordRequest>,
+    ) -> Result<Response<pb::SetPasswordResponse>, Status> {
+        consumers::set_password(&self.by(&request), request.into_inner())
+            .await
+            .map(Response::new)
+            .map_err(|err| status(&err))
+    }
+
+    async fn create_key(
+        &self,
+        request: Request<pb::CreateKeyRequest>,
+    ) -> Result<Response<pb::CreateKeyResponse>, Status> {
+        consumers::create_key(&self.by(&request), request.into_inner())
+            .await
+            .map(Response::new)
+            .map_err(|err| status(&err))
+    }
+
+    async fn list_keys(&self, request: Request<pb::ListKeysRequest>) -> Result<Response<pb::ListKeysResponse>, Status> {
+        consumers::list_keys(&self.registry, request.into_inner()).map(Response::new).map_err(|err| status(&err))
+    }
+
+    async fn revoke_key(
+        &self,
+        request: Request<pb::RevokeKeyRequest>,
+    ) -> Result<Response<pb::RevokeKeyResponse>, Status> {
+        consumers::revoke_key(&self.by(&request), request.into_inner())
+            .await
+            .map(Response::new)
+            .map_err(|err| status(&err))
     }
 
     async fn purge_cache(

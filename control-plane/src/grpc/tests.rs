@@ -209,6 +209,7 @@ async fn operators_see_nodes_endpoints_and_totals() {
     assert!(control.wait(0, &[], LONG).await.done);
     control.register_unprobed("s1-new");
     control.desired.send_modify(|desired| drop(desired.put(sample::route("r", &["x.test"], "/", "s0").into())));
+    control.desired.send_modify(|desired| drop(desired.put(sample::consumer("anna", &[]).into())));
     let mut admin = control.admin();
     let node = admin.get_node(admin::GetNodeRequest { id: "edge".into() }).await.unwrap().into_inner().node.unwrap();
     let peer: SocketAddr = node.peer_address.parse().unwrap();
@@ -219,7 +220,7 @@ async fn operators_see_nodes_endpoints_and_totals() {
     assert_eq!(services, [("s0", healthy), ("s1", healthy), ("s1-new", "HEALTH_PENDING")]);
     let status = admin.get_status(admin::GetStatusRequest {}).await.unwrap().into_inner();
     assert_eq!((status.cluster_id.as_str(), status.revision), ("cluster", 3));
-    assert_eq!((status.services, status.routes), (3, 1));
+    assert_eq!((status.services, status.routes, status.consumers), (3, 1, 1));
     assert_eq!((status.endpoints_healthy, status.nodes_connected), (2, 1));
     drop(plane);
     assert!(control.wait(3, &[], LONG).await.done);

@@ -20,7 +20,7 @@ use crate::{
     health::{EndpointHealth, EndpointKey, HealthView},
     registry::{
         Registry,
-        model::{Desired, Key, Record, Revision, RouteName, ServiceName},
+        model::{ConsumerName, Desired, Key, Record, Revision, RouteName, ServiceName},
     },
     store::{Change, Changes},
 };
@@ -53,6 +53,7 @@ pub(super) struct Watcher {
 enum Current {
     Services(Desired, Option<ServiceName>),
     Routes(Desired, Option<RouteName>),
+    Consumers(Desired, Option<ConsumerName>),
     Health(Option<EndpointKey>),
 }
 
@@ -172,7 +173,13 @@ impl Watcher {
                 let rest = chunk(&desired.routes, last.as_ref());
                 let last = rest.last().map(|(name, _)| name.clone());
                 self.ready.extend(rest.into_iter().map(|(_, route)| Event::Upserted(Record::Route(route))));
-                Some(if last.is_some() { Current::Routes(desired, last) } else { Current::Health(None) })
+                Some(if last.is_some() { Current::Routes(desired, last) } else { Current::Consumers(desired, None) })
+            }
+            Current::Consumers(desired, last) => {
+                let rest = chunk(&desired.consumers, last.as_ref());
+                let last = rest.last().map(|(name, _)| name.clone());
+                self.ready.extend(rest.into_iter().map(|(_, consumer)| Event::Upserted(Record::Consumer(consumer))));
+                Some(if last.is_some() { Current::Consumers(desired, last) } else { Current::Health(None) })
             }
             Current::Health(last) => {
                 let rest = chunk(&self.told, last.as_ref());
@@ -187,7 +194,7 @@ impl Watcher {
     }
 
     fn tell_change(&mut self, change: &Change) {
-        let Change { revision, at, deletes, puts, tokens: _, actor } = change;
+        let Change { revision, at, deletes, puts, tokens: _, credentials: _, actor } = change;
         self.ready.push_back(Event::Revision(*revision, actor.clone()));
         self.ready.extend(deletes.iter().map(|key| Event::Deleted(key.clone(), *at)));
         self.ready.extend(puts.iter().cloned().map(Event::Upserted));
@@ -236,11 +243,15 @@ impl Watcher {
                 (service.updated_at, WireEvent::ServiceUpserted(convert::service(&service)))
             }
             Event::Upserted(Record::Route(route)) => (route.updated_at, WireEvent::RouteUpserted((&*route).into())),
+            Event::Upserted(Record::Consumer(consumer)) => {
+                (consumer.updated_at, WireEvent::ConsumerUpserted((&*consumer).into()))
+            }
             Event::Upserted(Record::Purge(purge)) => (purge.created_at, WireEvent::CachePurged((&*purge).into())),
             // It is not kept any more, which concerns nobody.
             Event::Deleted(Key::Purge(_), _) => return None,
             Event::Deleted(Key::Service(name), at) => (at, WireEvent::ServiceDeleted(name.to_string())),
             Event::Deleted(Key::Route(name), at) => (at, WireEvent::RouteDeleted(name.to_string())),
+            Event::Deleted(Key::Consumer(name), at) => (at, WireEvent::ConsumerDeleted(name.to_string())),
             Event::Health(key, health) => (health.since, WireEvent::EndpointStatus(endpoint_status(&key, &health))),
             Event::Synced => (self.registry.now(), WireEvent::Synced(pb::Synced {})),
         };

@@ -6,8 +6,8 @@ use gateway_proto::violation::Path;
 use jiff::Timestamp;
 
 use super::{
-    draft::{self, Draft, DraftEndpoint},
-    model::{Desired, EndpointAddress, Key, Purge, Record, Revision, Route, RouteName, Service, ServiceName},
+    draft::{self, Draft, DraftEndpoint, Wanted},
+    model::{Consumer, Desired, EndpointAddress, Key, Purge, Record, Revision, Route, RouteName, Service, ServiceName},
     purge::{Mode, Target},
 };
 use crate::{
@@ -16,6 +16,11 @@ use crate::{
 };
 
 mod check;
+mod consumers;
+
+pub(super) use self::consumers::{
+    create_consumer, create_key, delete_consumer, revoke_key, set_password, update_consumer,
+};
 
 /// What a command comes to.
 #[derive(Debug, Clone)]
@@ -26,20 +31,22 @@ pub struct Plan {
     pub services: Vec<Outcome<Service>>,
     /// What becomes of each route, in the order of the command.
     pub routes: Vec<Outcome<Route>>,
+    /// What becomes of each consumer, in the order of the command.
+    pub consumers: Vec<Outcome<Consumer>>,
     /// The state when the commit is done.
     pub next: Desired,
 }
 
-/// What becomes of one service or route.
+/// What becomes of one service, route or consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome<T> {
-    /// The service or route as it then is.
+    /// The service, route or consumer as it then is.
     pub resource: Arc<T>,
     /// What it came to.
     pub change: ChangeKind,
 }
 
-/// What one service or route of a command came to.
+/// What one service, route or consumer of a command came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeKind {
     /// It is new.
@@ -50,7 +57,28 @@ pub enum ChangeKind {
     Unchanged,
 }
 
+impl Plan {
+    /// Nothing to commit.
+    fn nothing(now: &Desired) -> Self {
+        let (services, routes, consumers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { batch: None, services, routes, consumers, next: now.clone() }
+    }
+
+    /// A commit of which nothing is told but that it is done.
+    fn of(batch: Batch, next: Desired) -> Self {
+        Self { batch: Some(batch), ..Self::nothing(&next) }
+    }
+}
+
 type Planned = Result<Plan, RegistryError>;
+
+/// Whole records to write, those of a kind of distinct names.
+#[derive(Default)]
+struct Whole {
+    services: Vec<Service>,
+    routes: Vec<Route>,
+    consumers: Vec<Consumer>,
+}
 
 /// Where a request has its routes, by their place in it.
 type RoutePath = fn(usize) -> Path<'static>;
@@ -115,13 +143,13 @@ pub(super) fn create_route(now: &Desired, route: Route, at: Timestamp) -> Planne
     if now.routes.contains_key(&name) {
         return Err(RegistryError::Exists(Key::Route(name)));
     }
-    put(now, Vec::new(), vec![route], ONE_ROUTE, at)
+    put(now, Whole { routes: vec![route], ..Whole::default() }, ONE_ROUTE, at)
 }
 
 /// Replaces a route.
 pub(super) fn update_route(now: &Desired, route: Route, expected: Option<Revision>, at: Timestamp) -> Planned {
     check_revision(now, &Key::Route(route.name()), expected)?;
-    put(now, Vec::new(), vec![route], ONE_ROUTE, at)
+    put(now, Whole { routes: vec![route], ..Whole::default() }, ONE_ROUTE, at)
 }
 
 /// Removes a route.
@@ -131,9 +159,11 @@ pub(super) fn delete_route(now: &Desired, name: &RouteName, expected: Option<Rev
     Ok(remove(now, key, revision, at))
 }
 
-/// Creates and replaces many services and routes at once.
-pub(super) fn apply(now: &Desired, drafts: Vec<Draft>, routes: Vec<Route>, at: Timestamp) -> Planned {
-    put(now, drafts.into_iter().map(Draft::into_service).collect(), routes, ROUTES, at)
+/// Creates and replaces many services, routes and consumers at once.
+pub(super) fn apply(now: &Desired, wanted: Wanted, at: Timestamp) -> Planned {
+    let Wanted { services, routes, consumers } = wanted;
+    let services = services.into_iter().map(Draft::into_service).collect();
+    put(now, Whole { services, routes, consumers }, ROUTES, at)
 }
 
 /// Adds a purge, and takes away those that are not kept beside it.
@@ -152,7 +182,7 @@ pub(super) fn purge(now: &Desired, target: Target, mode: Mode, at: Timestamp) ->
     next.put(purge.clone());
     next.revision = now.revision.next();
     let batch = Batch { base: Some(now.revision), deletes, puts: vec![purge], at, ..Batch::default() };
-    Plan { batch: Some(batch), services: Vec::new(), routes: Vec::new(), next }
+    Plan::of(batch, next)
 }
 
 fn find(now: &Desired, name: &ServiceName) -> Result<Service, RegistryError> {
@@ -179,30 +209,38 @@ fn remove(now: &Desired, key: Key, revision: Revision, at: Timestamp) -> Plan {
     next.revision = now.revision.next();
     let preconditions = vec![Precondition { key: key.clone(), expect: Expect::At(revision) }];
     let batch = Batch { base: Some(now.revision), preconditions, deletes: vec![key], at, ..Batch::default() };
-    Plan { batch: Some(batch), services: Vec::new(), routes: Vec::new(), next }
+    Plan::of(batch, next)
 }
 
 fn put_service(now: &Desired, service: Service, at: Timestamp) -> Planned {
-    put(now, vec![service], Vec::new(), ROUTES, at)
+    put(now, Whole { services: vec![service], ..Whole::default() }, ROUTES, at)
 }
 
-/// Writes whole services and routes, each of distinct names; those that are already so are left alone.
-fn put(now: &Desired, services: Vec<Service>, routes: Vec<Route>, path: RoutePath, at: Timestamp) -> Planned {
+/// Writes whole records; those that are already so are left alone.
+fn put(now: &Desired, whole: Whole, path: RoutePath, at: Timestamp) -> Planned {
+    let Whole { services, routes, consumers } = whole;
     let mut batch = Batch { base: Some(now.revision), at, ..Batch::default() };
     let services: Vec<_> = services.into_iter().map(|service| plan_service(now, service, &mut batch)).collect();
     let routes: Vec<_> = routes.into_iter().map(|route| plan_route(now, route, &mut batch)).collect();
+    let consumers: Vec<_> = consumers.into_iter().map(|consumer| consumers::plan(now, consumer, &mut batch)).collect();
     if batch.puts.is_empty() {
-        return Ok(Plan { batch: None, services, routes, next: now.clone() });
+        return Ok(Plan { batch: None, services, routes, consumers, next: now.clone() });
     }
     check::hosts(now, &services)?;
+    let next = after(now, &batch);
+    check::references(&next, &routes, path)?;
+    check::claims(now, &routes, path)?;
+    Ok(Plan { batch: Some(batch), services, routes, consumers, next })
+}
+
+/// The state when a batch that deletes nothing is committed.
+fn after(now: &Desired, batch: &Batch) -> Desired {
     let mut next = now.clone();
     for record in &batch.puts {
         next.put(record.clone());
     }
     next.revision = now.revision.next();
-    check::references(&next, &routes, path)?;
-    check::claims(now, &routes, path)?;
-    Ok(Plan { batch: Some(batch), services, routes, next })
+    next
 }
 
 fn plan_service(now: &Desired, mut service: Service, batch: &mut Batch) -> Outcome<Service> {

@@ -6,7 +6,7 @@ use gateway_proto::host::HostPattern;
 use imbl::{HashMap, OrdMap, OrdSet};
 
 use super::{
-    model::{Claim, Key, Record, Revision, Route, RouteName, Service, ServiceName},
+    model::{Claim, Consumer, ConsumerName, Key, KeyId, Record, Revision, Route, RouteName, Service, ServiceName},
     purge::Purges,
 };
 
@@ -20,6 +20,8 @@ pub struct Desired {
     pub services: OrdMap<ServiceName, Arc<Service>>,
     /// By name.
     pub routes: OrdMap<RouteName, Arc<Route>>,
+    /// By name.
+    pub consumers: OrdMap<ConsumerName, Arc<Consumer>>,
     /// By revision.
     pub purges: Purges,
     /// The owner of each host; always what `services` says.
@@ -28,6 +30,8 @@ pub struct Desired {
     references: OrdSet<Reference>,
     /// The route that has the requests; always what `routes` says.
     claims: HashMap<Claim, RouteName>,
+    /// Whose each key is; always what `consumers` says.
+    keys: HashMap<KeyId, ConsumerName>,
 }
 
 /// That a route leads or mirrors to a service. In the order of services, so that those of one of them
@@ -43,6 +47,7 @@ impl Desired {
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<Record> {
         match key {
+            Key::Consumer(name) => self.consumers.get(name).cloned().map(Record::Consumer),
             Key::Purge(revision) => self.purges.get(*revision).cloned().map(Record::Purge),
             Key::Route(name) => self.routes.get(name).cloned().map(Record::Route),
             Key::Service(name) => self.services.get(name).cloned().map(Record::Service),
@@ -56,6 +61,7 @@ impl Desired {
     /// commit.
     pub fn put(&mut self, record: Record) -> Option<Record> {
         match record {
+            Record::Consumer(consumer) => self.put_consumer(consumer).map(Record::Consumer),
             Record::Purge(purge) => self.purges.put(purge).map(Record::Purge),
             Record::Route(route) => self.put_route(route).map(Record::Route),
             Record::Service(service) => self.put_service(service).map(Record::Service),
@@ -65,6 +71,7 @@ impl Desired {
     /// Removes what is under a key and returns it.
     pub fn remove(&mut self, key: &Key) -> Option<Record> {
         match key {
+            Key::Consumer(name) => self.remove_consumer(name).map(Record::Consumer),
             Key::Purge(revision) => self.purges.remove(*revision).map(Record::Purge),
             Key::Route(name) => self.remove_route(name).map(Record::Route),
             Key::Service(name) => self.remove_service(name).map(Record::Service),
@@ -112,6 +119,21 @@ impl Desired {
         Some(old)
     }
 
+    fn put_consumer(&mut self, consumer: Arc<Consumer>) -> Option<Arc<Consumer>> {
+        let old = self.remove_consumer(&consumer.name);
+        self.keys.extend(consumer.keys.iter().map(|key| (key.id.clone(), consumer.name.clone())));
+        self.consumers.insert(consumer.name.clone(), consumer);
+        old
+    }
+
+    fn remove_consumer(&mut self, name: &ConsumerName) -> Option<Arc<Consumer>> {
+        let old = self.consumers.remove(name)?;
+        for key in &old.keys {
+            self.keys.remove(&key.id);
+        }
+        Some(old)
+    }
+
     /// The service that gets what no route takes of the requests for `host`: the owner of the exact
     /// host, else of the wildcard with the longest suffix. `host` is in the form of `Authority::host`.
     #[must_use]
@@ -137,6 +159,12 @@ impl Desired {
     pub fn holder(&self, claim: &Claim) -> Option<&RouteName> {
         self.claims.get(claim)
     }
+
+    /// Whose key has this id.
+    #[must_use]
+    pub fn key_holder(&self, id: &KeyId) -> Option<&Arc<Consumer>> {
+        self.consumers.get(self.keys.get(id)?)
+    }
 }
 
 fn references(route: &Route) -> impl Iterator<Item = Reference> {
@@ -147,7 +175,7 @@ fn references(route: &Route) -> impl Iterator<Item = Reference> {
 #[cfg(test)]
 mod tests {
     use super::{Desired, Record};
-    use crate::registry::sample;
+    use crate::registry::{model::Consumer, sample};
 
     fn reached(desired: &Desired, host: &str) -> Option<String> {
         desired.owner(host).map(|service| service.name.to_string())
@@ -179,6 +207,21 @@ mod tests {
         assert!(desired.remove(&old.key()).is_some());
         assert!(desired.remove(&old.key()).is_none());
         assert!(desired.hosts.is_empty());
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_id_as_long_as_its_consumer_has_it() {
+        let (one, two) = (sample::key(1), sample::key(2));
+        let holder = |desired: &Desired, id| desired.key_holder(id).map(|consumer| consumer.name.to_string());
+        let mut desired = Desired::default();
+        let anna = Consumer { keys: vec![one.clone(), two.clone()], ..sample::consumer("anna", &[]) };
+        desired.put(Record::from(anna.clone()));
+        assert_eq!(holder(&desired, &one.id).as_deref(), Some("anna"));
+        desired.put(Record::from(Consumer { keys: vec![two.clone()], ..anna.clone() }));
+        assert_eq!([&one.id, &two.id].map(|id| holder(&desired, id)), [None, Some("anna".to_owned())]);
+        desired.remove(&Record::from(anna).key());
+        assert_eq!(holder(&desired, &two.id), None);
+        assert!(desired.keys.is_empty());
     }
 
     #[test]

@@ -5,8 +5,8 @@ use gateway_routing::route::Policies;
 use jiff::Timestamp;
 
 use super::model::{
-    Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, ProbePolicy, Revision, Service, ServiceName,
-    Timeouts,
+    Consumer, Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, ProbePolicy, Revision, Route, Service,
+    ServiceName, Timeouts,
 };
 use crate::error::{RegistryError, Violation};
 
@@ -16,6 +16,17 @@ pub const MAX_TAGS: usize = 32;
 pub const MAX_HOSTS: usize = 256;
 /// Endpoints of a service at the most.
 pub const MAX_ENDPOINTS: usize = 1000;
+
+/// What one change is to create and to replace.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Wanted {
+    /// Of distinct names.
+    pub services: Vec<Draft>,
+    /// Of distinct names.
+    pub routes: Vec<Route>,
+    /// Of distinct names, each without keys and password, which stay as they are.
+    pub consumers: Vec<Consumer>,
+}
 
 /// A service as asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,25 +4,29 @@ use std::{ops::Bound, sync::Arc};
 
 use super::model::Revision;
 
+mod consumers;
+mod keys;
 mod routes;
 mod services;
 
 pub use self::{
+    consumers::{ConsumerQuery, page as consumers},
+    keys::{KeyPage, KeyPlace, KeyQuery, page as keys},
     routes::{RouteQuery, page as routes},
     services::{ServiceQuery, page as services},
 };
 
-/// Services or routes on a page at the most.
+/// Services, routes, consumers or keys on a page at the most.
 pub const MAX_PAGE: u32 = 1000;
-/// Services or routes on a page where nothing else is asked for.
+/// Such things on a page where nothing else is asked for.
 const DEFAULT_PAGE: u32 = 100;
-/// Bytes on a page, give or take a service or route: half of what gRPC clients take by default.
+/// Bytes on a page, give or take one of them: half of what gRPC clients take by default.
 const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// Some services or routes in the order of their names.
+/// Some services, routes or consumers in the order of their names.
 #[derive(Debug, Clone)]
 pub struct Page<T> {
-    /// The services or routes.
+    /// The services, routes or consumers.
     pub items: Vec<Arc<T>>,
     /// For the next page; empty on the last.
     pub next_page_token: String,
@@ -30,7 +34,7 @@ pub struct Page<T> {
     pub revision: Revision,
 }
 
-/// Where a page ends. It names the last service or route, so that pages fit together whatever changes
+/// Where a page ends. It names the last thing on it, so that pages fit together whatever changes
 /// between them; clients must not look into it.
 #[derive(Debug)]
 pub struct PageToken;

@@ -3,11 +3,14 @@
 
 pub mod apply;
 mod claim;
+pub mod consumer;
+pub mod consumers;
 mod desired;
 pub mod draft;
 pub mod list;
 pub mod model;
 mod name;
+pub mod password;
 pub mod patterns;
 pub mod purge;
 mod record;
@@ -26,9 +29,9 @@ use tokio::sync::watch;
 
 use self::{
     apply::{Outcome, Plan},
-    draft::{Draft, DraftEndpoint},
+    draft::{Draft, DraftEndpoint, Wanted},
     list::{Page, RouteQuery, ServiceQuery},
-    model::{Desired, EndpointAddress, Key, Purge, Revision, Route, RouteName, Service, ServiceName},
+    model::{Consumer, Desired, EndpointAddress, Key, Purge, Revision, Route, RouteName, Service, ServiceName},
     purge::{Mode, Target},
     runner::Inner,
 };
@@ -56,6 +59,8 @@ pub struct Applied {
     pub services: Vec<Outcome<Service>>,
     /// What becomes of each route, in the order given.
     pub routes: Vec<Outcome<Route>>,
+    /// What becomes of each consumer, in the order given.
+    pub consumers: Vec<Outcome<Consumer>>,
     /// The revision of the change, or the current one if there is none.
     pub revision: Revision,
 }
@@ -228,24 +233,25 @@ impl Registry {
         plan.next.purges.newest().cloned().ok_or(RegistryError::ShuttingDown)
     }
 
-    /// Creates and replaces services and routes as one change.
+    /// Creates and replaces services, routes and consumers as one change.
     ///
     /// # Errors
     /// A host is taken, two routes have the same requests, one leads to a service that there is not,
     /// or the store cannot write.
-    pub async fn apply(&self, services: Vec<Draft>, routes: Vec<Route>) -> Result<Applied, RegistryError> {
-        let plan = self.run(move |now, at| apply::apply(now, services.clone(), routes.clone(), at)).await?;
-        Ok(Applied { services: plan.services, routes: plan.routes, revision: plan.next.revision })
+    pub async fn apply(&self, wanted: Wanted) -> Result<Applied, RegistryError> {
+        let plan = self.run(move |now, at| apply::apply(now, wanted.clone(), at)).await?;
+        let Plan { batch: _, services, routes, consumers, next } = plan;
+        Ok(Applied { services, routes, consumers, revision: next.revision })
     }
 
     /// What [`Self::apply`] would come to, without doing it.
     ///
     /// # Errors
     /// As for [`Self::apply`], the store excepted.
-    pub fn preview(&self, services: Vec<Draft>, routes: Vec<Route>) -> Result<Applied, RegistryError> {
+    pub fn preview(&self, wanted: Wanted) -> Result<Applied, RegistryError> {
         let desired = self.durable();
-        let plan = apply::apply(&desired, services, routes, self.now())?;
-        Ok(Applied { services: plan.services, routes: plan.routes, revision: desired.revision })
+        let Plan { batch: _, services, routes, consumers, next: _ } = apply::apply(&desired, wanted, self.now())?;
+        Ok(Applied { services, routes, consumers, revision: desired.revision })
     }
 
     /// A copy of the durable state, so that a publisher need not wait for whoever searches in it.

@@ -17,8 +17,10 @@ use jiff::Timestamp;
 
 pub use super::{
     claim::Claim,
+    consumer::{Consumer, KeptKey, KeyId},
     desired::Desired,
-    name::{RouteName, ServiceName},
+    name::{ConsumerName, RouteName, ServiceName},
+    password::PasswordHash,
     purge::Purge,
     record::{Key, Record},
     route::Route,

@@ -13,6 +13,10 @@ pub struct ServiceName(Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RouteName(Arc<str>);
 
+/// A consumer's unique name; cheap to copy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConsumerName(Arc<str>);
+
 impl ServiceName {
     /// Reads 1 to 63 of `a-z`, `0-9` and `-` that begin and end with a letter or digit.
     #[must_use]
@@ -46,6 +50,20 @@ impl RouteName {
     }
 }
 
+impl ConsumerName {
+    /// Reads a text as [`ServiceName::parse`] does.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        is_name(text).then(|| Self(text.into()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Borrow<str> for ServiceName {
     fn borrow(&self) -> &str {
         &self.0
@@ -58,7 +76,19 @@ impl Borrow<str> for RouteName {
     }
 }
 
+impl Borrow<str> for ConsumerName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for ConsumerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

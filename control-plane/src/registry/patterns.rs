@@ -19,11 +19,17 @@ pub fn of_policies(wire: Option<&pb::Policies>) -> usize {
     let bypass = wire.cache.iter().filter_map(|wire| wire.bypass.as_ref());
     let bypass =
         bypass.map(|pb::CacheBypass { headers, query, cookies: _ }| of_conditions(headers) + of_conditions(query));
-    let limits = wire.rate_limits.iter().flat_map(|pb::RateLimits { limits }| limits);
-    let exempt = limits.filter_map(|wire| wire.exempt.as_ref()).map(|wire| of_conditions(&wire.headers));
+    let limits = of_rate_limits(wire.rate_limits.as_ref());
     let rules = wire.auth.iter().flat_map(|wire| wire.allow.iter().chain(&wire.deny));
     let rules = rules.map(|wire| of_path(wire.path.as_ref()));
-    bypass.chain(exempt).chain(rules).sum()
+    limits + bypass.chain(rules).sum::<usize>()
+}
+
+/// How many regular expressions the limits of a service, a route or a consumer have.
+#[must_use]
+pub fn of_rate_limits(wire: Option<&pb::RateLimits>) -> usize {
+    let limits = wire.into_iter().flat_map(|pb::RateLimits { limits }| limits);
+    limits.filter_map(|wire| wire.exempt.as_ref()).map(|wire| of_conditions(&wire.headers)).sum()
 }
 
 fn of_path(wire: Option<&pb::PathMatch>) -> usize {

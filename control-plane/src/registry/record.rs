@@ -2,11 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use super::model::{Purge, Revision, Route, RouteName, Service, ServiceName};
+use super::model::{Consumer, ConsumerName, Purge, Revision, Route, RouteName, Service, ServiceName};
 
 /// Kind and name of what is registered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
+    /// A consumer.
+    Consumer(ConsumerName),
     /// A purge of the caches, by its commit.
     Purge(Revision),
     /// A route.
@@ -18,6 +20,8 @@ pub enum Key {
 /// Something that is registered, whole; cheap to copy.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
+    /// A consumer.
+    Consumer(Arc<Consumer>),
     /// A purge of the caches.
     Purge(Arc<Purge>),
     /// A route.
@@ -31,6 +35,7 @@ impl Record {
     #[must_use]
     pub fn key(&self) -> Key {
         match self {
+            Self::Consumer(consumer) => Key::Consumer(consumer.name.clone()),
             Self::Purge(purge) => Key::Purge(purge.revision),
             Self::Route(route) => Key::Route(route.name()),
             Self::Service(service) => Key::Service(service.name.clone()),
@@ -41,6 +46,7 @@ impl Record {
     #[must_use]
     pub fn revision(&self) -> Revision {
         match self {
+            Self::Consumer(consumer) => consumer.revision,
             Self::Purge(purge) => purge.revision,
             Self::Route(route) => route.revision,
             Self::Service(service) => service.revision,
@@ -53,10 +59,17 @@ impl Record {
             return;
         }
         match self {
+            Self::Consumer(consumer) => Arc::make_mut(consumer).revision = revision,
             Self::Purge(purge) => Arc::make_mut(purge).revision = revision,
             Self::Route(route) => Arc::make_mut(route).revision = revision,
             Self::Service(service) => Arc::make_mut(service).revision = revision,
         }
+    }
+}
+
+impl From<Consumer> for Record {
+    fn from(consumer: Consumer) -> Self {
+        Self::Consumer(Arc::new(consumer))
     }
 }
 
@@ -81,6 +94,7 @@ impl From<Service> for Record {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Consumer(name) => write!(f, "consumer \"{name}\""),
             Self::Purge(revision) => write!(f, "purge {revision}"),
             Self::Route(name) => write!(f, "route \"{name}\""),
             Self::Service(name) => write!(f, "service \"{name}\""),

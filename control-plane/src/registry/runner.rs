@@ -20,6 +20,8 @@ use crate::{
 /// Commands under way at once; more wait. Fewer than the store's queue holds, so that it is never
 /// full.
 const MAX_COMMANDS: usize = QUEUE / 2;
+/// Passwords that are hashed at once, each in 19 MiB; more wait.
+const MAX_HASHING: usize = 2;
 /// How often a command is planned anew when the state that it was planned on came to nothing.
 const MAX_TRIES: usize = 16;
 
@@ -35,6 +37,8 @@ pub(super) struct Inner {
     head: Mutex<Head>,
     settled: watch::Sender<Settled>,
     commands: Semaphore,
+    /// Passwords that are hashed at once.
+    pub(super) hashing: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -73,6 +77,7 @@ impl Inner {
             head: Mutex::new(head),
             settled: watch::Sender::new(settled),
             commands: Semaphore::new(MAX_COMMANDS),
+            hashing: Arc::new(Semaphore::new(MAX_HASHING)),
         })
     }
 

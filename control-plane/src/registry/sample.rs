@@ -1,12 +1,16 @@
 //! What is registered, for tests.
 
+mod consumer;
 mod route;
 
 use gateway_proto::host::HostPattern;
 use gateway_routing::route::Policies;
 use jiff::Timestamp;
 
-pub(crate) use self::route::{full_route, policies, route, route_name, wire_policies, wire_route};
+pub(crate) use self::{
+    consumer::{PASSWORD_HASH, consumer, consumer_name, full_consumer, key, secret_key, wire_consumer},
+    route::{full_route, policies, route, route_name, wire_policies, wire_route},
+};
 use super::model::{
     Endpoint, EndpointAddress, HealthCheck, Limits, LoadBalancing, ProbePolicy, Purge, Revision, Service, ServiceName,
     Timeouts,

@@ -1,3 +1,5 @@
+mod consumers;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
@@ -284,14 +286,18 @@ async fn a_preview_changes_nothing() {
     let registry = in_memory();
     let drafts = vec![draft("a", &["a.test"]), draft("b", &["b.test"])];
     let routes = vec![sample::route("r", &["x.test"], "/", "b")];
-    let preview = registry.preview(drafts.clone(), routes.clone()).unwrap();
+    let consumers = vec![sample::consumer("anna", &["staff"])];
+    let wanted = Wanted { services: drafts, routes, consumers };
+    let preview = registry.preview(wanted.clone()).unwrap();
     assert_eq!((preview.services[0].change, preview.revision), (ChangeKind::Created, Revision(0)));
     assert_eq!((preview.routes[0].change, registry.desired().borrow().routes.len()), (ChangeKind::Created, 0));
-    let applied = registry.apply(drafts.clone(), routes.clone()).await.unwrap();
-    assert_eq!((applied.services.len(), applied.routes.len(), applied.revision), (2, 1, Revision(1)));
-    let again = registry.apply(drafts, routes).await.unwrap();
+    assert_eq!((preview.consumers[0].change, registry.desired().borrow().consumers.len()), (ChangeKind::Created, 0));
+    let applied = registry.apply(wanted.clone()).await.unwrap();
+    let counts = (applied.services.len(), applied.routes.len(), applied.consumers.len());
+    assert_eq!((counts, applied.revision), ((2, 1, 1), Revision(1)));
+    let again = registry.apply(wanted).await.unwrap();
     assert_eq!((again.services[1].change, again.revision), (ChangeKind::Unchanged, Revision(1)));
-    assert_eq!(again.routes[0].change, ChangeKind::Unchanged);
+    assert_eq!([again.routes[0].change, again.consumers[0].change], [ChangeKind::Unchanged; 2]);
     assert_eq!(registry.delete(sample::name("a"), Some(Revision(1))).await, Ok(Revision(2)));
 }
 

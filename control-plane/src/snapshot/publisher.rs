@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Snapshot,
-    resource::{ResourceName, of_purge, of_route, of_service},
+    resource::{ResourceName, of_consumer, of_purge, of_route, of_service},
 };
 use crate::{
     health::HealthView,
@@ -99,6 +99,12 @@ fn advance(latest: &Snapshot, before: &(Desired, HealthView), now: &(Desired, He
             None => next.remove(&ResourceName::of_route(&route)),
         };
     }
+    for change in before.0.consumers.diff(&desired.consumers) {
+        changed |= match change {
+            DiffItem::Add(_, consumer) | DiffItem::Update { new: (_, consumer), .. } => next.put(of_consumer(consumer)),
+            DiffItem::Remove(name, _) => next.remove(&ResourceName::of_consumer(name)),
+        };
+    }
     for change in before.0.purges.diff(&desired.purges) {
         changed |= match change {
             DiffItem::Add(_, purge) | DiffItem::Update { new: (_, purge), .. } => next.put(of_purge(purge)),
@@ -144,7 +150,7 @@ mod tests {
     use crate::{
         health::{Health, HealthView},
         registry::{
-            model::{Desired, Key, Record, Revision, Route, Service},
+            model::{Consumer, Desired, Key, Record, Revision, Route, Service},
             purge::Target,
             sample,
         },
@@ -245,6 +251,28 @@ mod tests {
         assert!(digests[0].1 != digests[1].1 && digests[1].1 == digests[2].1 && digests[3].1 == 0, "{digests:?}");
         drop((desired, health));
         task.await.unwrap();
+    }
+
+    #[test]
+    fn a_change_of_a_consumer_is_one_resource_among_many() {
+        let before = (Desired::default(), HealthView::new());
+        let mut now = before.clone();
+        for at in 0..1000 {
+            now.0.put(sample::consumer(&format!("c{at}"), &[]).into());
+        }
+        now.0.revision = Revision(1);
+        let first = advance(&Snapshot::empty("c".into(), 1), &before, &now).unwrap();
+        assert_eq!(first.resources.len(), 1000);
+        let before = now.clone();
+        now.0.put(Consumer { keys: vec![sample::key(1)], ..sample::consumer("c7", &[]) }.into());
+        now.0.remove(&Key::Consumer(sample::consumer_name("c8")));
+        now.0.revision = Revision(2);
+        let second = advance(&first, &before, &now).unwrap();
+        let delta = diff(&first.resources, &second.resources);
+        let upserts: Vec<_> = delta.upserts.iter().map(|resource| resource.name.as_str()).collect();
+        let removals: Vec<_> = delta.removals.iter().map(|name| name.as_str()).collect();
+        assert_eq!((upserts, removals), (vec!["consumers/c7"], vec!["consumers/c8"]));
+        assert_eq!((second.version.sequence, second.revision), (2, Revision(2)));
     }
 
     #[test]

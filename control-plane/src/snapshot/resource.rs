@@ -1,16 +1,21 @@
-//! What a snapshot is made of: routes, purges, and services with what is known of their addresses.
+//! What a snapshot is made of: routes, consumers, purges, and services with what is known of their addresses.
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use gateway_proto::{discovery::v1 as pb, registry::v1::CachePurge};
 use gateway_routing::route::wire;
+use jiff::Timestamp;
 use prost::Message;
 
 use super::digest::{bucket_of, digest_of};
 use crate::{
     health::{Health, HealthView, of_endpoint},
-    registry::model::{
-        Endpoint, EndpointAddress, Limits, Purge, Revision, Route, RouteName, Service, ServiceName, Timeouts,
+    registry::{
+        consumer::wire_limits as wire_rate_limits,
+        model::{
+            Consumer, ConsumerName, Endpoint, EndpointAddress, KeptKey, Limits, Purge, Revision, Route, RouteName,
+            Service, ServiceName, Timeouts,
+        },
     },
 };
 
@@ -29,6 +34,12 @@ impl ResourceName {
     #[must_use]
     pub fn of_route(route: &RouteName) -> Self {
         Self(format!("routes/{route}").into())
+    }
+
+    /// The name of a consumer's resource.
+    #[must_use]
+    pub fn of_consumer(consumer: &ConsumerName) -> Self {
+        Self(format!("consumers/{consumer}").into())
     }
 
     /// The name of a purge's resource.
@@ -135,6 +146,27 @@ pub fn of_route(route: &Route) -> Resource {
     Resource::new(ResourceName::of_route(&route.name()), body)
 }
 
+/// The resource of a consumer, with all his keys: when one ends, data planes see for themselves, and
+/// nothing has to be sent.
+#[must_use]
+pub fn of_consumer(consumer: &Consumer) -> Resource {
+    let Consumer { name, title: _, groups, rate_limits, keys, password, revision: _, created_at: _, updated_at: _ } =
+        consumer;
+    let key = |KeptKey { id, sha256, created_at: _, expires_at }: &KeptKey| pb::ApiKey {
+        id: id.to_string(),
+        sha256: sha256.to_vec(),
+        expires_at: expires_at.map(wire_time),
+    };
+    let body = pb::resource::Body::Consumer(pb::Consumer {
+        name: name.to_string(),
+        groups: groups.clone(),
+        rate_limits: wire_rate_limits(rate_limits),
+        keys: keys.iter().map(key).collect(),
+        password_hash: password.as_ref().map(|hash| hash.reveal().to_owned()).unwrap_or_default(),
+    });
+    Resource::new(ResourceName::of_consumer(name), body)
+}
+
 /// The resource of a purge.
 #[must_use]
 pub fn of_purge(purge: &Purge) -> Resource {
@@ -159,6 +191,10 @@ fn wire_limits(limits: Limits) -> Option<pb::Limits> {
     request_body.map(|bytes| pb::Limits { request_body: Some(bytes) })
 }
 
+fn wire_time(time: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+}
+
 fn wire_duration(duration: Duration) -> prost_types::Duration {
     // The registry admits a day at the most.
     prost_types::Duration { seconds: duration.as_secs() as i64, nanos: duration.subsec_nanos() as i32 }
@@ -175,11 +211,11 @@ mod tests {
     };
     use jiff::Timestamp;
 
-    use super::{Resource, of_purge, of_route, of_service};
+    use super::{Resource, of_consumer, of_purge, of_route, of_service};
     use crate::{
         health::{Health, HealthView},
         registry::{
-            model::{Endpoint, Purge, Revision, Route, Service},
+            model::{Consumer, Endpoint, Purge, Revision, Route, Service},
             purge::Target,
             sample,
         },
@@ -280,6 +316,33 @@ mod tests {
         let plain = of_route(&sample::route("canary", &["x.test"], "/", "a"));
         assert_ne!(plain.digest, resource.digest);
         assert_eq!(plain.digest, 4_966_099_466_717_534_854);
+    }
+
+    #[test]
+    fn data_planes_see_of_a_consumer_by_what_they_know_him_and_it_is_not_shown() {
+        let consumer = sample::full_consumer("anna");
+        let resource = of_consumer(&consumer);
+        assert_eq!(resource.name.as_str(), "consumers/anna");
+        let Some(pb::resource::Body::Consumer(wire)) = &resource.wire.body else { panic!("a consumer") };
+        assert_eq!((&*wire.name, &*wire.groups), ("anna", &["admins".to_owned(), "staff".to_owned()][..]));
+        assert_eq!(wire.password_hash, sample::PASSWORD_HASH);
+        assert!(wire.rate_limits.as_ref().unwrap().limits.iter().all(|limit| limit.key.is_empty()));
+        let keys: Vec<_> = wire.keys.iter().map(|key| (&*key.id, &*key.sha256, key.expires_at)).collect();
+        let (one, two) = (sample::key(1), sample::key(2));
+        let end = Some(prost_types::Timestamp { seconds: 1, nanos: 999_999_999 });
+        assert_eq!(keys, [(one.id.as_str(), &one.sha256[..], None), (two.id.as_str(), &two.sha256[..], end)]);
+        // What they do not need is no change to them.
+        let renamed = Consumer { title: "Other".into(), revision: Revision(9), ..consumer.clone() };
+        assert_eq!(of_consumer(&renamed), resource);
+        let digests = BTreeSet::from([
+            resource.digest,
+            of_consumer(&Consumer { password: None, ..consumer.clone() }).digest,
+            of_consumer(&Consumer { keys: vec![], ..consumer.clone() }).digest,
+            of_consumer(&Consumer { rate_limits: Box::default(), ..consumer }).digest,
+        ]);
+        assert_eq!(digests.len(), 4);
+        let shown = format!("{resource:?}");
+        assert!(!shown.contains("argon2id") && !shown.contains(&format!("{:?}", one.sha256)), "{shown}");
     }
 
     #[test]

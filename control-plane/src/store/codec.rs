@@ -13,6 +13,7 @@
 //! | 2 | routes, and policies of services; the store's own record has it where there are routes |
 //! | 3 | purges, and the policies `cache`, `rate_limits` and `auth`; the store's own record has it where there are purges |
 //! | 4 | tokens; the store's own record has it where there are any |
+//! | 5 | consumers; the store's own record has it where there are any |
 
 use gateway_routing::route::{Policies, Policy};
 use prost::Message;
@@ -31,8 +32,10 @@ const ROUTES: u16 = 2;
 const CACHE: u16 = 3;
 /// The format that brought tokens.
 pub(super) const TOKENS: u16 = 4;
+/// The format that brought consumers.
+const CONSUMERS: u16 = 5;
 /// The latest format that this program writes and reads.
-pub(super) const LATEST: u16 = TOKENS;
+pub(super) const LATEST: u16 = CONSUMERS;
 /// Length, format and CRC.
 const HEADER: usize = 10;
 
@@ -62,6 +65,9 @@ pub(super) fn digest(record: &Record) -> u64 {
     match record {
         Record::Service(service) => xxh3_64_with_seed(service.name.as_str().as_bytes(), service.revision.0),
         // No service has such a name.
+        Record::Consumer(consumer) => {
+            xxh3_64_with_seed(format!("consumer/{}", consumer.name).as_bytes(), consumer.revision.0)
+        }
         Record::Purge(purge) => xxh3_64_with_seed(b"purge/", purge.revision.0),
         Record::Route(route) => xxh3_64_with_seed(format!("route/{}", route.name()).as_bytes(), route.revision.0),
     }
@@ -74,6 +80,7 @@ pub(super) fn format_of(record: &Record) -> u16 {
         Record::Service(service) => format_of_policies(&service.policies),
         Record::Route(route) => format_of_policies(&route.route.policies),
         Record::Purge(_) => CACHE,
+        Record::Consumer(_) => CONSUMERS,
     }
 }
 
@@ -98,6 +105,7 @@ fn format_of_policies(policies: &Policies) -> u16 {
 /// The earliest format by which there is nothing strange in a store.
 pub(super) fn format_of_store(desired: &Desired, tokens: &Tokens) -> u16 {
     match (desired.purges.is_empty(), desired.routes.is_empty()) {
+        _ if !desired.consumers.is_empty() => CONSUMERS,
         _ if !tokens.is_empty() => TOKENS,
         (false, _) => CACHE,
         (true, false) => ROUTES,
@@ -150,8 +158,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        CACHE, FIRST, LATEST, Meta, ROUTES, RecordError, TOKENS, checksum, digest, format_of, format_of_store, open,
-        seal,
+        CACHE, CONSUMERS, FIRST, LATEST, Meta, ROUTES, RecordError, TOKENS, checksum, digest, format_of,
+        format_of_store, open, seal,
     };
     use crate::{
         auth::{sample::kept, token::Tokens},
@@ -215,15 +223,22 @@ mod tests {
         desired.remove(&Key::Route(sample::route_name("r")));
         assert_eq!(format_of_store(&desired, &Tokens::new()), FIRST);
         let kept = kept(1);
-        assert_eq!(format_of_store(&desired, &Tokens::unit(kept.id.clone(), kept)), TOKENS);
+        let tokens = Tokens::unit(kept.id.clone(), kept);
+        assert_eq!(format_of_store(&desired, &tokens), TOKENS);
+        let consumer = Record::from(sample::consumer("anna", &[]));
+        assert_eq!(format_of(&consumer), CONSUMERS);
+        desired.put(consumer);
+        assert_eq!([format_of_store(&desired, &tokens), format_of_store(&desired, &Tokens::new())], [CONSUMERS; 2]);
         assert_eq!(open::<Meta>(b"m", &seal(b"m", LATEST, &meta())), Ok(meta()));
     }
 
     #[test]
-    fn a_service_and_a_route_of_one_name_have_different_digests() {
+    fn a_service_a_route_and_a_consumer_of_one_name_have_different_digests() {
         let service = Record::from(sample::service("a", &[]));
         let route = Record::from(sample::route("a", &[], "/", "a"));
         assert_ne!(digest(&service), digest(&route));
+        let consumer = digest(&Record::from(sample::consumer("a", &[])));
+        assert!(![digest(&service), digest(&route)].contains(&consumer));
         let mut later = route.clone();
         later.set_revision(Revision(1));
         assert_ne!(digest(&route), digest(&later));

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use prost::Message;
 use tokio::sync::watch;
 
-use super::TokenChange;
+use super::{CredentialChange, TokenChange};
 use crate::{
     auth::Actor,
     registry::{
@@ -41,6 +41,8 @@ pub struct Change {
     pub puts: Vec<Record>,
     /// What it did to tokens.
     pub tokens: Vec<TokenChange>,
+    /// What it did to what consumers are known by.
+    pub credentials: Vec<CredentialChange>,
     /// Who asked for it.
     pub actor: Actor,
 }
@@ -48,12 +50,18 @@ pub struct Change {
 impl Change {
     fn weight(&self) -> usize {
         let puts: usize = self.puts.iter().map(weight).sum();
-        1 + self.deletes.len() + self.tokens.len() + puts
+        1 + self.deletes.len() + self.tokens.len() + self.credentials.len() + puts
     }
 }
 
 fn weight(record: &Record) -> usize {
     match record {
+        Record::Consumer(consumer) => {
+            let wire = pb::Consumer::from(&**consumer);
+            8 + consumer.keys.len() * 2
+                + wire.encoded_len() / 100
+                + patterns::of_rate_limits(wire.rate_limits.as_ref()) * PATTERN
+        }
         Record::Purge(purge) => 2 + purge.target.text().len() / 100,
         Record::Service(service) => {
             let policies = wire::policies(&service.policies);
@@ -223,6 +231,7 @@ mod tests {
             deletes: vec![],
             puts: vec![],
             tokens: vec![],
+            credentials: vec![],
             actor: Actor::default(),
         })
     }
@@ -277,6 +286,8 @@ mod tests {
         };
         let mut patterns = large.clone();
         patterns.r#match = Some(pb::RouteMatch { headers: (0..32).map(condition).collect(), ..Default::default() });
+        let consumer = Record::from(sample::full_consumer("anna"));
+        assert!(weight(&consumer) > 640, "{}", weight(&consumer));
         for (wire, at_least) in [(large, 655), (patterns, 32 * 640)] {
             let route = Record::from(validate::route(Some(wire)).unwrap());
             assert!(weight(&route) > at_least, "{}", weight(&route));

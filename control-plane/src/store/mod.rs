@@ -27,7 +27,7 @@ use crate::{
         Actor,
         token::{Kept, TokenId, Tokens},
     },
-    registry::model::{Desired, EndpointAddress, Key, Record, Revision, ServiceName},
+    registry::model::{ConsumerName, Desired, EndpointAddress, Key, KeyId, Record, Revision, ServiceName},
 };
 
 /// Batches that may wait for the writer; one more is answered with [`StoreError::Busy`].
@@ -96,10 +96,25 @@ pub struct Batch {
     pub puts: Vec<Record>,
     /// Tokens to make and to end, in this order.
     pub tokens: Vec<TokenChange>,
+    /// What the puts come to for what consumers are known by; for the history alone.
+    pub credentials: Vec<CredentialChange>,
     /// When it was asked for.
     pub at: Timestamp,
     /// Who asked for it.
     pub actor: Actor,
+}
+
+/// What becomes of something that a consumer is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialChange {
+    /// He has a key of this id.
+    CreateKey(ConsumerName, KeyId),
+    /// He does not have it any more.
+    RevokeKey(ConsumerName, KeyId),
+    /// He has a password, or another one.
+    SetPassword(ConsumerName),
+    /// He has none any more.
+    RemovePassword(ConsumerName),
 }
 
 /// What a batch does to a token.

@@ -1,7 +1,7 @@
 //! The store on disk, in sled.
 //!
 //! Keys are `m` for what the store knows of itself, `s` and a name for services, `r` and a name for
-//! routes, `p` and a revision for purges, `h`, a service's name and an endpoint for health, `t` and an id
+//! routes, `u` and a name for consumers (earlier programs must come upon `m` first), `p` and a revision for purges, `h`, a service's name and an endpoint for health, `t` and an id
 //! for tokens. A record is cut into pieces, each under its key, a zero byte and its place: sled puts a page
 //! of pieces larger than these into a file of its own, which it never flushes.
 
@@ -18,7 +18,7 @@ use super::{
     Batch, Change, Changes, HealthRecord, Loaded, Store, StoreError, TokenNote, WatchError,
     codec::{self, Meta},
     image::{Head, Image},
-    stored::{self, StoredHealth, StoredPurge, StoredService, StoredToken},
+    stored::{self, StoredConsumer, StoredHealth, StoredPurge, StoredService, StoredToken},
     writer::{Disk, Writer},
 };
 use crate::{
@@ -193,6 +193,7 @@ fn record_key(key: &Key) -> Vec<u8> {
     match key {
         Key::Service(name) => format!("s{name}").into_bytes(),
         Key::Route(name) => format!("r{name}").into_bytes(),
+        Key::Consumer(name) => format!("u{name}").into_bytes(),
         Key::Purge(revision) => format!("p{revision}").into_bytes(),
     }
 }
@@ -202,6 +203,7 @@ fn sealed(key: &[u8], record: &Record) -> Vec<u8> {
     match record {
         Record::Service(service) => codec::seal(key, format, &StoredService::from(&**service)),
         Record::Route(route) => codec::seal(key, format, &stored::of_route(route)),
+        Record::Consumer(consumer) => codec::seal(key, format, &StoredConsumer::from(&**consumer)),
         Record::Purge(purge) => codec::seal(key, format, &StoredPurge::from(&**purge)),
     }
 }

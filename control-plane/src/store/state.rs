@@ -56,7 +56,7 @@ impl State {
     /// Checks a batch and applies it whole, or changes nothing. What is to be written goes into
     /// `image`.
     pub(super) fn commit(&mut self, batch: Batch, image: &mut Image) -> Result<Change, StoreError> {
-        let Batch { base, preconditions, mut deletes, puts, tokens, at, actor } = batch;
+        let Batch { base, preconditions, mut deletes, puts, tokens, credentials, at, actor } = batch;
         if let Some(expected) = base.filter(|base| *base != self.desired.revision) {
             return Err(StoreError::Moved { expected, actual: self.desired.revision });
         }
@@ -69,7 +69,7 @@ impl State {
         for key in &deletes {
             self.delete(key, image);
         }
-        let mut change = Change { revision, at, deletes, puts, tokens, actor };
+        let mut change = Change { revision, at, deletes, puts, tokens, credentials, actor };
         for record in &mut change.puts {
             record.set_revision(revision);
             self.put(record, image);
@@ -143,7 +143,7 @@ impl State {
                     image.health.insert((name.clone(), endpoint.clone()), None);
                 }
             }
-            Key::Purge(_) | Key::Route(_) => {}
+            Key::Consumer(_) | Key::Purge(_) | Key::Route(_) => {}
         }
     }
 
@@ -154,7 +154,7 @@ impl State {
         image.records.insert(record.key(), Some(record.clone()));
         match record {
             Record::Service(service) => self.forget_endpoints(service, image),
-            Record::Purge(_) | Record::Route(_) => {}
+            Record::Consumer(_) | Record::Purge(_) | Record::Route(_) => {}
         }
     }
 
@@ -197,6 +197,7 @@ impl State {
 pub(super) fn digest(desired: &Desired) -> u64 {
     let services = desired.services.values().cloned().map(Record::Service);
     let routes = desired.routes.values().cloned().map(Record::Route);
-    let records = services.chain(routes).chain(desired.purges.iter().cloned().map(Record::Purge));
+    let consumers = desired.consumers.values().cloned().map(Record::Consumer);
+    let records = services.chain(routes).chain(consumers).chain(desired.purges.iter().cloned().map(Record::Purge));
     records.fold(0, |sum, record| sum.wrapping_add(codec::digest(&record)))
 }

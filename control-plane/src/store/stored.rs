@@ -1,7 +1,7 @@
 //! The forms of what is stored, apart from the wire's and the model's, so that neither of those
 //! can change what was written. A new field takes a new tag; a changed meaning takes a new format.
 //!
-//! Routes and policies are the exception. They are stored as the contract has them, in canonical form,
+//! Routes, policies and limits are the exception. They are stored as the contract has them, in canonical form,
 //! and read by the one reader that both planes have: the contract is never changed for what it has
 //! said before, and whatever that reader admits it admits for good.
 
@@ -16,11 +16,13 @@ use gateway_routing::route::{self, Policies, wire};
 use jiff::Timestamp;
 use prost::Message;
 
+mod consumers;
 mod purges;
 mod routes;
 mod tokens;
 
 pub(super) use self::{
+    consumers::StoredConsumer,
     purges::StoredPurge,
     routes::{into_route, of_route},
     tokens::StoredToken,

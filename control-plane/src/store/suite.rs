@@ -1,5 +1,6 @@
 //! What every store must do: one suite, run against each.
 
+mod consumers;
 mod purges;
 mod routes;
 mod tokens;
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use self::{
+    consumers::{a_batch_with_consumers_is_all_or_nothing, consumers_are_kept_with_what_they_are_known_by},
     purges::{purges_are_kept_until_another_takes_them_away, purges_of_every_kind_are_read_back},
     routes::{
         a_batch_of_services_and_routes_is_all_or_nothing, policies_of_services_are_kept,
@@ -273,6 +275,8 @@ conformance!(
     policies_of_services_are_kept,
     purges_of_every_kind_are_read_back,
     purges_are_kept_until_another_takes_them_away,
+    consumers_are_kept_with_what_they_are_known_by,
+    a_batch_with_consumers_is_all_or_nothing,
     tokens_are_kept_and_ended_with_commits,
     tokens_are_noted_without_consuming_revisions,
 );

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What the things that people name are in, in requests.
-const WRAPPERS: [&str; 3] = ["service.", "route.", "query."];
+const WRAPPERS: [&str; 4] = ["service.", "route.", "consumer.", "query."];
 
 /// Whether the control plane has answered at all.
 #[derive(Debug)]
@@ -103,7 +103,9 @@ fn exit(status: &Status, reason: Option<Reason>) -> Exit {
     match reason {
         Some(Reason::ServiceNotFound | Reason::RouteNotFound) => Exit::NotFound,
         Some(Reason::EndpointNotFound | Reason::NodeNotFound) => Exit::NotFound,
+        Some(Reason::ConsumerNotFound | Reason::KeyNotFound) => Exit::NotFound,
         Some(Reason::ServiceExists | Reason::RouteExists | Reason::HostTaken) => Exit::Conflict,
+        Some(Reason::ConsumerExists) => Exit::Conflict,
         Some(Reason::RouteConflict | Reason::StaleRevision) => Exit::Conflict,
         Some(Reason::ShuttingDown) => Exit::Unreachable,
         Some(Reason::ServiceMissing | Reason::ServiceInUse) => Exit::Failed,
@@ -141,12 +143,18 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
         Reason::Invalid => "correct this and repeat the command",
         Reason::ServiceNotFound | Reason::ServiceMissing => "`gatewayctl service list` shows the services there are",
         Reason::RouteNotFound => "`gatewayctl route list` shows the routes there are",
+        Reason::ConsumerNotFound => "`gatewayctl consumer list` shows the consumers there are",
+        Reason::KeyNotFound => "`gatewayctl key list` shows the keys there are",
         Reason::EndpointNotFound => "`gatewayctl endpoint list NAME` shows the service's endpoints",
         Reason::NodeNotFound => "`gatewayctl node list` shows the data planes there are",
         Reason::NodeUnavailable => "`gatewayctl node list` shows how the data planes are; --node ID asks another one",
         Reason::ServiceExists => return Some(format!("`gatewayctl service get {}` shows it", named("service"))),
         Reason::RouteExists => {
             return Some(format!("`gatewayctl route get {}` shows it; `gatewayctl apply` changes it", named("route")));
+        }
+        Reason::ConsumerExists => {
+            let name = named("consumer");
+            return Some(format!("`gatewayctl consumer get {name}` shows it; `gatewayctl apply` changes it"));
         }
         Reason::HostTaken => {
             return Some(format!("`gatewayctl service get {}` shows the host's owner", named("owner")));
@@ -173,11 +181,9 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
 }
 
 fn stale(status: &Status) -> String {
-    let (noun, name) = match (named(status, "route"), named(status, "service")) {
-        (Some(route), _) => ("route", route),
-        (None, Some(service)) => ("service", service),
-        (None, None) => ("service", "NAME".to_owned()),
-    };
+    let nouns = ["route", "consumer", "service"];
+    let found = nouns.into_iter().find_map(|noun| named(status, noun).map(|name| (noun, name)));
+    let (noun, name) = found.unwrap_or(("service", "NAME".to_owned()));
     format!("`gatewayctl {noun} get {name}` shows its revision")
 }
 
@@ -219,7 +225,8 @@ mod tests {
     use crate::exit::Exit;
 
     fn refusal(reason: Reason) -> Status {
-        let named = [("owner", "shop"), ("other", "other"), ("route", "canary"), ("service", "mail")];
+        let named =
+            [("owner", "shop"), ("other", "other"), ("route", "canary"), ("service", "mail"), ("consumer", "anna")];
         let metadata = named.map(|(key, name)| (key.to_owned(), name.to_owned()));
         let metadata = HashMap::from(metadata);
         let details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, metadata);
@@ -233,7 +240,8 @@ mod tests {
                 Reason::ServiceNotFound | Reason::RouteNotFound => Exit::NotFound,
                 Reason::EndpointNotFound | Reason::NodeNotFound => Exit::NotFound,
                 Reason::ServiceExists | Reason::RouteExists | Reason::HostTaken => Exit::Conflict,
-                Reason::RouteConflict | Reason::StaleRevision => Exit::Conflict,
+                Reason::RouteConflict | Reason::StaleRevision | Reason::ConsumerExists => Exit::Conflict,
+                Reason::ConsumerNotFound | Reason::KeyNotFound => Exit::NotFound,
                 Reason::ShuttingDown => Exit::Unreachable,
                 Reason::ServiceMissing | Reason::ServiceInUse => Exit::Failed,
                 Reason::Invalid | Reason::Compacted | Reason::WrongCluster => Exit::Failed,
@@ -254,6 +262,7 @@ mod tests {
             (Reason::HostTaken, "gatewayctl service get shop"),
             (Reason::RouteConflict, "gatewayctl route get other"),
             (Reason::RouteExists, "gatewayctl route get canary"),
+            (Reason::ConsumerExists, "gatewayctl consumer get anna"),
             (Reason::StaleRevision, "gatewayctl route get canary"),
             (Reason::ServiceInUse, "gatewayctl route list --service mail"),
         ] {

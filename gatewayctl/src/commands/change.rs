@@ -19,7 +19,7 @@ pub(super) fn change_name(kind: ChangeKind) -> &'static str {
     }
 }
 
-/// A service or route after a change, what the change came to, and who serves it if that was waited
+/// A service, route or consumer after a change, what the change came to, and who serves it if that was waited
 /// for.
 #[derive(Debug, Serialize)]
 struct Changed<T> {

@@ -8,9 +8,9 @@ use std::{
 };
 
 use clap::Args;
-use gateway_proto::registry::v1::{Route, RouteFilter, Service, ServiceFilter};
+use gateway_proto::registry::v1::{Consumer, Route, RouteFilter, Service, ServiceFilter};
 
-use super::{Context, route, service};
+use super::{Context, consumer, route, service};
 use crate::{
     client::Client,
     exit::{Exit, Failure},
@@ -21,7 +21,9 @@ use crate::{
 /// How often a registry that changes while it is read is read again.
 const ATTEMPTS: usize = 5;
 
-/// Write every service and route as a declarative file, which apply reads back to the same state
+/// Write every service, route and consumer as a declarative file, which apply reads back to the same state
+///
+/// Keys and passwords are not in it, and apply leaves them as they are.
 #[derive(Debug, Args)]
 pub struct Export {
     /// File to write; JSON if its name ends so [default: standard output]
@@ -45,8 +47,8 @@ impl Export {
     /// # Errors
     /// If the services cannot be read or the file cannot be written.
     pub async fn run(self, mut context: Context) -> Result<(), Failure> {
-        let (services, routes) = snapshot(&mut context.client).await?;
-        let document = Document::of(&services, &routes);
+        let (services, routes, consumers) = snapshot(&mut context.client).await?;
+        let document = Document::of(&services, &routes, &consumers);
         let text = match context.output.format {
             Format::Json => output::json(&document)?,
             Format::Yaml | Format::Table => output::yaml(&document)?,
@@ -58,8 +60,10 @@ impl Export {
                 replace(file, text.trim_end()).map_err(|err| {
                     Failure::new(Exit::Failed, format!("{} cannot be written: {err}", file.display()))
                 })?;
-                let (services, routes) = (services.len(), routes.len());
-                note(&format!("{} written to {}", text::services_and_routes(services, routes), file.display()));
+                let written = text::declared(services.len(), routes.len(), consumers.len());
+                let is_known = |one: &Consumer| one.has_password || !one.keys.is_empty();
+                let without = if consumers.iter().any(is_known) { "; keys and passwords are not in it" } else { "" };
+                note(&format!("{written} written to {}{without}", file.display()));
                 Ok(())
             }
         }
@@ -67,15 +71,17 @@ impl Export {
 }
 
 /// Every service and route as of one revision.
-async fn snapshot(client: &mut Client) -> Result<(Vec<Service>, Vec<Route>), Failure> {
+async fn snapshot(client: &mut Client) -> Result<(Vec<Service>, Vec<Route>, Vec<Consumer>), Failure> {
     for _ in 0..ATTEMPTS {
         let services = service::all(client, ServiceFilter::default()).await?;
         let routes = route::all(client, RouteFilter::default()).await?;
-        if services.revision.is_some() && services.revision == routes.revision {
-            return Ok((services.items, routes.items));
+        let consumers = consumer::all(client, "").await?;
+        let revisions = [services.revision, routes.revision, consumers.revision];
+        if services.revision.is_some() && revisions.iter().all(|revision| *revision == services.revision) {
+            return Ok((services.items, routes.items, consumers.items));
         }
     }
-    let summary = format!("services or routes changed {ATTEMPTS} times while they were read");
+    let summary = format!("the registry changed {ATTEMPTS} times while they were read");
     Err(Failure::new(Exit::Failed, summary).hint("repeat the command when fewer changes are made"))
 }
 

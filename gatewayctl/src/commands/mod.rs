@@ -5,10 +5,12 @@ pub mod audit;
 pub mod cache;
 mod change;
 pub mod completion;
+pub mod consumer;
 pub mod dev;
 pub mod endpoint;
 pub mod explain;
 pub mod export;
+pub mod key;
 pub mod limit;
 mod listing;
 pub mod node;
@@ -58,6 +60,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Service(command) => block_on(command.run(context(global, Format::Table)?)),
         Command::Endpoint(command) => block_on(command.run(context(global, Format::Table)?)),
         Command::Route(command) => block_on(command.run(context(global, Format::Table)?)),
+        Command::Consumer(command) => block_on(command.run(context(global, Format::Table)?)),
+        Command::Key(command) => block_on(command.run(context(global, Format::Table)?)),
         Command::Cache(command) => block_on(command.run(context(global, Format::Table)?)),
         Command::Explain(command) => block_on(command.run(context(global, Format::Table)?)),
         Command::Limit(command) => block_on(command.run(context(global, Format::Table)?)),

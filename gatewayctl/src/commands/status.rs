@@ -23,6 +23,7 @@ struct Status {
     store: Store,
     services: u32,
     routes: u32,
+    consumers: u32,
     endpoints: Endpoints,
     data_planes: DataPlanes,
 }
@@ -86,6 +87,7 @@ impl Status {
             store_bytes,
             routes,
             insecure,
+            consumers,
         } = answer;
         Self {
             control_plane: ControlPlane {
@@ -99,6 +101,7 @@ impl Status {
             store: Store { revision, bytes: store_bytes },
             services,
             routes,
+            consumers,
             endpoints: Endpoints {
                 healthy: endpoints_healthy,
                 unhealthy: endpoints_unhealthy,
@@ -109,7 +112,7 @@ impl Status {
     }
 
     fn screen(&self, width: Option<u16>, endpoints: &[registry_pb::EndpointStatus]) -> String {
-        let Self { control_plane, store, services, routes, endpoints: counts, data_planes } = self;
+        let Self { control_plane, store, services, routes, consumers, endpoints: counts, data_planes } = self;
         let mut sections = vec![pairs(
             width,
             [
@@ -120,6 +123,7 @@ impl Status {
                 ("Store", store.line()),
                 ("Services", services.to_string()),
                 ("Routes", routes.to_string()),
+                ("Consumers", consumers.to_string()),
                 ("Endpoints", counts.line()),
                 ("Data planes", format!("{} connected, {} in sync", data_planes.connected, data_planes.in_sync)),
             ],

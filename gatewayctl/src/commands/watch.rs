@@ -9,13 +9,13 @@ use super::Context;
 use crate::{
     client::registry,
     exit::{Exit, Failure},
-    output::{Output, caches::Purged, note, observed, route, route_facts, service, table, text},
+    output::{Output, caches::Purged, consumer, note, observed, route, route_facts, service, table, text},
 };
 
 /// Print changes and health transitions as they happen, a line each, until Ctrl-C
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// Begin with every current service, route and endpoint
+    /// Begin with every current service, route, consumer and endpoint
     #[arg(long, env = "GATEWAY_CURRENT", value_parser = BoolishValueParser::new())]
     pub current: bool,
     /// Begin with the changes after this revision [default: from now on]
@@ -85,6 +85,8 @@ struct Happened {
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<Box<route::Route>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    consumer: Option<Box<consumer::Consumer>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     endpoint: Option<observed::Endpoint>,
     #[serde(skip_serializing_if = "Option::is_none")]
     purge: Option<Purged>,
@@ -99,8 +101,9 @@ impl Happened {
         let pb::WatchResponse { revision, time, event, actor } = wire;
         let time = time.as_ref().map(text::timestamp);
         let by = Some(actor).filter(|actor| !actor.is_empty());
-        let (kind, name, service, route, endpoint, purge) = ("synced", None, None, None, None, None);
-        let mut happened = Self { time, revision, kind, name, service, route, endpoint, purge, by };
+        let (service, route, consumer, endpoint, purge) = (None, None, None, None, None);
+        let kind = "synced";
+        let mut happened = Self { time, revision, kind, name: None, service, route, consumer, endpoint, purge, by };
         match event? {
             Event::ServiceUpserted(service) => {
                 happened.kind = match (current, service.created_at == service.updated_at) {
@@ -138,6 +141,19 @@ impl Happened {
                 happened.kind = "route_deleted";
                 happened.name = Some(name);
             }
+            Event::ConsumerUpserted(consumer) => {
+                happened.kind = match (current, consumer.created_at == consumer.updated_at) {
+                    (true, _) => "consumer_current",
+                    (false, true) => "consumer_created",
+                    (false, false) => "consumer_updated",
+                };
+                happened.name = Some(consumer.name.clone());
+                happened.consumer = Some(Box::new(consumer::Consumer::full(&consumer)));
+            }
+            Event::ConsumerDeleted(name) => {
+                happened.kind = "consumer_deleted";
+                happened.name = Some(name);
+            }
             Event::CachePurged(purge) => {
                 happened.kind = "cache_purged";
                 happened.purge = Some(Purged::from(&purge));
@@ -148,7 +164,7 @@ impl Happened {
 
     /// `TIME KIND NAME DETAILS`.
     fn line(&self) -> String {
-        let Self { time, revision, kind, name, service, route, endpoint, purge, by } = self;
+        let Self { time, revision, kind, name, service, route, consumer, endpoint, purge, by } = self;
         let time = time.as_deref().unwrap_or("-");
         let name = name.as_deref().map_or_else(|| "-".to_owned(), text::escape);
         let mut details = Vec::new();
@@ -159,6 +175,10 @@ impl Happened {
         if let Some(route) = route {
             details.push(format!("hosts {}", table::short_list(&route.hosts)));
             details.push(format!("{} -> {}", route_facts::matching(route), route_facts::doing(route)));
+        }
+        if let Some(consumer) = consumer {
+            details.push(format!("groups {}", consumer.groups()));
+            details.push(format!("known by {}", consumer.known_by()));
         }
         if let Some(endpoint) = endpoint {
             details.push(endpoint.resolved.as_ref().unwrap_or(&endpoint.address).clone());

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use gateway_proto::registry::v1 as pb;
 
-use super::{Declaration, Declared, Mistakes, at::At, health, node::Node, policy, route};
+use super::{Declaration, Declared, Mistakes, at::At, consumer, health, node::Node, policy, route};
 
 /// The fields of a document.
 pub(super) const DOCUMENT: [&str; 3] = ["services", "routes", "consumers"];
@@ -39,16 +39,10 @@ pub(super) fn document(node: &Node, mistakes: &mut Mistakes) -> Declaration {
     if !at.has_fields(&DOCUMENT) {
         return Declaration::default();
     }
-    at.field("consumers", |at| {
-        let some = at.items(|_| ()).is_some_and(|items| !items.is_empty());
-        if some {
-            at.mistake("holds consumers, which this version does not know; leave it empty");
-        }
-        Some(())
-    });
     Declaration {
         services: at.field("services", |at| at.items(|at| declared(at, service))).unwrap_or_default(),
         routes: at.field("routes", |at| at.items(|at| declared(at, route::route))).unwrap_or_default(),
+        consumers: at.field("consumers", |at| at.items(|at| declared(at, consumer::consumer))).unwrap_or_default(),
     }
 }
 

@@ -5,6 +5,7 @@ mod action;
 mod at;
 mod auth;
 mod cache;
+mod consumer;
 mod decode;
 mod health;
 mod mistake;
@@ -28,9 +29,9 @@ pub use self::{
     node::{Node, Place},
     source::{Source, read},
 };
-use crate::output::{route::Route, service::Service};
+use crate::output::{consumer::Consumer, route::Route, service::Service};
 
-/// A service or a route as a file names it.
+/// A service, a route or a consumer as a file names it.
 #[derive(Debug)]
 pub struct Declared<T> {
     /// What is sent.
@@ -48,6 +49,8 @@ pub struct Declaration {
     pub services: Vec<Declared<pb::Service>>,
     /// In the order of the files.
     pub routes: Vec<Declared<pb::Route>>,
+    /// In the order of the files.
+    pub consumers: Vec<Declared<pb::Consumer>>,
 }
 
 /// Reads every document of every source. All mistakes are found, not only the first.
@@ -58,13 +61,15 @@ pub fn parse(sources: &[Source]) -> (Declaration, Mistakes) {
     let mut budget = node::Budget::default();
     for (index, source) in sources.iter().enumerate() {
         for document in node::documents(index, &source.text, &mut budget, &mut mistakes) {
-            let Declaration { services, routes } = decode::document(&document, &mut mistakes);
+            let Declaration { services, routes, consumers } = decode::document(&document, &mut mistakes);
             declaration.services.extend(services);
             declaration.routes.extend(routes);
+            declaration.consumers.extend(consumers);
         }
     }
     name_duplicates("service", &declaration.services, |service| &service.name, sources, &mut mistakes);
     name_duplicates("route", &declaration.routes, |route| &route.name, sources, &mut mistakes);
+    name_duplicates("consumer", &declaration.consumers, |consumer| &consumer.name, sources, &mut mistakes);
     (declaration, mistakes)
 }
 
@@ -106,6 +111,7 @@ impl Declaration {
         match list {
             "services" => self.services.get(index).map(|declared| declared.locate(rest)),
             "routes" => self.routes.get(index).map(|declared| declared.locate(rest)),
+            "consumers" => self.consumers.get(index).map(|declared| declared.locate(rest)),
             _ => None,
         }
     }
@@ -131,18 +137,19 @@ pub struct Document {
     /// In the order of their names; left away where there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
-    /// There are none yet.
-    pub consumers: [(); 0],
+    /// In the order of their names.
+    pub consumers: Vec<Consumer>,
 }
 
 impl Document {
-    /// A file that says all that has to be said of these services and routes.
+    /// A file that says all that has to be said of these services, routes and consumers, but for what these
+    /// are known by.
     #[must_use]
-    pub fn of(services: &[pb::Service], routes: &[pb::Route]) -> Self {
+    pub fn of(services: &[pb::Service], routes: &[pb::Route], consumers: &[pb::Consumer]) -> Self {
         Self {
             services: services.iter().map(Service::declared).collect(),
             routes: routes.iter().map(Route::declared).collect(),
-            consumers: [],
+            consumers: consumers.iter().map(Consumer::declared).collect(),
         }
     }
 }

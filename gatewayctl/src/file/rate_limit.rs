@@ -21,6 +21,9 @@ pub(super) const RATE_LIMIT: [&str; 12] = [
     "exempt",
     "shadow",
 ];
+/// The fields of a limit of a consumer, who is its key.
+pub(super) const OWN_RATE_LIMIT: [&str; 9] =
+    ["name", "requests", "bytes", "concurrent", "per", "burst", "scope", "exempt", "shadow"];
 /// The fields of a part of a key that has a name.
 pub(super) const KEY: [&str; 3] = ["header", "cookie", "claim"];
 /// The fields of what is not counted.
@@ -37,12 +40,30 @@ pub(super) fn rate_limits(at: &mut At<'_>) -> Option<pb::RateLimits> {
     at.items(rate_limit).map(|limits| pb::RateLimits { limits })
 }
 
+/// Those of a consumer.
+pub(super) fn own_rate_limits(at: &mut At<'_>) -> Option<pb::RateLimits> {
+    at.items(own_rate_limit).map(|limits| pb::RateLimits { limits })
+}
+
 fn rate_limit(at: &mut At<'_>) -> pb::RateLimit {
     if !at.has_fields(&RATE_LIMIT) {
         return pb::RateLimit::default();
     }
     at.needs("name");
     at.needs("key");
+    limit(at)
+}
+
+fn own_rate_limit(at: &mut At<'_>) -> pb::RateLimit {
+    if !at.has_fields(&OWN_RATE_LIMIT) {
+        return pb::RateLimit::default();
+    }
+    at.needs("name");
+    // Those of other limits are told already.
+    pb::RateLimit { key: Vec::new(), ipv4_prefix: None, ipv6_prefix: None, ..limit(at) }
+}
+
+fn limit(at: &mut At<'_>) -> pb::RateLimit {
     let counts_bytes = at.node.get("bytes").is_some();
     pb::RateLimit {
         name: at.field("name", |at| at.filled_text()).unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 use super::{
     policy::{Compression, Cors, HeaderField, HeaderRules, Limits, Policies, Timeouts},
+    rate_limit::RateLimit,
     table::list,
 };
 
@@ -47,6 +48,12 @@ pub fn policies(policies: &Policies) -> Vec<Fact> {
     facts.extend(rate_limits.iter().flat_map(|limits| rate_limit::lines(limits)));
     facts.extend(auth.iter().flat_map(auth::lines));
     facts
+}
+
+/// A line for each limit of a consumer.
+#[must_use]
+pub fn rate_limits(limits: &[RateLimit]) -> Vec<Fact> {
+    rate_limit::lines(limits)
 }
 
 fn cors_line(cors: &Cors) -> String {

@@ -9,7 +9,7 @@ use gateway_proto::{
 use serde::Serialize;
 
 use super::{
-    rate_limit::{KeyPart, RateLimit},
+    rate_limit::{self, KeyPart, RateLimit},
     table::{grid, list},
     text,
 };
@@ -143,7 +143,7 @@ impl Limit {
 
     fn row(&self) -> [String; 6] {
         let limit = &self.limit;
-        let parts: Vec<_> = limit.key.parts().iter().map(part).collect();
+        let parts: Vec<_> = limit.key.iter().flat_map(rate_limit::Key::parts).map(part).collect();
         let mode = if limit.shadow == Some(true) { "shadow" } else { "refuses" };
         let scope = limit.scope.unwrap_or("node").to_owned();
         [limit.name.clone(), self.owner(), limit.quota(), parts.join(" + "), scope, mode.to_owned()]

@@ -4,6 +4,7 @@ pub mod action;
 pub mod auth;
 pub mod cache;
 pub mod caches;
+pub mod consumer;
 pub mod explained;
 pub mod facts;
 pub mod limits;

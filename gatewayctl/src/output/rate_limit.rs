@@ -28,8 +28,9 @@ pub struct RateLimit {
     /// How much may come at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burst: Option<Burst>,
-    /// What a counter is found by.
-    pub key: Key,
+    /// What a counter is found by; none where it is the consumer whose limit it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
     /// How many bits of an IPv4 address are told apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ipv4_prefix: Option<u32>,
@@ -128,8 +129,9 @@ impl RateLimit {
             shadow,
         } = wire;
         let key = match &**key {
-            [part] => Key::One(part.into()),
-            parts => Key::Several(parts.iter().map(Into::into).collect()),
+            [] => None,
+            [part] => Some(Key::One(part.into())),
+            parts => Some(Key::Several(parts.iter().map(Into::into).collect())),
         };
         Self {
             name: name.clone(),

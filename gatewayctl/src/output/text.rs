@@ -53,13 +53,15 @@ pub fn count(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Both counts with their nouns; of what there is none, nothing is said.
+/// Counts of what is declared, with their nouns; of what there is none, nothing is said.
 #[must_use]
-pub fn services_and_routes(services: usize, routes: usize) -> String {
-    match (services, routes) {
-        (_, 0) => count(services, "service"),
-        (0, _) => count(routes, "route"),
-        (_, _) => format!("{} and {}", count(services, "service"), count(routes, "route")),
+pub fn declared(services: usize, routes: usize, consumers: usize) -> String {
+    let counts = [(services, "service"), (routes, "route"), (consumers, "consumer")];
+    let some: Vec<String> = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, noun)| count(n, noun)).collect();
+    match &*some {
+        [] => count(0, "service"),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -85,7 +87,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{bytes, duration, escape, services_and_routes, timestamp};
+    use super::{bytes, declared, duration, escape, timestamp};
 
     #[test]
     fn durations_are_short() {
@@ -118,9 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn routes_are_counted_where_there_are_some() {
-        let texts = [(0, 0), (2, 0), (0, 2), (1, 1)].map(|(services, routes)| services_and_routes(services, routes));
-        assert_eq!(texts, ["0 services", "2 services", "2 routes", "1 service and 1 route"]);
+    fn what_is_declared_is_counted_where_there_is_some() {
+        let counts = [(0, 0, 0), (2, 0, 0), (0, 2, 0), (1, 1, 0), (0, 1, 1), (2, 1, 3)];
+        let texts = counts.map(|(services, routes, consumers)| declared(services, routes, consumers));
+        assert_eq!(texts[..3], ["0 services", "2 services", "2 routes"]);
+        let several = ["1 service and 1 route", "1 route and 1 consumer", "2 services, 1 route and 3 consumers"];
+        assert_eq!(texts[3..], several);
     }
 
     #[test]

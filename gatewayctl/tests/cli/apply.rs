@@ -16,7 +16,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
     program::{run, run_with_input},
-    server::{Server, route, service},
+    server::{Server, consumer, route, service},
 };
 
 const MAIL: &str = "services:\n  - name: mail\n    hosts: [mail.test]\n";
@@ -25,7 +25,8 @@ const SHOP: &str = "services:\n  - name: shop\n    hosts:\n      - shop.test\n  
 fn applied(changes: &[(&str, pb::ChangeKind)]) -> pb::ApplyResponse {
     let change =
         |(name, kind): &(&str, pb::ChangeKind)| pb::ServiceChange { name: (*name).into(), change: (*kind).into() };
-    pb::ApplyResponse { changes: changes.iter().map(change).collect(), revision: 9, route_changes: Vec::new() }
+    let changes = changes.iter().map(change).collect();
+    pb::ApplyResponse { changes, revision: 9, ..pb::ApplyResponse::default() }
 }
 
 #[test]
@@ -157,6 +158,7 @@ fn a_dry_run_says_what_would_change() {
     let ran = run_with_input(&server.url, &["apply", "-f", "-", "--dry-run", "-o", "json"], MAIL);
     let expected = serde_json::json!({
         "revision": 9, "dry_run": true, "changes": [{"name": "mail", "change": "created"}], "route_changes": [],
+        "consumer_changes": [],
     });
     assert_eq!(ran.json(), expected);
 }
@@ -245,7 +247,7 @@ fn mistakes_of_both_sides_are_one_list_and_nothing_is_changed() {
     details.add_bad_request_violation("services[0].name", "is empty");
     details.add_bad_request_violation("services[0].hosts[0]", "is odd");
     server.refuse("apply", Status::with_error_details(Reason::Invalid.grpc(), "2 fields are wrong", details));
-    let text = "services:\n  - name: 5\n    hosts: [mail.test]\n    colour: red\nconsumers: [{name: bob}]\n";
+    let text = "services:\n  - name: 5\n    hosts: [mail.test]\n    colour: red\nconsumers: [{name: bob, key: x}]\n";
     let ran = run_with_input(&server.url, &["apply", "-f", "-"], text);
     let expected = "\
 error: 4 mistakes; nothing was changed
@@ -254,7 +256,7 @@ error: 4 mistakes; nothing was changed
   stdin:4:5: services[0].colour: is no field here; there are: name, title, tags, hosts, endpoints, load_balancing, \
                     health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache, \
                     rate_limits, auth
-  stdin:5:12: consumers: holds consumers, which this version does not know; leave it empty
+  stdin:5:25: consumers[0].key: is no field here; there are: name, title, groups, rate_limits
 hint: correct them and apply again
 ";
     assert_eq!((ran.code, &*ran.out, &*ran.err), (1, "", expected));
@@ -301,7 +303,17 @@ fn export_writes_what_apply_reads() {
     server.answer("list_services", page("mail", "next", 8)).answer("list_services", page("old", "", 8));
     server.answer("list_services", page("mail", "next", 8)).answer("list_services", page("shop", "", 8));
     server.answer("list_routes", routes(8)).answer("list_routes", routes(9)).answer("list_routes", routes(8));
+    let consumers = |revision| pb::ListConsumersResponse {
+        consumers: vec![consumer("anna")],
+        revision,
+        ..pb::ListConsumersResponse::default()
+    };
+    server.answer("list_consumers", consumers(8));
     let yaml = run(&server.url, &["export"]).quiet();
+    // What he is known by is in no file.
+    for secret in ["000000000001", "keys", "password"] {
+        assert!(yaml.contains("anna") && !yaml.contains(secret), "{yaml}");
+    }
     assert!(!yaml.contains("old") && !yaml.contains("revision") && !yaml.contains("health_check"), "{yaml}");
     server.answer("apply", applied(&[]));
     run_with_input(&server.url, &["apply", "-f", "-"], &yaml).quiet();
@@ -313,6 +325,45 @@ fn export_writes_what_apply_reads() {
     // What is the default is not written.
     expected.policies.as_mut().unwrap().cors.as_mut().unwrap().enabled = None;
     assert_eq!(asked[0].routes, [expected]);
+    let mut expected = pb::Consumer {
+        revision: 0,
+        created_at: None,
+        updated_at: None,
+        keys: vec![],
+        has_password: false,
+        ..consumer("anna")
+    };
+    expected.rate_limits.as_mut().unwrap().limits[0].burst = None;
+    assert_eq!(asked[0].consumers, [expected]);
+}
+
+#[test]
+fn consumers_are_part_of_the_change() {
+    let server = Server::start();
+    let change = |name: &str, kind: pb::ChangeKind| pb::ConsumerChange { name: name.into(), change: kind.into() };
+    let consumer_changes = vec![change("anna", pb::ChangeKind::Created), change("ben", pb::ChangeKind::Unchanged)];
+    server.answer("apply", pb::ApplyResponse { consumer_changes, ..applied(&[("mail", pb::ChangeKind::Updated)]) });
+    let text = "services: [{name: mail}]\nconsumers: [{name: anna, groups: [staff]}, {name: ben}]\n";
+    let out = run_with_input(&server.url, &["apply", "-f", "-"], text).quiet();
+    let expected = "\
+updated   mail
+created   consumer anna
+unchanged consumer ben
+1 created, 1 updated, 1 unchanged (revision 9)
+";
+    assert_eq!(out, expected);
+    let asked: Vec<pb::ApplyRequest> = server.asked("apply");
+    let names: Vec<_> = asked[0].consumers.iter().map(|consumer| (&*consumer.name, consumer.groups.len())).collect();
+    assert_eq!(names, [("anna", 1), ("ben", 0)]);
+    let json = run_with_input(&server.url, &["apply", "-f", "-", "-o", "json"], text).json();
+    assert_eq!(json["consumer_changes"][0], serde_json::json!({"name": "anna", "change": "created"}));
+
+    let mut details = ErrorDetails::new();
+    details.add_bad_request_violation("consumers[0].groups[0]", "is odd");
+    server.refuse("apply", Status::with_error_details(Reason::Invalid.grpc(), "1 field is wrong", details));
+    run_with_input(&server.url, &["apply", "-f", "-"], text);
+    let ran = run_with_input(&server.url, &["apply", "-f", "-"], text);
+    assert!(ran.err.contains("stdin:2:35: consumers[0].groups[0]: is odd"), "{ran:#?}");
 }
 
 #[test]
@@ -320,6 +371,7 @@ fn export_replaces_a_file_and_takes_its_form_from_the_name() {
     let server = Server::start();
     server.answer("list_services", pb::ListServicesResponse { services: vec![service("mail")], ..Default::default() });
     server.answer("list_routes", pb::ListRoutesResponse::default());
+    server.answer("list_consumers", pb::ListConsumersResponse::default());
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("all.json");
     fs::write(&file, "old").unwrap();
@@ -341,6 +393,7 @@ fn export_keeps_what_is_no_plain_file() {
     let server = Server::start();
     server.answer("list_services", pb::ListServicesResponse { services: vec![service("mail")], ..Default::default() });
     server.answer("list_routes", pb::ListRoutesResponse::default());
+    server.answer("list_consumers", pb::ListConsumersResponse::default());
     let directory = tempfile::tempdir().unwrap();
     let (file, link) = (directory.path().join("all.yaml"), directory.path().join("link.yaml"));
     fs::write(&file, "old").unwrap();

@@ -56,6 +56,7 @@ fn server() -> Server {
         store_bytes: 524_288,
         routes: 3,
         insecure: false,
+        consumers: 2,
     };
     server.answer("get_status", status);
     server
@@ -88,6 +89,7 @@ fn a_list_is_an_array_and_a_thing_is_an_object() {
         "store": {"revision": 7, "bytes": 524_288},
         "services": 1,
         "routes": 3,
+        "consumers": 2,
         "endpoints": {"healthy": 1, "unhealthy": 1, "pending": 0},
         "data_planes": {"connected": 1, "in_sync": 1, "nodes": [node]},
     });
@@ -147,6 +149,7 @@ Cluster:         c-1
 Store:           revision 7, 512.0 KiB on disk
 Services:        1
 Routes:          3
+Consumers:       2
 Endpoints:       1 healthy, 1 unhealthy, 0 pending
 Data planes:     1 connected, 1 in sync
 

@@ -4,6 +4,7 @@
 
 mod apply;
 mod cache;
+mod consumers;
 mod dev;
 mod explain;
 mod failures;

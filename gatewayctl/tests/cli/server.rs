@@ -119,6 +119,15 @@ impl pb::registry_service_server::RegistryService for Script {
         list_routes: pb::ListRoutesRequest => pb::ListRoutesResponse;
         update_route: pb::UpdateRouteRequest => pb::UpdateRouteResponse;
         delete_route: pb::DeleteRouteRequest => pb::DeleteRouteResponse;
+        create_consumer: pb::CreateConsumerRequest => pb::CreateConsumerResponse;
+        get_consumer: pb::GetConsumerRequest => pb::GetConsumerResponse;
+        list_consumers: pb::ListConsumersRequest => pb::ListConsumersResponse;
+        update_consumer: pb::UpdateConsumerRequest => pb::UpdateConsumerResponse;
+        delete_consumer: pb::DeleteConsumerRequest => pb::DeleteConsumerResponse;
+        set_password: pb::SetPasswordRequest => pb::SetPasswordResponse;
+        create_key: pb::CreateKeyRequest => pb::CreateKeyResponse;
+        list_keys: pb::ListKeysRequest => pb::ListKeysResponse;
+        revoke_key: pb::RevokeKeyRequest => pb::RevokeKeyResponse;
         purge_cache: pb::PurgeCacheRequest => pb::PurgeCacheResponse;
         apply: pb::ApplyRequest => pb::ApplyResponse;
     }
@@ -246,6 +255,34 @@ pub(crate) fn route(name: &str) -> pb::Route {
         revision: 7,
         created_at: time(0),
         updated_at: time(60),
+    }
+}
+
+/// A key as a control plane shows it.
+pub(crate) fn key(id: &str, consumer: &str, expires_at: Option<prost_types::Timestamp>) -> pb::ApiKey {
+    pb::ApiKey { id: id.into(), consumer: consumer.into(), created_at: time(0), expires_at }
+}
+
+/// A consumer as a control plane shows him: with two keys and a password.
+pub(crate) fn consumer(name: &str) -> pb::Consumer {
+    let limit = pb::RateLimit {
+        name: "all".into(),
+        requests: Some(1000),
+        per: seconds(60),
+        burst: Some(1000),
+        scope: pb::RateLimitScope::Cluster.into(),
+        ..pb::RateLimit::default()
+    };
+    pb::Consumer {
+        name: name.into(),
+        title: "Of the shop".into(),
+        groups: vec!["admins".into(), "staff".into()],
+        rate_limits: Some(pb::RateLimits { limits: vec![limit] }),
+        revision: 7,
+        created_at: time(0),
+        updated_at: time(60),
+        keys: vec![key("000000000001", name, None), key("000000000002", name, time(60))],
+        has_password: true,
     }
 }
 

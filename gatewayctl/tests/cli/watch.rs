@@ -9,7 +9,7 @@ use gateway_proto::registry::v1::{self as pb, cache_purge::What, watch_response:
 
 use crate::{
     program::{command, run},
-    server::{Server, route, service, statuses, time},
+    server::{Server, consumer, route, service, statuses, time},
 };
 
 fn events() -> Vec<Option<pb::WatchResponse>> {
@@ -66,6 +66,33 @@ fn routes_are_told_too() {
     assert_eq!(
         (&first["kind"], &first["route"]["forward"]["services"][1]["weight"]),
         (&"route_created".into(), &100.into())
+    );
+}
+
+#[test]
+fn consumers_are_told_too_but_never_what_they_are_known_by() {
+    let server = Server::start();
+    let created = pb::Consumer { keys: vec![], has_password: false, updated_at: time(0), ..consumer("anna") };
+    let happened = [
+        Event::ConsumerUpserted(created),
+        Event::ConsumerUpserted(consumer("anna")),
+        Event::ConsumerDeleted("anna".into()),
+    ];
+    let event = |(index, event)| {
+        Some(pb::WatchResponse { revision: index, time: time(0), event: Some(event), actor: String::new() })
+    };
+    server.answer("watch", (7..).zip(happened).map(event).collect::<Vec<_>>());
+    let expected = "\
+2023-11-14T22:13:20.000Z consumer_created   anna groups admins, staff; known by -; revision 7
+2023-11-14T22:13:20.000Z consumer_updated   anna groups admins, staff; known by 2 keys and a password; revision 8
+2023-11-14T22:13:20.000Z consumer_deleted   anna revision 9
+";
+    assert_eq!(run(&server.url, &["watch"]).out, expected);
+    let ran = run(&server.url, &["watch", "-o", "json"]);
+    let second: serde_json::Value = serde_json::from_str(ran.out.lines().nth(1).unwrap()).unwrap();
+    assert_eq!(
+        (&second["kind"], &second["consumer"]["keys"][0]["id"]),
+        (&"consumer_updated".into(), &"000000000001".into())
     );
 }
 

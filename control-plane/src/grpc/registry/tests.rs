@@ -1,3 +1,4 @@
+mod consumers;
 mod routes;
 
 use std::sync::Arc;
@@ -105,14 +106,15 @@ async fn an_apply_is_one_change_and_a_dry_run_none() {
     create(&rpc, service("mail", "mail.test")).await.unwrap();
     let services = vec![service("web", "mail.test"), service("mail", "post.test")];
     for (dry_run, revision) in [(true, 1), (false, 2)] {
-        let request = pb::ApplyRequest { services: services.clone(), dry_run, routes: vec![] };
+        let request =
+            pb::ApplyRequest { services: services.clone(), dry_run, routes: vec![], ..pb::ApplyRequest::default() };
         let applied = rpc.apply(Request::new(request)).await.unwrap().into_inner();
         let changes: Vec<_> = applied.changes.iter().map(|change| (change.name.as_str(), change.change())).collect();
         assert_eq!(changes, [("web", pb::ChangeKind::Created), ("mail", pb::ChangeKind::Updated)]);
         assert_eq!(applied.revision, revision);
     }
     let refused = vec![service("a", "a.test"), service("b", "mail.test")];
-    let request = pb::ApplyRequest { services: refused, dry_run: false, routes: vec![] };
+    let request = pb::ApplyRequest { services: refused, dry_run: false, routes: vec![], ..pb::ApplyRequest::default() };
     let taken = rpc.apply(Request::new(request)).await.unwrap_err();
     assert_eq!(reason(&taken), (Code::AlreadyExists, Reason::HostTaken.to_string()));
     assert_eq!(rpc.registry.desired().borrow().services.len(), 2);

@@ -8,7 +8,8 @@ use super::*;
 use crate::{
     health::{Health, LastProbe},
     registry::{
-        draft::Draft,
+        draft::{Draft, Wanted},
+        model::{Consumer, Route},
         purge::{Mode, Target},
         sample, validate,
     },
@@ -55,6 +56,10 @@ impl Fixture {
     }
 }
 
+fn wanted(services: Vec<Draft>, routes: Vec<Route>) -> Wanted {
+    Wanted { services, routes, ..Wanted::default() }
+}
+
 fn draft(name: &str) -> Draft {
     validate::service(Some(convert::service(&sample::service(name, &[])))).unwrap()
 }
@@ -71,6 +76,11 @@ fn shown(watcher: Watcher) -> BoxStream<'static, String> {
             }
             WireEvent::RouteUpserted(route) => format!("{revision} put route {} of {}", route.name, route.revision),
             WireEvent::RouteDeleted(name) => format!("{revision} delete route {name}"),
+            WireEvent::ConsumerUpserted(consumer) => {
+                let pb::Consumer { name, revision: of, keys, .. } = consumer;
+                format!("{revision} put consumer {name} with {} keys of {of}", keys.len())
+            }
+            WireEvent::ConsumerDeleted(name) => format!("{revision} delete consumer {name}"),
             WireEvent::CachePurged(purge) => {
                 format!("{revision} purge {:?} of {}", purge.what.unwrap(), purge.revision)
             }
@@ -127,7 +137,7 @@ async fn routes_are_told_as_services_are() {
     assert_eq!(take(&mut from_start, 2).await, ["1 put a of 1", "2 put route r of 2"]);
     // A service is told before the routes that lead to it.
     let new = sample::route("new", &["new.test"], "/", "b");
-    fixture.registry.apply(vec![draft("b")], vec![new]).await.unwrap();
+    fixture.registry.apply(wanted(vec![draft("b")], vec![new])).await.unwrap();
     fixture.registry.delete_route(sample::route_name("r"), None).await.unwrap();
     let changes = ["3 put b of 3", "3 put route new of 3", "4 delete route r"];
     for events in [&mut current, &mut from_start, &mut from_now] {
@@ -137,10 +147,42 @@ async fn routes_are_told_as_services_are() {
 }
 
 #[tokio::test]
+async fn consumers_are_told_with_every_change_of_what_they_are_known_by() {
+    let fixture = fixture();
+    let registry = &fixture.registry;
+    fixture.create("a").await;
+    let mut from_start = fixture.after(Some(0));
+    registry.create_consumer(sample::consumer("anna", &[])).await.unwrap();
+    let anna = sample::consumer_name("anna");
+    let made = registry.create_key(&anna, None, || sample::secret_key(1)).await.unwrap();
+    fixture.observe("a", Health::Healthy, "");
+    let mut current = fixture.current();
+    let state = ["3 put a of 1", "3 put consumer anna with 1 keys of 3", "3 a HEALTH_HEALTHY", "3 synced"];
+    assert_eq!(take(&mut current, 4).await, state);
+    registry.revoke_key(made.kept.id).await.unwrap();
+    registry.delete_consumer(anna, None).await.unwrap();
+    let changes = ["4 put consumer anna with 0 keys of 4", "5 delete consumer anna"];
+    assert_eq!(take(&mut current, 2).await, changes);
+    let before = ["1 put a of 1", "2 put consumer anna with 0 keys of 2", "3 put consumer anna with 1 keys of 3"];
+    assert_eq!(take(&mut from_start, 5).await, [&before[..], &changes[..]].concat());
+}
+
+#[tokio::test]
+async fn many_consumers_are_told_whole() {
+    let fixture = fixture();
+    let consumers: Vec<Consumer> = (0..600).map(|at| sample::consumer(&format!("c{at:03}"), &[])).collect();
+    fixture.registry.apply(Wanted { consumers, ..Wanted::default() }).await.unwrap();
+    let events = take(&mut fixture.current(), 601).await;
+    let told: Vec<&str> = [0, 255, 256, 599, 600].iter().map(|at: &usize| events[*at].as_str()).collect();
+    let expected = ["c000", "c255", "c256", "c599"].map(|name| format!("1 put consumer {name} with 0 keys of 1"));
+    assert_eq!(told, [&expected[..], &["1 synced".to_owned()]].concat());
+}
+
+#[tokio::test]
 async fn many_routes_are_told_whole() {
     let fixture = fixture();
     let routes = (0..600).map(|at| sample::route(&format!("r{at:03}"), &["x.test"], &format!("/{at}"), "a"));
-    fixture.registry.apply(vec![draft("a")], routes.collect()).await.unwrap();
+    fixture.registry.apply(wanted(vec![draft("a")], routes.collect())).await.unwrap();
     let events = take(&mut fixture.current(), 602).await;
     let told: Vec<&str> = [1, 256, 257, 600, 601].iter().map(|at: &usize| events[*at].as_str()).collect();
     let expected = ["r000", "r255", "r256", "r599"].map(|name| format!("1 put route {name} of 1"));
@@ -156,7 +198,7 @@ async fn an_empty_state_is_synced_at_once() {
 async fn a_large_state_is_told_whole() {
     let fixture = fixture();
     let drafts = (0..1000).map(|at| draft(&format!("s{at:04}"))).collect();
-    fixture.registry.apply(drafts, vec![]).await.unwrap();
+    fixture.registry.apply(wanted(drafts, vec![])).await.unwrap();
     for at in 0..600 {
         fixture.observe(&format!("s{at:04}"), Health::Pending, "");
     }

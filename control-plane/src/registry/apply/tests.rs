@@ -1,5 +1,6 @@
 //! Random commands against a naive model, and the cases that matter one by one.
 
+mod consumers;
 mod purges;
 mod routes;
 mod together;
@@ -35,6 +36,11 @@ fn draft(name: &str, hosts: &[&str]) -> Draft {
         limits: None,
         policies: None,
     }
+}
+
+/// A change of services and routes.
+fn apply(now: &Desired, services: Vec<Draft>, routes: Vec<Route>, at: Timestamp) -> Planned {
+    super::apply(now, Wanted { services, routes, ..Wanted::default() }, at)
 }
 
 fn endpoint(address: &str, weight: Option<u32>) -> DraftEndpoint {

@@ -1,6 +1,7 @@
 //! Requests as they came, read into what cannot be wrong, or refused with everything that is wrong.
 
 mod change;
+mod consumer;
 mod health;
 mod purge;
 mod query;
@@ -15,9 +16,10 @@ use gateway_proto::{
 use gateway_routing::route::{self as routing, TimeoutOverrides};
 
 pub use self::{
-    change::{MAX_APPLY_BYTES, MAX_PATTERNS, MAX_RECORDS, change},
+    change::{MAX_APPLY_BYTES, MAX_PATTERNS, MAX_RECORDS, Named, change},
+    consumer::{consumer, consumer_name, key_id, lifetime, password},
     purge::purge,
-    query::{route_query, service_query},
+    query::{consumer_query, key_query, route_query, service_query},
     route::{route, route_name},
 };
 use super::{
@@ -104,7 +106,7 @@ fn read_service(wire: pb::Service, path: &Path<'_>, violations: &mut Violations)
     } = wire;
     let name = named(&name, ServiceName::parse, &path.field("name"), violations);
     let title = read_title(title, &path.field("title"), violations);
-    let tags = read_tags(&tags, &path.field("tags"), violations);
+    let tags = read_labels("tag", &tags, MAX_TAGS, &path.field("tags"), violations);
     let hosts = distinct(hosts.iter(), MAX_HOSTS, &path.field("hosts"), violations, |text, path, violations| {
         let host = HostPattern::parse(text);
         host.map_err(|err| violations.add(path, format_args!("{} {err}", Shown(text)))).ok()
@@ -139,18 +141,19 @@ fn read_title(title: String, path: &Path<'_>, violations: &mut Violations) -> Op
     Some(title).filter(|title| !title.is_empty())
 }
 
-fn read_tags(wire: &[String], path: &Path<'_>, violations: &mut Violations) -> Vec<String> {
-    let mut tags: Vec<String> = Vec::new();
-    for (at, tag) in wire.iter().enumerate() {
-        if !is_name(tag) {
-            violations.add(&path.item(at), format_args!("{} is not a tag; {RULE}", Shown(tag)));
+/// Names as which things are told apart, sorted and distinct.
+fn read_labels(noun: &str, wire: &[String], max: usize, path: &Path<'_>, violations: &mut Violations) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::new();
+    for (at, label) in wire.iter().enumerate() {
+        if !is_name(label) {
+            violations.add(&path.item(at), format_args!("{} is not a {noun}; {RULE}", Shown(label)));
         }
-        tags.push(tag.clone());
+        labels.push(label.clone());
     }
-    tags.sort_unstable();
-    tags.dedup();
-    check_count(tags.len(), MAX_TAGS, path, violations);
-    tags
+    labels.sort_unstable();
+    labels.dedup();
+    check_count(labels.len(), max, path, violations);
+    labels
 }
 
 fn read_endpoints(wire: &[pb::Endpoint], path: &Path<'_>, violations: &mut Violations) -> Vec<DraftEndpoint> {

@@ -10,8 +10,8 @@ use super::named;
 use crate::{
     error::RegistryError,
     registry::{
-        list::{MAX_PAGE, PageToken, RouteQuery, ServiceQuery},
-        model::{RouteName, ServiceName},
+        list::{ConsumerQuery, KeyPlace, KeyQuery, MAX_PAGE, PageToken, RouteQuery, ServiceQuery},
+        model::{ConsumerName, RouteName, ServiceName},
     },
 };
 
@@ -33,7 +33,7 @@ pub fn service_query(wire: pb::ListServicesRequest) -> Result<ServiceQuery, Regi
         }
     });
     check_page_size(page_size, &mut violations);
-    let after = last_name(page_token, ServiceName::parse, &mut violations);
+    let after = last(page_token, ServiceName::parse, &mut violations);
     let query = ServiceQuery { name_prefix, tag: given(tag), host, page_size, after };
     violations.finish(Some(query)).map_err(RegistryError::Invalid)
 }
@@ -53,9 +53,35 @@ pub fn route_query(wire: pb::ListRoutesRequest) -> Result<RouteQuery, RegistryEr
     let service = given(service)
         .and_then(|service| named(&service, ServiceName::parse, &FILTER.field("service"), &mut violations));
     check_page_size(page_size, &mut violations);
-    let after = last_name(page_token, RouteName::parse, &mut violations);
+    let after = last(page_token, RouteName::parse, &mut violations);
     let query = RouteQuery { name_prefix, host, service, page_size, after };
     violations.finish(Some(query)).map_err(RegistryError::Invalid)
+}
+
+/// Reads which consumers to list.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn consumer_query(wire: pb::ListConsumersRequest) -> Result<ConsumerQuery, RegistryError> {
+    let pb::ListConsumersRequest { group, page_size, page_token } = wire;
+    let mut violations = Violations::default();
+    check_page_size(page_size, &mut violations);
+    let after = last(page_token, ConsumerName::parse, &mut violations);
+    violations.finish(Some(ConsumerQuery { group: given(group), page_size, after })).map_err(RegistryError::Invalid)
+}
+
+/// Reads which keys to list.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn key_query(wire: pb::ListKeysRequest) -> Result<KeyQuery, RegistryError> {
+    let pb::ListKeysRequest { consumer, page_size, page_token } = wire;
+    let mut violations = Violations::default();
+    let consumer = given(consumer)
+        .and_then(|consumer| named(&consumer, ConsumerName::parse, &Path::Root("consumer"), &mut violations));
+    check_page_size(page_size, &mut violations);
+    let after = last(page_token, KeyPlace::read, &mut violations);
+    violations.finish(Some(KeyQuery { consumer, page_size, after })).map_err(RegistryError::Invalid)
 }
 
 fn given(text: String) -> Option<String> {
@@ -69,8 +95,8 @@ fn check_page_size(size: u32, violations: &mut Violations) {
     }
 }
 
-/// The name that the last page ended with.
-fn last_name<N>(token: String, parse: impl Fn(&str) -> Option<N>, violations: &mut Violations) -> Option<N> {
+/// What the last page ended with.
+fn last<N>(token: String, parse: impl Fn(&str) -> Option<N>, violations: &mut Violations) -> Option<N> {
     let token = given(token)?;
     let after = PageToken::read(&token).and_then(|name| parse(&name));
     if after.is_none() {

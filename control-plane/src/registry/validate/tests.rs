@@ -1,13 +1,14 @@
+mod consumers;
 mod purges;
 mod routes;
 
 use gateway_proto::registry::v1 as pb;
 
-use super::{MAX_RECORDS, added_endpoints, change, name, removed_endpoints, service, service_query};
+use super::{MAX_RECORDS, Named, added_endpoints, name, removed_endpoints, service, service_query};
 use crate::{
     error::RegistryError,
     registry::{
-        draft::Draft,
+        draft::{Draft, Wanted},
         list::PageToken,
         model::{HealthCheck, Probe, ProbePolicy, Timeouts},
         sample,
@@ -27,8 +28,12 @@ fn endpoint(address: &str) -> pb::Endpoint {
     pb::Endpoint { address: address.into(), weight: 0 }
 }
 
+fn change(services: Vec<pb::Service>, routes: Vec<pb::Route>) -> Result<Wanted, RegistryError> {
+    super::change(Named { services, routes, ..Named::default() })
+}
+
 fn services(wire: Vec<pb::Service>) -> Result<Vec<Draft>, RegistryError> {
-    change(wire, vec![]).map(|(services, _)| services)
+    change(wire, vec![]).map(|wanted| wanted.services)
 }
 
 /// What is wrong, as `field: message`.
@@ -291,7 +296,10 @@ fn services_of_one_change_are_distinct() {
 #[test]
 fn a_change_has_a_size() {
     let found = wrong(services(vec![good(); MAX_RECORDS + 1]));
-    assert!(found.len() == 1 && found[0].starts_with("services: are 10001 services and 0 routes in "), "{found:?}");
+    assert!(
+        found.len() == 1 && found[0].starts_with("services: are 10001 services, 0 routes and 0 consumers in "),
+        "{found:?}"
+    );
     let large = pb::Service { title: "x".repeat(3 * 1024 * 1024), ..good() };
     assert!(wrong(services(vec![large.clone(), large]))[0].contains("4 MiB"));
 }

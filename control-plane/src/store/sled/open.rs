@@ -21,7 +21,7 @@ use crate::{
         HealthRecord, Loaded, StoreError,
         codec::{self, Meta, RecordError},
         state,
-        stored::{self, StoredHealth, StoredPurge, StoredService, StoredToken},
+        stored::{self, StoredConsumer, StoredHealth, StoredPurge, StoredService, StoredToken},
     },
 };
 
@@ -172,6 +172,7 @@ impl Reader<'_> {
             }
             Some(b's') => self.service(key, record),
             Some(b'r') => self.route(key, record),
+            Some(b'u') => self.consumer(key, record),
             Some(b'p') => {
                 let stored: StoredPurge = codec::open(key, record).map_err(|err| self.refuse(&err))?;
                 let purge = stored.into_purge().ok_or_else(|| self.damaged("a purge record is none"))?;
@@ -214,10 +215,20 @@ impl Reader<'_> {
         Ok(())
     }
 
+    fn consumer(&mut self, key: &[u8], record: &[u8]) -> Result<(), StoreError> {
+        let stored: StoredConsumer = codec::open(key, record).map_err(|err| self.refuse(&err))?;
+        let consumer = stored.into_consumer().ok_or_else(|| self.damaged("a consumer record is none"))?;
+        if consumer.keys.iter().any(|key| self.desired.key_holder(&key.id).is_some()) {
+            return Err(self.damaged("two consumers have the same key"));
+        }
+        self.desired.put(Record::from(consumer));
+        Ok(())
+    }
+
     fn finish(mut self) -> Result<Option<Loaded>, StoreError> {
         let Some(Meta { cluster_id, revision, digest }) = self.meta.take() else {
-            let Desired { services, routes, purges, .. } = &self.desired;
-            let registered = !(services.is_empty() && routes.is_empty() && purges.is_empty());
+            let Desired { services, routes, consumers, purges, .. } = &self.desired;
+            let registered = !(services.is_empty() && routes.is_empty() && consumers.is_empty() && purges.is_empty());
             let empty = !registered && self.health.is_empty() && self.tokens.is_empty();
             return if empty { Ok(None) } else { Err(self.damaged("the record of the store itself is missing")) };
         };

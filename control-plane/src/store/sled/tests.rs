@@ -4,11 +4,11 @@ use std::{
     process::Command,
 };
 
-use super::{SledStore, codec, marker, meta_key, piece_key, stored};
+use super::{SledStore, StoredConsumer, codec, marker, meta_key, piece_key, stored};
 use crate::{
     auth::sample::kept,
     registry::{
-        model::{Desired, Key, Record, Revision, Route, Service},
+        model::{Consumer, Desired, Key, Record, Revision, Route, Service},
         purge::Target,
         sample,
     },
@@ -147,6 +147,17 @@ async fn a_record_that_is_missing_outdated_or_strange_is_noticed() {
     let odd = sample::route("Odd", &["odd.test"], "/", "s0");
     let refused = with_sled(&|db| drop(db.insert(first_piece("rodd"), sealed("rodd", &odd)).unwrap()));
     assert!(refused.contains("a route record is none: route.name: \"Odd\" is not a name"), "{refused}");
+    let sealed =
+        |key: &str, consumer: &Consumer| codec::seal(key.as_bytes(), codec::LATEST, &StoredConsumer::from(consumer));
+    let (anna, ben) = (sample::full_consumer("anna"), sample::full_consumer("ben"));
+    let conflict = with_sled(&|db| {
+        for (key, consumer) in [("uanna", &anna), ("uben", &ben)] {
+            db.insert(first_piece(key), sealed(key, consumer)).unwrap();
+        }
+    });
+    assert!(conflict.contains("two consumers have the same key"), "{conflict}");
+    let unnoticed = with_sled(&|db| drop(db.insert(first_piece("uanna"), sealed("uanna", &anna)).unwrap()));
+    assert!(unnoticed.contains("records are missing or outdated"), "{unnoticed}");
     let headless = with_sled(&|db| drop(db.remove(piece_key(&meta_key(), 0)).unwrap().unwrap()));
     assert!(headless.contains("the record of the store itself is missing"), "{headless}");
     let strange = with_sled(&|db| drop(db.insert(b"other", b"thing").unwrap()));
@@ -155,8 +166,8 @@ async fn a_record_that_is_missing_outdated_or_strange_is_noticed() {
 }
 
 /// Earlier programs read records in the order of their keys, and refuse a store
-/// with the right words when they find a later format. The store's own record comes before routes and
-/// purges.
+/// with the right words when they find a later format. The store's own record comes before routes,
+/// purges and consumers.
 #[tokio::test]
 async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new() {
     let directory = tempfile::tempdir().unwrap();
@@ -171,6 +182,8 @@ async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new(
         (put(sample::service("a", &[]).into()), 1, 1),
         (put(sample::purge(6, Target::Host("a.test".into())).into()), 3, 1),
         (Batch { deletes: vec![Key::Purge(Revision(6))], ..Batch::default() }, 1, 1),
+        (put(sample::full_consumer("anna").into()), 5, 1),
+        (Batch { deletes: vec![Key::Consumer(sample::consumer_name("anna"))], ..Batch::default() }, 1, 1),
     ] {
         let store = open(directory.path()).unwrap();
         store.commit(batch).await.unwrap().unwrap();
@@ -188,7 +201,7 @@ async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new(
     let db = super::open::open_sled(directory.path()).unwrap();
     let meta = db.get(piece_key(&meta_key(), 0)).unwrap().unwrap();
     assert_eq!(u16::from_le_bytes([meta[4], meta[5]]), codec::TOKENS);
-    assert!(meta_key() < b"p".to_vec() && meta_key() < b"r".to_vec());
+    assert!([b"p", b"r", b"u"].iter().all(|key| meta_key() < key.to_vec()));
 }
 
 #[test]
@@ -201,7 +214,7 @@ fn a_future_format_is_told() {
     db.insert(piece_key(&key, 0), record).unwrap();
     drop(db);
     let err = open(directory.path()).unwrap_err();
-    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 4, .. }), "{err}");
+    assert!(matches!(err, StoreError::FutureFormat { found: 9, supported: 5, .. }), "{err}");
 }
 
 #[tokio::test]

@@ -14,15 +14,23 @@ use crate::{
 pub(super) struct Part<'a> {
     services: &'a [Declared<pb::Service>],
     routes: &'a [Declared<pb::Route>],
-    services_before: usize,
-    routes_before: usize,
+    consumers: &'a [Declared<pb::Consumer>],
+    before: Counts,
+}
+
+/// So many of each kind.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    services: usize,
+    routes: usize,
+    consumers: usize,
 }
 
 impl<'a> Part<'a> {
     /// All of it.
     pub(super) fn of(declaration: &'a Declaration) -> Self {
-        let Declaration { services, routes } = declaration;
-        Self { services, routes, services_before: 0, routes_before: 0 }
+        let Declaration { services, routes, consumers } = declaration;
+        Self { services, routes, consumers, before: Counts::default() }
     }
 
     /// Sends it. A refusal is the inner error.
@@ -36,33 +44,39 @@ impl<'a> Part<'a> {
     ) -> Result<Result<pb::ApplyResponse, Status>, Failure> {
         let services = self.services.iter().map(|declared| declared.wire.clone()).collect();
         let routes = self.routes.iter().map(|declared| declared.wire.clone()).collect();
-        let request = pb::ApplyRequest { services, dry_run, routes };
+        let consumers = self.consumers.iter().map(|declared| declared.wire.clone()).collect();
+        let request = pb::ApplyRequest { services, dry_run, routes, consumers };
         client.call_within(client.limit(), async |channel| registry(channel).apply(request.clone()).await).await
     }
 
-    /// Its halves, services first; none of a single thing.
+    /// Its halves, services first and consumers last; none of a single thing.
     pub(super) fn halves(self) -> Option<[Self; 2]> {
-        let Self { services, routes, services_before, routes_before } = self;
-        let middle = (services.len() + routes.len()) / 2;
+        let Self { services, routes, consumers, before } = self;
+        let middle = (services.len() + routes.len() + consumers.len()) / 2;
         if middle == 0 {
             return None;
         }
-        let (first, rest) = services.split_at(middle.min(services.len()));
-        let (first_routes, rest_routes) = routes.split_at(middle - first.len());
-        Some([
-            Self { services: first, routes: first_routes, services_before, routes_before },
-            Self {
-                services: rest,
-                routes: rest_routes,
-                services_before: services_before + first.len(),
-                routes_before: routes_before + first_routes.len(),
-            },
-        ])
+        let (services, other_services) = services.split_at(middle.min(services.len()));
+        let left = middle - services.len();
+        let (routes, other_routes) = routes.split_at(left.min(routes.len()));
+        let (consumers, other_consumers) = consumers.split_at(left - routes.len());
+        let first = Self { services, routes, consumers, before };
+        let before = Counts {
+            services: before.services + services.len(),
+            routes: before.routes + routes.len(),
+            consumers: before.consumers + consumers.len(),
+        };
+        let (services, routes, consumers) = (other_services, other_routes, other_consumers);
+        Some([first, Self { services, routes, consumers, before }])
     }
 
     /// The field that is the first thing of it.
     pub(super) fn first(&self) -> &'static str {
-        if self.services.is_empty() { "routes[0]" } else { "services[0]" }
+        match (self.services, self.routes) {
+            ([_, ..], _) => "services[0]",
+            ([], [_, ..]) => "routes[0]",
+            ([], []) => "consumers[0]",
+        }
     }
 
     /// The field of the whole that a field of this part is.
@@ -70,8 +84,9 @@ impl<'a> Part<'a> {
         let (list, rest) = field.split_once('[')?;
         let (index, rest) = rest.split_once(']')?;
         let before = match list {
-            "services" => self.services_before,
-            "routes" => self.routes_before,
+            "services" => self.before.services,
+            "routes" => self.before.routes,
+            "consumers" => self.before.consumers,
             _ => return None,
         };
         Some(format!("{list}[{}]{rest}", before + index.parse::<usize>().ok()?))
@@ -88,7 +103,8 @@ mod tests {
         let text = "services: [{name: a}, {name: b}, {name: c}]
 routes:
   - {name: x, hosts: [x.test], respond: {status: 200}}
-  - {name: y, hosts: [x.test], respond: {status: 200}}";
+  - {name: y, hosts: [x.test], respond: {status: 200}}
+consumers: [{name: anna}, {name: ben}]";
         let (declaration, _) = parse(&[Source { name: "f".into(), text: text.into() }]);
         let mut waiting = vec![Part::of(&declaration)];
         let mut single = Vec::new();
@@ -98,9 +114,14 @@ routes:
                 None => single.push(part.in_whole(part.first()).unwrap()),
             }
         }
-        assert_eq!(single, ["services[0]", "services[1]", "services[2]", "routes[0]", "routes[1]"]);
-        let [_, second] = Part::of(&declaration).halves().unwrap();
-        assert_eq!(second.in_whole("services[0].hosts[1]").as_deref(), Some("services[2].hosts[1]"));
+        let services = ["services[0]", "services[1]", "services[2]"];
+        assert_eq!(single, [&services[..], &["routes[0]", "routes[1]", "consumers[0]", "consumers[1]"]].concat());
+        let [first, second] = Part::of(&declaration).halves().unwrap();
+        assert_eq!(second.in_whole("routes[0].hosts[1]").as_deref(), Some("routes[0].hosts[1]"));
+        let [_, second] = second.halves().unwrap();
+        assert_eq!(second.in_whole("consumers[1].name").as_deref(), Some("consumers[1].name"));
+        let [_, second] = first.halves().unwrap();
+        assert_eq!(second.in_whole("services[0].hosts[1]").as_deref(), Some("services[1].hosts[1]"));
         assert_eq!(second.in_whole("services"), None);
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Token;
 use crate::{
+    cli::lifetime,
     client::auth,
     commands::Context,
     exit::{Exit, Failure},
@@ -31,9 +32,9 @@ pub struct Create {
 /// What the holder of a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Role {
-    /// Read everything but tokens.
+    /// Read everything but tokens, keys and passwords.
     Viewer,
-    /// What a viewer may, and change services and routes.
+    /// What a viewer may, and change services, routes and consumers.
     Operator,
     /// What an operator may, and make and revoke tokens.
     Admin,
@@ -50,10 +51,6 @@ impl From<Role> for pb::Role {
             Role::DataPlane => Self::DataPlane,
         }
     }
-}
-
-fn lifetime(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "write a number and its unit, such as 12h, 30d or 1y".to_owned())
 }
 
 /// What was made, as it is printed.

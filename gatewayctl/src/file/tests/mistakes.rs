@@ -30,7 +30,7 @@ fn every_mistake_is_told_with_line_column_and_field() {
   - name: third
     limits: {request_body: {}}
   - just a text
-consumers: [{name: bob}]
+consumers: [{name: bob, key: x}]
 policies: []
 "#;
     let expected = [
@@ -63,7 +63,7 @@ policies: []
         "f.yaml:22:28: services[3].limits.request_body: \"1024\" is no size; it has no unit; give a whole number and a unit of B, KiB, MiB, GiB or TiB, such as 512B, 64KiB or 10MiB",
         "f.yaml:24:28: services[4].limits.request_body: is a block of fields; write a size such as 512B, 64KiB or 10MiB",
         "f.yaml:25:5: services[5]: is a text; write fields: name, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits, cors, compression, request_headers, response_headers, ambiguous_paths, cache, rate_limits, auth",
-        "f.yaml:26:12: consumers: holds consumers, which this version does not know; leave it empty",
+        "f.yaml:26:25: consumers[0].key: is no field here; there are: name, title, groups, rate_limits",
         "f.yaml:27:1: policies: is no field here; there are: services, routes, consumers",
     ];
     let found = mistakes(text);

@@ -2,6 +2,7 @@
 
 mod auth;
 mod cache;
+mod consumers;
 mod mistakes;
 mod rate_limit;
 mod round_trip;
@@ -72,7 +73,11 @@ routes:
   - name: down
     hosts: ["*.mail.example.com"]
     respond: {status: 503, body: back at noon, content_type: text/plain}
-consumers: []
+consumers:
+  - name: anna
+    title: Anna of the shop
+    groups: [staff]
+    rate_limits: [{name: all, requests: 1000, per: 1m, scope: cluster}]
 "#;
 
 fn source(name: &str, text: &str) -> Source {
@@ -92,6 +97,10 @@ fn services(text: &str) -> Vec<pb::Service> {
 
 fn routes(text: &str) -> Vec<pb::Route> {
     declaration(text).routes.into_iter().map(|declared| declared.wire).collect()
+}
+
+fn consumers(text: &str) -> Vec<pb::Consumer> {
+    declaration(text).consumers.into_iter().map(|declared| declared.wire).collect()
 }
 
 /// The lines of every mistake in one file.

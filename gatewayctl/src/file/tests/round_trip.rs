@@ -2,6 +2,7 @@
 
 mod auth;
 mod cache;
+mod consumer;
 mod policies;
 mod rate_limit;
 mod route;
@@ -10,10 +11,11 @@ use gateway_proto::registry::v1::{self as pb, health_check::Probe};
 use proptest::{collection::vec, option, prelude::*};
 
 use self::{
+    consumer::{consumer, consumer_without_read_only, stored_consumer},
     policies::{policies, stored_policies},
     route::{route, route_without_read_only, stored_route},
 };
-use super::{SAMPLE, mistakes, routes, sample, seconds, services};
+use super::{SAMPLE, consumers, mistakes, routes, sample, seconds, services};
 use crate::{file::Document, output};
 
 fn duration(range: std::ops::Range<u64>) -> impl Strategy<Value = Option<prost_types::Duration>> {
@@ -134,7 +136,7 @@ fn without_read_only(service: pb::Service) -> pb::Service {
 
 #[test]
 fn only_what_differs_from_the_defaults_is_written() {
-    let document = Document::of(&[stored(sample())], &[]);
+    let document = Document::of(&[stored(sample())], &[], &[]);
     let expected = r#"services:
 - name: mail
   title: Mail service
@@ -198,21 +200,31 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn exports_read_back_to_the_same_state(mut given in vec(service(), 0..3), mut given_routes in vec(route(), 0..3)) {
+    fn exports_read_back_to_the_same_state(
+        mut given in vec(service(), 0..3),
+        mut given_routes in vec(route(), 0..3),
+        mut given_consumers in vec(consumer(), 0..3),
+    ) {
         for (index, service) in given.iter_mut().enumerate() {
             service.name = format!("s{index}");
         }
         for (index, route) in given_routes.iter_mut().enumerate() {
             route.name = format!("r{index}");
         }
-        let document = Document::of(&given, &given_routes);
+        for (index, consumer) in given_consumers.iter_mut().enumerate() {
+            consumer.name = format!("c{index}");
+        }
+        let document = Document::of(&given, &given_routes, &given_consumers);
         let expected: Vec<_> = given.into_iter().map(without_read_only).collect();
         let expected_routes: Vec<_> = given_routes.into_iter().map(route_without_read_only).collect();
+        let expected_consumers: Vec<_> = given_consumers.into_iter().map(consumer_without_read_only).collect();
         for text in [output::yaml(&document).unwrap(), output::json(&document).unwrap()] {
             let read: Vec<_> = services(&text).into_iter().map(stored).collect();
             prop_assert_eq!(&read, &expected, "{}", text);
             let read: Vec<_> = routes(&text).into_iter().map(stored_route).collect();
             prop_assert_eq!(&read, &expected_routes, "{}", text);
+            let read: Vec<_> = consumers(&text).into_iter().map(stored_consumer).collect();
+            prop_assert_eq!(&read, &expected_consumers, "{}", text);
         }
     }
 

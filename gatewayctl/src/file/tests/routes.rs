@@ -242,7 +242,7 @@ fn what_the_control_plane_makes_of_routes_reads_back_to_the_same() {
   - {name: c, hosts: [c.test], match: {headers: [{name: X-A, present: true}]}, respond: {status: 200, body: hello}}
 ";
     let given: Vec<_> = [routes(SAMPLE), routes(plain)].concat().iter().map(stored).collect();
-    let exported = output::yaml(&Document::of(&[], &given)).unwrap();
+    let exported = output::yaml(&Document::of(&[], &given, &[])).unwrap();
     let read: Vec<_> = routes(&exported).iter().map(stored).collect();
     assert_eq!(read, given, "{exported}");
     // Defaults are not written.

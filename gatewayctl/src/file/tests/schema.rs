@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use super::{SAMPLE, routes, services};
-use crate::file::{action, auth, cache, decode, health, policy, rate_limit, route};
+use super::{SAMPLE, consumers, routes, services};
+use crate::file::{action, auth, cache, consumer, decode, health, policy, rate_limit, route};
 
 const SCHEMA: &str = include_str!("../../../../proto/gateway/registry/v1/declarative.schema.json");
 
@@ -22,7 +22,7 @@ fn fields(definition: &str) -> Vec<String> {
 
 #[test]
 fn the_schema_knows_exactly_the_fields_that_are_read() {
-    let known: [(&str, &[&str]); 39] = [
+    let known: [(&str, &[&str]); 41] = [
         ("", &decode::DOCUMENT),
         ("service", &decode::SERVICE),
         ("endpoint", &decode::ENDPOINT),
@@ -55,6 +55,8 @@ fn the_schema_knows_exactly_the_fields_that_are_read() {
         ("auth_rule", &auth::RULE),
         ("auth_identity", &auth::IDENTITY),
         ("claim_header", &auth::CLAIM_HEADER),
+        ("consumer", &consumer::CONSUMER),
+        ("consumer_rate_limit", &rate_limit::OWN_RATE_LIMIT),
         ("rate_limit", &rate_limit::RATE_LIMIT),
         ("rate_limit_key_part", &rate_limit::KEY),
         ("rate_limit_exemption", &rate_limit::EXEMPT),
@@ -101,6 +103,7 @@ fn its_examples_are_read() {
     for example in schema()["examples"].as_array().unwrap() {
         assert_eq!(services(&example.to_string()), services(SAMPLE));
         assert_eq!(routes(&example.to_string()), routes(SAMPLE));
+        assert_eq!(consumers(&example.to_string()), consumers(SAMPLE));
     }
 }
 

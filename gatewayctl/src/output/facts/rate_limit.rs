@@ -2,7 +2,7 @@
 
 use super::Fact;
 use crate::output::{
-    rate_limit::{Burst, Exemption, KeyPart, RateLimit},
+    rate_limit::{Burst, Exemption, Key, KeyPart, RateLimit},
     route_facts::condition,
 };
 
@@ -43,10 +43,10 @@ fn line(limit: &RateLimit) -> String {
     let prefixes = [ipv4_prefix.filter(|bits| *bits != 32), ipv6_prefix.filter(|bits| *bits != 64)];
     let of_addresses = |(family, bits): (&str, Option<u32>)| bits.map(|bits| format!("/{bits} of {family}"));
     let prefixes: Vec<_> = ["IPv4", "IPv6"].into_iter().zip(prefixes).filter_map(of_addresses).collect();
-    let parts: Vec<_> = key.parts().iter().map(part).collect();
+    let parts: Vec<_> = key.iter().flat_map(Key::parts).map(part).collect();
     let mut told = vec![format!("{name}: {quota}")];
     told.extend(burst);
-    told.push(format!("by {}", parts.join(" and ")));
+    told.extend((!parts.is_empty()).then(|| format!("by {}", parts.join(" and "))));
     told.extend((!prefixes.is_empty()).then(|| prefixes.join(", ")));
     told.extend(scope.filter(|scope| *scope != "node").map(|scope| format!("of the {scope}")));
     told.extend(exempt.as_ref().map(exemption));

@@ -17,7 +17,7 @@ async fn apply(
     services: Vec<pb::Service>,
     routes: Vec<pb::Route>,
 ) -> Result<pb::ApplyResponse, Status> {
-    let request = Request::new(pb::ApplyRequest { services, dry_run: false, routes });
+    let request = Request::new(pb::ApplyRequest { services, dry_run: false, routes, ..pb::ApplyRequest::default() });
     rpc.apply(request).await.map(Response::into_inner)
 }
 
@@ -122,7 +122,12 @@ async fn services_and_routes_are_applied_as_one_change() {
     let rpc = with_service().await;
     let services = vec![service("new", "new.test")];
     let routes = vec![route("canary", "/a", "shop"), route("fresh", "/b", "new")];
-    let request = pb::ApplyRequest { services: services.clone(), dry_run: true, routes: routes.clone() };
+    let request = pb::ApplyRequest {
+        services: services.clone(),
+        dry_run: true,
+        routes: routes.clone(),
+        ..pb::ApplyRequest::default()
+    };
     let preview = rpc.apply(Request::new(request)).await.unwrap().into_inner();
     let applied = apply(&rpc, services.clone(), routes.clone()).await.unwrap();
     for (response, revision) in [(preview, 1), (applied, 2)] {

@@ -13,7 +13,7 @@ fn good_route() -> pb::Route {
 }
 
 fn routes(wire: Vec<pb::Route>) -> Result<Vec<Route>, RegistryError> {
-    change(vec![], wire).map(|(_, routes)| routes)
+    change(vec![], wire).map(|wanted| wanted.routes)
 }
 
 fn fields(found: &[String]) -> Vec<&str> {
@@ -68,7 +68,7 @@ fn policies_of_a_service_are_read_and_told_by_their_fields() {
 fn names_are_distinct_within_each_kind() {
     let named = |name: &str| pb::Route { name: name.into(), ..good_route() };
     // A route may be called as a service is.
-    let (services, routes) = change(vec![good()], vec![named("mail"), named("b")]).unwrap();
+    let Wanted { services, routes, .. } = change(vec![good()], vec![named("mail"), named("b")]).unwrap();
     assert_eq!((services.len(), routes.len()), (1, 2));
     let found = wrong(change(vec![good()], vec![named("a"), named("b"), named("a")]));
     assert_eq!(found, ["routes[2].name: \"a\" is also routes[0]; give it once"]);
@@ -77,9 +77,15 @@ fn names_are_distinct_within_each_kind() {
 #[test]
 fn services_and_routes_of_a_change_count_together() {
     let found = wrong(change(vec![good(); 6000], vec![good_route(); 4001]));
-    assert!(found.len() == 1 && found[0].starts_with("services: are 6000 services and 4001 routes in "), "{found:?}");
+    assert!(
+        found.len() == 1 && found[0].starts_with("services: are 6000 services, 4001 routes and 0 consumers in "),
+        "{found:?}"
+    );
     let found = wrong(routes(vec![good_route(); MAX_RECORDS + 1]));
-    assert!(found.len() == 1 && found[0].starts_with("routes: are 0 services and 10001 routes in "), "{found:?}");
+    assert!(
+        found.len() == 1 && found[0].starts_with("routes: are 0 services, 10001 routes and 0 consumers in "),
+        "{found:?}"
+    );
     let large = "x".repeat(3 * 1024 * 1024);
     let service = pb::Service { title: large.clone(), ..good() };
     let found = wrong(change(vec![service], vec![pb::Route { title: large, ..good_route() }]));
