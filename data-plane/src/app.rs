@@ -96,6 +96,7 @@ pub async fn run(
         admission,
         limiter: Arc::clone(&limiter),
         cache: Store::new(config.cache_memory, rand::rng().random()),
+        passwords: Arc::default(),
         clock: Source::default(),
         shutdown: drain.clone(),
         drain_timeout: config.drain_timeout,

@@ -33,6 +33,12 @@ pub(crate) enum ProxyError {
     /// The service has no endpoint that may get traffic.
     #[error("no healthy endpoint is available for this service")]
     NoHealthyEndpoint,
+    /// The request has no credentials, or some that are not accepted.
+    #[error("this request needs credentials that are accepted")]
+    Unauthenticated,
+    /// Whether its credentials are good cannot be told now: who would have to be asked does not answer.
+    #[error("the credentials of this request cannot be verified now; try again shortly")]
+    AuthUnavailable,
     /// The request asks for what its client may not have.
     #[error("this request is not allowed")]
     Forbidden,
@@ -78,9 +84,12 @@ impl ProxyError {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NotForwarded => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotReady | Self::NoHealthyEndpoint | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::NoHealthyEndpoint | Self::Overloaded | Self::AuthUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::UpstreamConnect | Self::UpstreamReset | Self::UpstreamProtocol => StatusCode::BAD_GATEWAY,
             Self::UpstreamConnectTimeout | Self::UpstreamTimeout | Self::NotCached => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -114,12 +123,14 @@ impl ProxyError {
             Self::ClientGone => 15,
             Self::RateLimited => 16,
             Self::Forbidden => 17,
+            Self::Unauthenticated => 18,
+            Self::AuthUnavailable => 19,
         }
     }
 }
 
 /// Every stable code.
-pub(crate) const CODES: [&str; 18] = [
+pub(crate) const CODES: [&str; 20] = [
     "bad_request",
     "uri_too_long",
     "headers_too_large",
@@ -138,4 +149,6 @@ pub(crate) const CODES: [&str; 18] = [
     "client_gone",
     "rate_limited",
     "forbidden",
+    "unauthenticated",
+    "auth_unavailable",
 ];

@@ -93,6 +93,7 @@ impl Collector for Scrape {
         gauge(&mut encoder, "ready", "1 if every worker holds a table", u64::from(stamp.is_some()))?;
         gauge(&mut encoder, "services", "Services in the table", table.services() as u64)?;
         gauge(&mut encoder, "routes", "Routes in the table", table.routes() as u64)?;
+        gauge(&mut encoder, "consumers", "Consumers in the table", table.consumers().len() as u64)?;
         gauge(
             &mut encoder,
             "revision",

@@ -11,11 +11,13 @@ use gateway_routing::route::{self, Route};
 use super::{apply::Changes, purges::PURGES};
 use crate::table::{self, Conflict, RoutingTable, Stamp};
 
+mod consumer;
 mod service;
 
 /// The kinds of resources, as they begin a resource's name.
 const SERVICES: &str = "services/";
 const ROUTES: &str = "routes/";
+const CONSUMERS: &str = "consumers/";
 /// More violations than these are counted only: a Nack is one small message, for people.
 const MAX_VIOLATIONS: usize = 30;
 /// The longest violation in characters.
@@ -37,6 +39,9 @@ pub(crate) fn compile(previous: &RoutingTable, stamp: Stamp, changes: &Changes) 
         } else if let Some(name) = name.strip_prefix(ROUTES) {
             let route = resource.and_then(|resource| reader.route(name, resource));
             read.routes.insert(name.into(), route.map(Arc::new));
+        } else if let Some(name) = name.strip_prefix(CONSUMERS) {
+            let consumer = resource.and_then(|resource| reader.consumer(name, resource));
+            read.consumers.insert(name.into(), consumer);
         } else if !name.starts_with(PURGES) {
             reader.violation("is of a kind that this data plane does not know; update the data plane");
         }
@@ -62,7 +67,7 @@ pub(crate) fn compile(previous: &RoutingTable, stamp: Stamp, changes: &Changes) 
 /// Whether there is the conflict only because a service could not be read, which is told already.
 fn follows(conflict: &Conflict, changes: &Changes) -> bool {
     match conflict {
-        Conflict::Owners { .. } | Conflict::Routes { .. } => false,
+        Conflict::Owners { .. } | Conflict::Routes { .. } | Conflict::Keys { .. } => false,
         Conflict::NoService { service, routes: _ } => {
             changes.get(&*format!("{SERVICES}{service}")).is_some_and(Option::is_some)
         }
@@ -84,6 +89,9 @@ fn told(conflict: &Conflict) -> String {
                  or its priority",
                 hosts.join(", ")
             )
+        }
+        Conflict::Keys { consumers } => {
+            format!("{} have the same key; revoke it, and create another one", names(CONSUMERS, consumers))
         }
         Conflict::NoService { service, routes } => {
             format!("{SERVICES}{service} is not there, but {} would lead to it", names(ROUTES, routes))

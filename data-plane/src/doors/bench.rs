@@ -84,7 +84,7 @@ impl Request {
     pub fn write(&mut self) -> usize {
         let Self { bytes, parsed, client, id, out } = self;
         out.clear();
-        headers::write_request(out, bytes, parsed, client, id, &RequestEdits::default());
+        headers::write_request(out, bytes, parsed, client, id, &RequestEdits::default(), b"");
         out.len()
     }
 }
@@ -163,7 +163,7 @@ pub fn routed_table(routes: impl Iterator<Item = (String, String, Match)>) -> Ro
     };
     let routes = routes.map(route).map(|route| (Arc::clone(&route.name), Some(Arc::new(route)))).collect();
     let services = [("bench".into(), Some(Arc::new(entry("bench", Box::default()))))].into();
-    compiled(&Changes { services, routes })
+    compiled(&Changes { services, routes, ..Changes::default() })
 }
 
 fn pattern(host: &str) -> HostPattern {

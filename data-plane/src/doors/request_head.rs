@@ -71,7 +71,15 @@ fn scan(bytes: &[u8]) -> Option<Option<usize>> {
 fn write(head: &[u8], request: &ParsedRequest) -> Vec<u8> {
     let id = RequestId::of(&request.head.fields, head, &mut SmallRng::seed_from_u64(1));
     let mut out = Vec::new();
-    headers::write_request(&mut out, head, request, &ClientAddress::new(CLIENT.into()), &id, &RequestEdits::default());
+    headers::write_request(
+        &mut out,
+        head,
+        request,
+        &ClientAddress::new(CLIENT.into()),
+        &id,
+        &RequestEdits::default(),
+        b"",
+    );
     out
 }
 

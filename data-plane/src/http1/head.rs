@@ -106,6 +106,27 @@ impl Fields {
         self.list.iter().filter(named).map(move |field| field.value(head))
     }
 
+    /// Forgets the other fields. Their bytes stay where they are, and belong to nothing.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Field) -> bool) {
+        self.list.retain(keep);
+    }
+
+    /// Shortens the values of the fields of this name, in their place: `shorten` moves what stays to the
+    /// front, and tells how much that is. A field of which nothing stays is forgotten.
+    pub(crate) fn shorten(&mut self, head: &mut [u8], name: Name, shorten: impl Fn(&mut [u8]) -> usize) {
+        for field in self.list.iter_mut().filter(|field| field.name == name) {
+            let value = field.value_range();
+            let length = shorten(&mut head[value.clone()]);
+            if length < value.len() {
+                let end = value.start + length;
+                // There was more in its place than this.
+                head[end..end + 2].copy_from_slice(b"\r\n");
+                (field.value_at.1, field.line_end) = (to_u32(end), to_u32(end + 2));
+            }
+        }
+        self.list.retain(|field| field.name != name || !field.value_range().is_empty());
+    }
+
     /// Reads field lines that stand alone, each with its CR LF.
     pub(crate) fn parse_trailers(&mut self, lines: &[u8]) -> Result<(), HeadError> {
         let section = [lines, b"\r\n"].concat();

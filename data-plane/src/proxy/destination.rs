@@ -186,11 +186,18 @@ pub(crate) struct InForce<'t> {
     pub cache: Option<&'t Cache>,
     pub rate_limits: &'t [RateLimit],
     pub auth: Option<&'t Auth>,
+    /// All that tell endpoints who calls: the service's even where the route has turned it off, for the
+    /// endpoint believes it all the same.
+    pub tells: [Option<&'t Auth>; 2],
 }
 
 impl<'t> InForce<'t> {
     fn of(route: &'t Policies, service: &'t Policies) -> Self {
         let fields = |route: &'t Option<_>, service: &'t Option<_>| FieldEdits(route.as_ref().or(service.as_ref()));
+        let own = |auth: &'t Policy<Box<Auth>>| match auth {
+            Policy::On(auth) => Some(&**auth),
+            Policy::Off | Policy::Unset => None,
+        };
         Self {
             cors: route.cors.or(&service.cors),
             compression: route.compression.or(&service.compression),
@@ -200,6 +207,7 @@ impl<'t> InForce<'t> {
             cache: route.cache.or(&service.cache),
             rate_limits: route.rate_limits.or(&service.rate_limits).map(|limits| &**limits).unwrap_or_default(),
             auth: route.auth.or(&service.auth).map(|auth| &**auth),
+            tells: [own(&route.auth), own(&service.auth)],
         }
     }
 
@@ -208,12 +216,8 @@ impl<'t> InForce<'t> {
         Self::of(&route.policies, &UNSET)
     }
 
-    /// Refuses everybody where a policy says who may call: nobody can show yet who he is. Refuses a path, as
-    /// the client sent it, that servers read differently, where it is to be refused.
+    /// Refuses a path, as the client sent it, that servers read differently, where it is to be refused.
     pub(crate) fn admit(&self, asked: &Asked<'_>) -> Result<(), ProxyError> {
-        if self.auth.is_some() {
-            return Err(ProxyError::Forbidden);
-        }
         match self.ambiguous_paths {
             AmbiguousPaths::Allow => Ok(()),
             AmbiguousPaths::Refuse => {

@@ -10,6 +10,7 @@ use rand::Rng;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::{
+    auth::{Caller, Challenge, Outcome},
     cache::Told,
     compress::Wish,
     cors::Stance,
@@ -38,6 +39,8 @@ pub(crate) struct ClientSide<'c> {
 pub(crate) enum Stage {
     /// For the client's request.
     Request,
+    /// For whoever knows whether its credentials are good.
+    Authentication,
     /// For a connection to the endpoint.
     Connect,
     /// For the endpoint, which has to listen or to answer.
@@ -82,6 +85,14 @@ pub(crate) struct Exchange<'c> {
     pub ended: Option<Instant>,
     /// What it was routed by, where a route matched.
     pub route: Option<&'c Route>,
+    /// Who calls, as far as it is known.
+    pub caller: Caller<'c>,
+    /// What became of it where a policy says who may call.
+    pub auth: Option<Outcome>,
+    /// Whether it has brought credentials that such a policy is about, good or bad.
+    pub has_credentials: bool,
+    /// What a client is told that has not shown who it is.
+    pub challenge: Option<Challenge<'c>>,
     /// What answers say to pages of other origins, where there is a policy for it.
     pub cors: Option<Stance<'c>>,
     /// How the client would have what it gets, where there is a choice.
@@ -122,6 +133,7 @@ impl<'c> Exchange<'c> {
         rng: &mut impl Rng,
     ) -> Self {
         let used_before = buffers.client.used();
+        buffers.identity.clear();
         Self {
             client,
             buffers,
@@ -143,6 +155,10 @@ impl<'c> Exchange<'c> {
             answered: None,
             ended: None,
             route: None,
+            caller: Caller::Nobody,
+            auth: None,
+            has_credentials: false,
+            challenge: None,
             cors: None,
             wish: None,
             held: Held::default(),
@@ -162,6 +178,11 @@ impl<'c> Exchange<'c> {
     /// The request's head.
     pub(crate) fn head(&self) -> &[u8] {
         &self.buffers.client.filled()[..self.head_len]
+    }
+
+    /// The same, to be changed in its place.
+    pub(crate) fn head_mut(&mut self) -> &mut [u8] {
+        &mut self.buffers.client.filled_mut()[..self.head_len]
     }
 
     /// The head is not needed any more.
@@ -215,6 +236,7 @@ impl<'c> Exchange<'c> {
     pub(crate) fn expired(&self) -> ProxyError {
         match self.stage {
             Stage::Request => ProxyError::RequestTimeout,
+            Stage::Authentication => ProxyError::AuthUnavailable,
             Stage::Connect => ProxyError::UpstreamConnectTimeout,
             Stage::Response => ProxyError::UpstreamTimeout,
             Stage::Delivery => ProxyError::ClientGone,

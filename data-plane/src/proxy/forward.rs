@@ -13,7 +13,7 @@ use http::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    balance,
+    auth, balance,
     destination::Destination,
     exchange::{ClientSide, Exchange, Stage},
     headers,
@@ -67,7 +67,8 @@ pub(crate) async fn send(
 ) -> Result<Answer, ProxyError> {
     let upgrade = request.upgrade.clone().map(|protocol| exchange.head()[protocol].to_vec());
     let mut out = mem::take(&mut exchange.buffers.out);
-    headers::write_request(&mut out, exchange.head(), request, exchange.client.address, &exchange.id, &to.edits);
+    let (address, identity) = (exchange.client.address, &exchange.buffers.identity);
+    headers::write_request(&mut out, exchange.head(), request, address, &exchange.id, &to.edits, identity);
     exchange.consume_head();
     send_written(worker, to, request, Written { out, upgrade }, exchange).await
 }
@@ -125,7 +126,9 @@ pub(crate) async fn send_written(
 fn upload(worker: &Rc<Worker>, to: &Destination<'_>, request: &ParsedRequest, out: Vec<u8>) -> Relay {
     let copy = to.shadow.and_then(|shadow| Mirrored::begin(worker, shadow, request, out.len()));
     let encode = if request.framing == Framing::Chunked { Encode::Chunked } else { Encode::Plain };
-    Relay::new(request.framing, encode, out).copied(copy).edited(to.edits.fields)
+    let relay = Relay::new(request.framing, encode, out).copied(copy).edited(to.edits.fields);
+    // Nothing else has trailers.
+    if request.framing == Framing::Chunked { relay.without(auth::names(&to.policies)) } else { relay }
 }
 
 /// A new connection, to another endpoint if this one takes none in time.

@@ -93,7 +93,7 @@ impl<'b> Passing<'b> {
     }
 }
 
-/// Writes the request's head as the upstream gets it.
+/// Writes the request's head as the upstream gets it, with the lines that tell who calls.
 pub(crate) fn write_request(
     out: &mut Vec<u8>,
     head: &[u8],
@@ -101,6 +101,7 @@ pub(crate) fn write_request(
     client: &ClientAddress,
     id: &RequestId,
     edits: &RequestEdits<'_>,
+    identity: &[u8],
 ) {
     let fields = &request.head.fields;
     out.extend_from_slice(request.head.method.as_str().as_bytes());
@@ -116,6 +117,7 @@ pub(crate) fn write_request(
     copy_fields(out, head, fields, |field| passing.has(field, head) && !edits.replace(field, head));
     edits.write_conditions(out);
     edits.fields.write(out);
+    out.extend_from_slice(identity);
 
     write_list(out, "Via", fields.values(head, Name::Via));
     out.extend_from_slice(via(request.head.version));

@@ -185,6 +185,7 @@ mod tests {
         http1::framing::Framing,
         limiter::Limiter,
         proxy::{
+            auth::WorkerPasswords,
             parse::ParsedRequest,
             relay::{Encode, Relay, RelayError},
         },
@@ -213,6 +214,7 @@ mod tests {
             admission,
             limiter,
             Store::new(0, 1),
+            WorkerPasswords::new(Arc::default(), &[0; 32]),
             Wall::new(Source::default()),
         ));
         let head = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";

@@ -1,5 +1,6 @@
-//! The way of a request: parse, route, limit, balance, forward, respond.
+//! The way of a request: parse, route, authenticate, limit, balance, forward, respond.
 
+pub(crate) mod auth;
 pub(crate) mod balance;
 pub(crate) mod cache;
 pub(crate) mod compress;
@@ -15,6 +16,7 @@ pub(crate) mod identity;
 pub(crate) mod limit;
 pub(crate) mod mirror;
 pub(crate) mod parse;
+mod query;
 pub(crate) mod relay;
 mod reply;
 pub(crate) mod respond;
@@ -32,7 +34,7 @@ use gateway_routing::route::Action;
 use self::{
     cache::Change,
     cors::Preflight,
-    destination::Destination,
+    destination::{Destination, InForce},
     exchange::Exchange,
     parse::ParsedRequest,
     route::{Asked, Routed},
@@ -68,8 +70,12 @@ pub(crate) async fn serve<'t>(
         Routed::Route(route) => {
             exchange.route = Some(route);
             match &route.action {
-                Action::Redirect(redirect) => return reply::redirect(worker, route, redirect, request, exchange).await,
-                Action::Respond(fixed) => return reply::fixed(worker, route, fixed, request, exchange).await,
+                Action::Redirect(redirect) => {
+                    return reply::redirect((worker, table), route, redirect, request, exchange).await;
+                }
+                Action::Respond(fixed) => {
+                    return reply::fixed((worker, table), route, fixed, request, exchange).await;
+                }
                 Action::Forward(forward) => {
                     Destination::of_route(table, route, forward, request, exchange, &mut *worker.rng())?
                 }
@@ -79,18 +85,32 @@ pub(crate) async fn serve<'t>(
     forward(worker, table, &to, request, exchange).await
 }
 
+/// Admits a request as who calls, and as often as he may; from there on, it is without credentials.
+async fn enter<'t>(
+    worker: &'t Rc<Worker>,
+    table: &'t RoutingTable,
+    policies: &InForce<'t>,
+    request: &mut ParsedRequest,
+    exchange: &mut Exchange<'t>,
+) -> Result<(), ProxyError> {
+    auth::check(worker, table, policies, request, exchange).await?;
+    limit::admit(worker, policies.rate_limits, request, exchange)?;
+    auth::forget_credentials(policies, request, exchange);
+    Ok(())
+}
+
 async fn forward<'t>(
     worker: &'t Rc<Worker>,
     table: &'t RoutingTable,
     to: &Destination<'t>,
-    request: &ParsedRequest,
+    request: &mut ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Result<(), ProxyError> {
     exchange.service = Some(to.service);
     exchange.settle(&to.policies, request);
     to.admit(&Asked::new(request, exchange.head()))?;
-    limit::admit(worker, to.policies.rate_limits, request, exchange)?;
     exchange.watch.bound(narrower(to.timeouts.total, worker.limits().request_timeout));
+    enter(worker, table, &to.policies, request, exchange).await?;
     if let Some(change) = Change::of(table, request, exchange.head()) {
         return Box::pin(cache::write_through(worker, table, &change, to, request, exchange)).await;
     }

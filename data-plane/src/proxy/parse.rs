@@ -5,6 +5,7 @@ use std::ops::Range;
 use gateway_proto::host::{Authority, HostError};
 use http::Method;
 
+use super::query;
 use crate::{
     error::ProxyError,
     http1::{
@@ -73,6 +74,34 @@ impl ParsedRequest {
         self.upgrade = self.upgrade(head);
         self.max_forwards = self.max_forwards(head);
         self.settle_target(head)
+    }
+
+    /// Takes a parameter out of the query, in its place, whether it was there or not.
+    pub(crate) fn forget_parameter(&mut self, head: &mut [u8], name: &str) {
+        let (Target::Origin(at) | Target::Root(at)) = &mut self.target else { return };
+        at.end = at.start + query::forget(&mut head[at.clone()], name);
+    }
+
+    /// The head again, as it is now: without what was forgotten of it.
+    pub(crate) fn write(&self, head: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(head.len());
+        let (version, authority) = (self.head.version, &head[self.authority.clone()]);
+        let pieces: &[&[u8]] = match &self.target {
+            Target::Origin(at) => &[b"http://", authority, &head[at.clone()]],
+            Target::Root(at) => &[b"http://", authority, b"/", &head[at.clone()]],
+            Target::Asterisk => &[b"*"],
+        };
+        let version: &[u8] = match version {
+            Version::Http10 => b" HTTP/1.0\r\n",
+            Version::Http11 => b" HTTP/1.1\r\n",
+        };
+        out.extend_from_slice(self.head.method.as_str().as_bytes());
+        out.push(b' ');
+        pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+        out.extend_from_slice(version);
+        self.head.fields.iter().for_each(|field| out.extend_from_slice(&head[field.line()]));
+        out.extend_from_slice(b"\r\n");
+        out
     }
 
     /// RFC 9110 section 7.8. An upgrade to HTTP/2 would be a way around everything that the gateway

@@ -141,6 +141,14 @@ impl Relay {
         self
     }
 
+    /// Without trailers of these names, too.
+    pub(crate) fn without<'n>(mut self, names: impl Iterator<Item = &'n HeaderName>) -> Self {
+        let mut kept_out = self.kept_out.into_vec();
+        kept_out.extend(names.cloned());
+        self.kept_out = kept_out.into();
+        self
+    }
+
     /// Begins again, on another connection.
     pub(crate) fn rewind(&mut self) {
         self.sent = 0;

@@ -1,5 +1,7 @@
 //! Answers that a route has the gateway give by itself.
 
+use std::rc::Rc;
+
 use gateway_routing::route::{Redirect, Respond, Route, TimeoutOverrides};
 use http::{Method, StatusCode};
 use tokio::io::AsyncWriteExt;
@@ -7,30 +9,31 @@ use tokio::io::AsyncWriteExt;
 use super::{
     cors::{Preflight, Stance},
     destination::InForce,
+    enter,
     exchange::{Exchange, Stage},
     headers::write_field,
-    limit,
     parse::ParsedRequest,
     respond::own_head,
     route::Asked,
 };
 use crate::{
     error::ProxyError,
+    table::RoutingTable,
     worker::{Worker, limits::narrower},
 };
 
 /// Sends the client elsewhere (RFC 9110 section 15.4).
 pub(crate) async fn redirect<'t>(
-    worker: &'t Worker,
+    (worker, table): (&'t Rc<Worker>, &'t RoutingTable),
     route: &'t Route,
     redirect: &Redirect,
-    request: &ParsedRequest,
+    request: &mut ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Result<(), ProxyError> {
     let policies = InForce::of_route(route);
     exchange.settle(&policies, request);
     policies.admit(&Asked::new(request, exchange.head()))?;
-    limit::admit(worker, policies.rate_limits, request, exchange)?;
+    enter(worker, table, &policies, request, exchange).await?;
     let asked = Asked::new(request, exchange.head());
     let mut location = Vec::new();
     let authority = request.authority(exchange.head())?;
@@ -46,16 +49,16 @@ pub(crate) async fn redirect<'t>(
 
 /// Answers what the route says.
 pub(crate) async fn fixed<'t>(
-    worker: &'t Worker,
+    (worker, table): (&'t Rc<Worker>, &'t RoutingTable),
     route: &'t Route,
     fixed: &Respond,
-    request: &ParsedRequest,
+    request: &mut ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Result<(), ProxyError> {
     let policies = InForce::of_route(route);
     exchange.settle(&policies, request);
     policies.admit(&Asked::new(request, exchange.head()))?;
-    limit::admit(worker, policies.rate_limits, request, exchange)?;
+    enter(worker, table, &policies, request, exchange).await?;
     exchange.consume_head();
     let Respond { status, body, content_type } = fixed;
     let body = content(*status, body);

@@ -231,6 +231,9 @@ pub(crate) async fn refuse(worker: &Worker, error: ProxyError, exchange: &mut Ex
         // RFC 9110 section 15.5.6 wants it; what the endpoint allows, the gateway does not know.
         headers::write_field(&mut out, "Allow", b"GET, HEAD");
     }
+    if let Some(challenge) = exchange.challenge.filter(|_| error.status() == StatusCode::UNAUTHORIZED) {
+        challenge.write(&mut out);
+    }
     out.extend_from_slice(b"\r\n");
     exchange.sent_head = out.len() as u64;
     if exchange.method != Method::HEAD {

@@ -26,6 +26,11 @@ impl<'r> Asked<'r> {
         Self { method: &request.head.method, request, head }
     }
 
+    /// What is behind the `?`, for as long as the head is there.
+    pub(crate) fn into_query(self) -> &'r [u8] {
+        self.target().1
+    }
+
     /// The target's path and what is behind it.
     fn target(&self) -> (&'r [u8], &'r [u8]) {
         let split = |at: &Range<usize>| {

@@ -11,7 +11,7 @@ use gateway_routing::{
     route::{Policies, Policy, Route},
 };
 
-use super::{Entry, RoutingTable, Stamp};
+use super::{Consumer, Entry, RoutingTable, Stamp};
 
 /// What changed, by name: what it is now, or `None` where it is gone.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Changes {
     pub(crate) services: BTreeMap<Arc<str>, Option<Arc<Entry>>>,
     /// Of routes.
     pub(crate) routes: BTreeMap<Arc<str>, Option<Arc<Route>>>,
+    /// Of consumers.
+    pub(crate) consumers: BTreeMap<Arc<str>, Option<Consumer>>,
 }
 
 /// Why things that are each good make no table together.
@@ -40,6 +42,11 @@ pub(crate) enum Conflict {
         first: Arc<str>,
         /// The other one.
         second: Arc<str>,
+    },
+    /// Several consumers have one key.
+    Keys {
+        /// The consumers, in order.
+        consumers: BTreeSet<Arc<str>>,
     },
     /// Routes lead to a service that is not there.
     NoService {
@@ -62,6 +69,8 @@ impl RoutingTable {
         let mut conflicts = next.amend_services(&changes.services);
         conflicts.extend(next.amend_routes(&changes.routes));
         conflicts.extend(next.missing_services(changes));
+        let shared = next.consumers.amend(&changes.consumers);
+        conflicts.extend(shared.into_iter().map(|consumers| Conflict::Keys { consumers }));
         if conflicts.is_empty() { Ok(next) } else { Err(conflicts) }
     }
 

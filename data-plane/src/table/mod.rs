@@ -8,13 +8,17 @@ use imbl::{GenericHashMap, OrdSet, shared_ptr::DefaultSharedPtr};
 use serde::Serialize;
 
 mod amend;
+pub(crate) mod consumers;
 mod host;
 mod service;
 mod view;
 
 pub(crate) use self::amend::{Changes, Conflict};
-use self::host::HostIndex;
-pub(crate) use self::service::{Endpoint, Entry};
+pub(crate) use self::{
+    consumers::Consumer,
+    service::{Endpoint, Entry},
+};
+use self::{consumers::Consumers, host::HostIndex};
 pub use self::{
     host::{Bound, Routes},
     service::{Limits, Policies, Service, Timeouts, WeightedEndpoint},
@@ -38,6 +42,7 @@ pub struct RoutingTable {
     references: Map<OrdSet<Arc<str>>>,
     /// How many services and routes have responses cached.
     caching: usize,
+    consumers: Consumers,
 }
 
 /// Which snapshot a table was compiled from.
@@ -110,6 +115,11 @@ impl RoutingTable {
     #[must_use]
     pub fn stamp(&self) -> Option<&Stamp> {
         self.stamp.as_ref()
+    }
+
+    /// Those who call.
+    pub(crate) fn consumers(&self) -> &Consumers {
+        &self.consumers
     }
 
     /// Whether responses are cached for any service or route.

@@ -20,14 +20,16 @@ pub(super) struct Table<'t>(pub(super) &'t RoutingTable);
 
 impl Serialize for Table<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let RoutingTable { stamp, index: _, services, routes, references: _, caching: _ } = self.0;
+        let RoutingTable { stamp, index: _, services, routes, references: _, caching: _, consumers } = self.0;
         let stamp = stamp.as_ref().map(|Stamp { cluster_id, version, revision }| (&**cluster_id, version, revision));
-        let mut table = serializer.serialize_struct("RoutingTable", 5)?;
+        let mut table = serializer.serialize_struct("RoutingTable", 6)?;
         table.serialize_field("cluster_id", &stamp.map(|(cluster_id, ..)| cluster_id))?;
         table.serialize_field("version", &stamp.map(|(_, version, _)| version.to_string()))?;
         table.serialize_field("revision", &stamp.map(|(.., revision)| revision))?;
         table.serialize_field("services", &Sorted(services, ServiceView::from))?;
         table.serialize_field("routes", &Sorted(routes, RouteView::from))?;
+        // By what they are known is nobody's to read, and they may be many.
+        table.serialize_field("consumers", &consumers.len())?;
         table.end()
     }
 }

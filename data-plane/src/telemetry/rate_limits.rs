@@ -17,6 +17,8 @@ use crate::table::RoutingTable;
 pub(crate) enum Owner<'t> {
     Service(&'t str),
     Route(&'t str),
+    /// Consumers are counted together: there may be very many of them.
+    Consumer(&'t str),
     /// A request that has come to neither is counted by no limit.
     Nobody,
 }
@@ -36,7 +38,7 @@ pub(crate) const RESULTS: [&str; 3] = ["admitted", "refused", "shadow_refused"];
 /// Requests by what a limit has done about them, in the order of [`RESULTS`]; one worker writes them.
 pub(crate) type LimitStats = [Counter; RESULTS.len()];
 
-/// A limit, and what it stands on: one of the two.
+/// A limit, and what it stands on: one of the two, or consumers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LimitLabels {
     pub service: Option<Arc<str>>,
@@ -49,7 +51,7 @@ impl LimitLabels {
         let (service, route) = match owner {
             Owner::Service(name) => (Some(name.into()), None),
             Owner::Route(name) => (None, Some(name.into())),
-            Owner::Nobody => (None, None),
+            Owner::Consumer(_) | Owner::Nobody => (None, None),
         };
         Self { service, route, limit: Arc::clone(limit) }
     }
@@ -63,7 +65,7 @@ impl LimitLabels {
         match (&self.service, &self.route) {
             (Some(service), _) => table.service(service).is_some_and(|service| has(&service.policies)),
             (None, Some(route)) => table.route(route).is_some_and(|route| has(&route.policies)),
-            (None, None) => false,
+            (None, None) => table.consumers().have_limit(&self.limit),
         }
     }
 }

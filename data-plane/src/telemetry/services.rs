@@ -11,7 +11,7 @@ use self::index::Index;
 use super::{counter::Counter, histogram::Histogram};
 use crate::{
     error::CODES,
-    proxy::{cache::OUTCOMES, exchange::Exchange},
+    proxy::{auth, cache::OUTCOMES, exchange::Exchange},
     table::RoutingTable,
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct ServiceStats {
     pub pool_misses: Counter,
     /// Of services that cache, in the order of [`OUTCOMES`].
     pub cache: [Counter; OUTCOMES.len()],
+    /// Where a policy says who may call, in the order of [`auth::OUTCOMES`].
+    pub auth: [Counter; auth::OUTCOMES.len()],
 }
 
 impl ServiceStats {
@@ -58,6 +60,9 @@ impl ServiceStats {
         if let Some(told) = exchange.cache {
             self.cache[told.outcome as usize].add_one();
         }
+        if let Some(outcome) = exchange.auth {
+            self.auth[outcome.index()].add_one();
+        }
         if exchange.attempts > 0 {
             self.retries.add(u64::from(exchange.attempts - 1));
             if exchange.pooled { &self.pool_hits } else { &self.pool_misses }.add_one();
@@ -77,6 +82,7 @@ impl ServiceStats {
             pool_hits,
             pool_misses,
             cache,
+            auth,
         } = self;
         requests.iter().zip(&other.requests).for_each(|(total, counted)| total.add(counted.get()));
         errors.iter().zip(&other.errors).for_each(|(total, counted)| total.add(counted.get()));
@@ -88,6 +94,7 @@ impl ServiceStats {
         pool_hits.add(other.pool_hits.get());
         pool_misses.add(other.pool_misses.get());
         cache.iter().zip(&other.cache).for_each(|(total, counted)| total.add(counted.get()));
+        auth.iter().zip(&other.auth).for_each(|(total, counted)| total.add(counted.get()));
     }
 }
 

@@ -67,6 +67,11 @@ impl Buffer {
         &self.block[self.start..self.end]
     }
 
+    /// What is in it, to be changed in its place.
+    pub(crate) fn filled_mut(&mut self) -> &mut [u8] {
+        &mut self.block[self.start..self.end]
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.end - self.start
     }
@@ -166,6 +171,8 @@ pub(crate) struct Scratch {
     pub upstream: Buffer,
     /// On the way to either.
     pub out: Vec<u8>,
+    /// Lines of the request's head that tell the endpoint who calls.
+    pub identity: Vec<u8>,
     /// What the access log needs of a request that is logged.
     pub logged: LoggedHead,
 }
@@ -174,7 +181,7 @@ impl Scratch {
     /// With buffers that take their memory from `blocks`.
     pub(crate) fn new(blocks: &Rc<Blocks>) -> Self {
         let (client, upstream) = (Buffer::new(blocks), Buffer::new(blocks));
-        Self { client, upstream, out: Vec::new(), logged: LoggedHead::default() }
+        Self { client, upstream, out: Vec::new(), identity: Vec::new(), logged: LoggedHead::default() }
     }
 
     /// To be called before a wait.
@@ -189,6 +196,7 @@ impl Scratch {
         self.upstream.clear();
         self.logged.clear();
         recycle(&mut self.out);
+        recycle(&mut self.identity);
     }
 }
 

@@ -33,6 +33,7 @@ use self::{
 use crate::{
     limiter::WorkerLimiter,
     proxy::{
+        auth::WorkerPasswords,
         cache::{Entry, Fills, Refreshes},
         compress::Presses,
         mirror::Mirrors,
@@ -62,6 +63,7 @@ pub(crate) struct Worker {
     cache: Store<Entry>,
     fills: Fills,
     refreshes: Refreshes,
+    passwords: Rc<WorkerPasswords>,
     wall: Wall,
     watchdog: Rc<Watchdog>,
     blocks: Rc<Blocks>,
@@ -84,6 +86,7 @@ impl Worker {
         admission: Arc<Admission>,
         limiter: WorkerLimiter,
         cache: Store<Entry>,
+        passwords: WorkerPasswords,
         wall: Wall,
     ) -> Self {
         Self {
@@ -94,6 +97,7 @@ impl Worker {
             cache,
             fills: Fills::default(),
             refreshes: Refreshes::default(),
+            passwords: Rc::new(passwords),
             wall,
             watchdog: Rc::default(),
             blocks: Rc::default(),
@@ -141,6 +145,11 @@ impl Worker {
 
     pub(crate) const fn refreshes(&self) -> &Refreshes {
         &self.refreshes
+    }
+
+    /// What is known of consumers' passwords.
+    pub(crate) const fn passwords(&self) -> &Rc<WorkerPasswords> {
+        &self.passwords
     }
 
     /// The time of day, up to a tick ago.

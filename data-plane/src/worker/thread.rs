@@ -31,7 +31,16 @@ use super::{
     wall::{Source, Wall},
     watchdog::TICK,
 };
-use crate::{error::ProxyError, limiter::Limiter, proxy::cache::Entry, telemetry::Telemetry, upstream::connect};
+use crate::{
+    error::ProxyError,
+    limiter::Limiter,
+    proxy::{
+        auth::{Passwords, WorkerPasswords},
+        cache::Entry,
+    },
+    telemetry::Telemetry,
+    upstream::connect,
+};
 
 /// Once a second is enough for what is not urgent.
 const TICKS_PER_SECOND: u32 = 20;
@@ -50,6 +59,8 @@ pub(crate) struct Common {
     pub limiter: Arc<Limiter>,
     /// The stored responses.
     pub cache: Store<Entry>,
+    /// Who verifies consumers' passwords.
+    pub passwords: Arc<Passwords>,
     /// Where the time of day is from.
     pub clock: Source,
     /// Cancelled, every worker drains.
@@ -67,13 +78,15 @@ pub(crate) fn spawn(
     swaps: mpsc::Receiver<Swap>,
     common: Common,
 ) -> io::Result<oneshot::Receiver<io::Result<()>>> {
-    let Common { limits, admission, limiter, cache, clock, shutdown, drain_timeout } = common;
+    let Common { limits, admission, limiter, cache, passwords, clock, shutdown, drain_timeout } = common;
     let limiter = limiter.for_worker();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (ended, ends) = oneshot::channel();
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let tasks = LocalSet::new();
-        let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, cache, Wall::new(clock)));
+        let passwords = WorkerPasswords::new(passwords, &rand::random());
+        let wall = Wall::new(clock);
+        let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, cache, passwords, wall));
         let outcome = tasks.block_on(&runtime, async {
             let connections = Connections::default();
             let mut clock = Clock::start(&worker);

@@ -10,7 +10,7 @@ use prometheus_client::{
 
 use crate::{
     error::CODES,
-    proxy::cache::OUTCOMES,
+    proxy::{auth, cache::OUTCOMES},
     telemetry::{
         counter::Counter,
         histogram::Histogram,
@@ -44,7 +44,9 @@ pub(super) fn encode(services: &ServiceTotals, encoder: &mut DescriptorEncoder<'
     let help = "Requests whose last attempt needed a new connection";
     counter(services, encoder, ("pool_misses", help), |stats| &stats.pool_misses)?;
     let help = "Requests of services and routes that cache, by what the cache did";
-    by_label(services, encoder, ("cache_requests", help), ("result", &OUTCOMES), |stats| &stats.cache)
+    by_label(services, encoder, ("cache_requests", help), ("result", &OUTCOMES), |stats| &stats.cache)?;
+    let help = "Requests of services and routes that say who may call, by how they were accepted or why they were not";
+    by_label(services, encoder, ("auth_requests", help), ("result", &auth::OUTCOMES), |stats| &stats.auth)
 }
 
 fn pairs(Labels { service, route }: &Labels) -> [(&'static str, &str); 2] {

@@ -47,8 +47,8 @@ impl Visit<'_, '_> {
         let to = Destination { edits: RequestEdits { asking, ..self.to.edits }, ..*self.to };
         let request = self.wanted.request;
         let mut out = mem::take(&mut exchange.buffers.out);
-        let address = exchange.client.address;
-        headers::write_request(&mut out, self.wanted.head, request, address, &exchange.id, &to.edits);
+        let (address, identity) = (exchange.client.address, &exchange.buffers.identity);
+        headers::write_request(&mut out, self.wanted.head, request, address, &exchange.id, &to.edits, identity);
         let written = Written { out, upgrade: None };
         let watch = exchange.watch;
         let sent = watch.run(forward::send_written(self.worker, &to, request, written, exchange)).await;
@@ -305,6 +305,8 @@ const fn is_unreachable(error: ProxyError) -> bool {
         | ProxyError::BodyTooLarge
         | ProxyError::RequestTimeout
         | ProxyError::NotForwarded
+        | ProxyError::Unauthenticated
+        | ProxyError::AuthUnavailable
         | ProxyError::Forbidden
         | ProxyError::NoRoute
         | ProxyError::NotReady

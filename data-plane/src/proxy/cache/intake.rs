@@ -140,7 +140,7 @@ fn judged(wanted: &Wanted<'_>, answered: &Answered<'_>) -> Result<Entry, Unstora
     let response = answered.fields();
     let exchange = Exchange {
         method: &wanted.request.head.method,
-        request: &wanted.fields(),
+        request: &wanted.judged(),
         status: answered.head.status,
         response: &response,
         timing: answered.timing,
@@ -176,7 +176,7 @@ fn updated(
     let lines = validation::update(rules, stored, &response);
     let exchange = Exchange {
         method: &Method::GET,
-        request: &wanted.fields(),
+        request: &wanted.judged(),
         status: stored.status,
         response: &lines[..],
         timing: answered.timing,

@@ -39,7 +39,7 @@ use gateway_routing::route::Cache;
 use self::{
     deliver::Heading,
     outflow::Content,
-    wanted::{Origins, Wanted},
+    wanted::{Origins, Wanted, Who},
 };
 pub(crate) use self::{
     entry::Entry,
@@ -88,7 +88,8 @@ pub(super) async fn serve<'t>(
     let key = wanted::key(policy, to, route, request, exchange.head());
     let now = worker.now();
     let (address, id) = (exchange.client.address, exchange.id);
-    let from = Origins { edits: to.edits.fields, address: address.plain(), id: &id };
+    let who = Who::of(exchange);
+    let from = Origins { edits: to.edits.fields, address: address.plain(), id: &id, who: &who };
     let arrived = (wishes, now);
     let (found, met) = {
         let wanted = Wanted::of(policy, request, exchange.head(), from, arrived);

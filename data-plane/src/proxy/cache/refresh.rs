@@ -15,7 +15,7 @@ use super::{
     entry::Entry,
     fill::{self, Incoming},
     intake::{self, Answered, Taken},
-    wanted::{Origins, Wanted},
+    wanted::{Origins, Wanted, Who},
 };
 use crate::{
     error::ProxyError,
@@ -55,8 +55,9 @@ struct Refresh {
     store: Store<Entry>,
     key: Key,
     policy: Cache,
-    /// The request's head, as the client has sent it.
+    /// The request's head, as it is without credentials.
     head: Box<[u8]>,
+    who: Who,
     wishes: RequestControl,
     asked_at: Time,
     endpoint: SocketAddr,
@@ -81,13 +82,15 @@ pub(super) fn start(visit: &Visit<'_, '_>, leader: Leader<Entry>, exchange: &Exc
     let edits = RequestEdits { asking: Some(asking), ..to.edits };
     let mut bytes = Vec::new();
     let address: &ClientAddress = exchange.client.address;
-    headers::write_request(&mut bytes, wanted.head, wanted.request, address, &exchange.id, &edits);
+    let identity = &exchange.buffers.identity;
+    headers::write_request(&mut bytes, wanted.head, wanted.request, address, &exchange.id, &edits, identity);
     let refresh = Refresh {
         worker: Rc::clone(worker),
         store: worker.cache().clone(),
         key: (*key).clone(),
         policy: wanted.policy.clone(),
-        head: wanted.head.into(),
+        head: wanted.request.write(wanted.head).into(),
+        who: wanted.who.clone(),
         wishes: wanted.wishes,
         asked_at: worker.now(),
         endpoint,
@@ -123,7 +126,7 @@ impl Refresh {
             let mut request = ParsedRequest::default();
             request.parse(&self.head, MAX_FIELDS)?;
             let edits = FieldEdits(self.edits.as_ref());
-            let from = Origins { edits, address: &self.address, id: &self.id };
+            let from = Origins { edits, address: &self.address, id: &self.id, who: &self.who };
             let wanted = Wanted::of(&self.policy, &request, &self.head, from, (self.wishes, self.asked_at));
             let timing = Timing { requested_at: self.asked_at, received_at: self.worker.now() };
             let bytes = &buffers.upstream.filled()[..heard.head_len];

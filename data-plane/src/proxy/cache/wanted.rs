@@ -16,12 +16,13 @@ use http::Method;
 
 use super::{
     entry::Entry,
-    fields::{AsCame, AsSent},
+    fields::{AsCame, AsJudged, AsSent},
     parts,
 };
 use crate::proxy::{
     destination::Destination,
     edits::{Extent, FieldEdits},
+    exchange::Exchange,
     identity::RequestId,
     parse::{ParsedRequest, Target as RequestTarget},
     route::Asked,
@@ -34,6 +35,7 @@ pub(super) struct Wanted<'r> {
     pub head: &'r [u8],
     pub wishes: RequestControl,
     sent: AsSent<'r>,
+    pub who: &'r Who,
     arrived: Time,
     met: Cell<Met>,
 }
@@ -54,6 +56,23 @@ pub(super) struct Origins<'r> {
     pub edits: FieldEdits<'r>,
     pub address: &'r [u8],
     pub id: &'r RequestId,
+    pub who: &'r Who,
+}
+
+/// Who calls, as far as it matters to what is stored.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Who {
+    /// The lines that tell the endpoint of it.
+    pub lines: Box<[u8]>,
+    /// Whether the request came with credentials, which it does not have any more.
+    pub has_credentials: bool,
+}
+
+impl Who {
+    /// Of this request; it costs nothing where nobody is known.
+    pub(super) fn of(exchange: &Exchange<'_>) -> Self {
+        Self { lines: exchange.buffers.identity.as_slice().into(), has_credentials: exchange.has_credentials }
+    }
 }
 
 /// What a request wants of the cache, or why it goes past it.
@@ -107,9 +126,9 @@ impl<'r> Wanted<'r> {
         from: Origins<'r>,
         (wishes, arrived): (RequestControl, Time),
     ) -> Self {
-        let Origins { edits, address, id } = from;
-        let sent = AsSent::of(request, head, edits, address, id);
-        Self { policy, request, head, wishes, sent, arrived, met: Cell::new(Met::Nothing) }
+        let Origins { edits, address, id, who } = from;
+        let sent = AsSent::of(request, head, edits, &who.lines, [address, id.as_bytes()]);
+        Self { policy, request, head, wishes, sent, who, arrived, met: Cell::new(Met::Nothing) }
     }
 
     /// What was met by a look so far.
@@ -122,9 +141,15 @@ impl<'r> Wanted<'r> {
         Self { met: Cell::new(met), ..self }
     }
 
-    /// The fields as the client has sent them.
+    /// The fields as the client has sent them, but for its credentials.
     pub(super) fn fields(&self) -> AsCame<'r> {
         AsCame { fields: &self.request.head.fields, head: self.head }
+    }
+
+    /// The fields by which it is judged whether the answer is for others: credentials of whatever kind, a
+    /// key or a cookie too, are as Authorization is (RFC 9111 section 3.5).
+    pub(super) fn judged(&self) -> AsJudged<'r> {
+        AsJudged { came: self.fields(), has_credentials: self.who.has_credentials }
     }
 
     pub(super) fn is_head(&self) -> bool {

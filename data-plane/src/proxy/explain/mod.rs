@@ -13,6 +13,7 @@ use http::Method;
 
 pub(crate) use self::target::Target;
 use super::{
+    auth,
     cors::{Preflight, Stance},
     destination::{self, Destination, InForce},
     parse::{ParsedRequest, refuse_head},
@@ -167,7 +168,9 @@ impl<'t, 'r> Subject<'t, 'r> {
 
     fn routed(&self, route: &'t Route) -> (Vec<Target<'t>>, End) {
         let own = |end| (Vec::new(), end);
-        match (&route.action, InForce::of_route(route).admit(&self.asked())) {
+        let policies = InForce::of_route(route);
+        let admitted = policies.admit(&self.asked()).and_then(|()| self.enter(&policies));
+        match (&route.action, admitted) {
             (Action::Redirect(_) | Action::Respond(_), Err(error)) => own(End::Refused(error)),
             (Action::Respond(_), Ok(())) => own(End::Answered),
             (Action::Redirect(redirect), Ok(())) => own(self.location(route, redirect)),
@@ -180,12 +183,19 @@ impl<'t, 'r> Subject<'t, 'r> {
         }
     }
 
+    /// Whoever asks says nothing of who would call.
+    fn enter(&self, policies: &InForce<'_>) -> Result<(), ProxyError> {
+        auth::foresee(policies, self.request, self.head).map_or(Ok(()), Err)
+    }
+
     fn location(&self, route: &Route, redirect: &Redirect) -> End {
         let mut location = Vec::new();
+        let policies = InForce::of_route(route);
         match self.request.authority(self.head) {
             Ok(authority) => redirect.write_location(route.rule.path(), &authority, &self.asked(), &mut location),
             Err(error) => return End::Refused(error),
         }
+        auth::forget_shown(&policies, &mut location);
         End::Redirected(location)
     }
 
@@ -212,6 +222,7 @@ impl<'t, 'r> Subject<'t, 'r> {
         let mut sent = Vec::new();
         if let Some((_, to)) = candidates.first() {
             to.edits.write_target(&mut sent, self.request, self.head);
+            auth::forget_shown(&to.policies, &mut sent);
         }
         (targets, End::Forwarded(sent))
     }
@@ -228,6 +239,7 @@ impl<'t, 'r> Subject<'t, 'r> {
 
     fn admit(&self, to: &Destination<'_>) -> Result<(), ProxyError> {
         to.admit(&self.asked())?;
+        self.enter(&to.policies)?;
         to.admit_body(self.request.framing, self.limits)?;
         if to.service.healthy.is_empty() { Err(ProxyError::NoHealthyEndpoint) } else { Ok(()) }
     }

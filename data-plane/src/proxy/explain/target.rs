@@ -44,8 +44,17 @@ impl<'t> Target<'t> {
 }
 
 fn in_force(policies: &InForce<'_>) -> Policies {
-    let InForce { cors, compression, request_fields, response_fields, ambiguous_paths, cache, rate_limits, auth } =
-        *policies;
+    let InForce {
+        cors,
+        compression,
+        request_fields,
+        response_fields,
+        ambiguous_paths,
+        cache,
+        rate_limits,
+        auth,
+        tells: _,
+    } = *policies;
     Policies {
         cors: cors.cloned().map_or(Policy::Unset, Policy::On),
         compression: compression.cloned().map_or(Policy::Unset, Policy::On),

@@ -32,8 +32,7 @@ impl<'t> Desk<'t> {
     /// Looks up what counts this request.
     pub(super) fn hold(
         &self,
-        limits: &'t [RateLimit],
-        owner: Owner<'t>,
+        owned: [(Owner<'t>, &'t [RateLimit]); 2],
         request: &ParsedRequest,
         exchange: &Exchange<'t>,
     ) -> Held<'t> {
@@ -43,8 +42,10 @@ impl<'t> Desk<'t> {
         let mut bytes = Vec::with_capacity(128);
         let mut held = Held { head: head.len() as u64, now: self.now, ..Held::default() };
         for is_shadow in [false, true] {
-            let limits = limits.iter().filter(|limit| limit.shadow == is_shadow).filter(counts);
-            held.limits.extend(limits.map(|limit| self.look_up(limit, owner, request, exchange, &mut bytes)));
+            for (owner, limits) in owned {
+                let limits = limits.iter().filter(|limit| limit.shadow == is_shadow).filter(counts);
+                held.limits.extend(limits.map(|limit| self.look_up(limit, owner, request, exchange, &mut bytes)));
+            }
             if !is_shadow {
                 held.in_force = held.limits.len();
             }
@@ -70,6 +71,7 @@ impl<'t> Desk<'t> {
         let (rate, counts) = rate(limit.quota);
         HeldLimit {
             limit,
+            owner,
             id,
             shared: shared.map(|shared| (shared, is_leased)),
             check: Check::new(self.counters.cells.key(id, bytes), rate, share, counts),
@@ -86,7 +88,7 @@ impl<'t> Desk<'t> {
     }
 
     /// Whether the request is admitted. Limits in shadow mode are asked one by one, and nothing comes of it.
-    pub(super) fn take(&self, held: &mut Held<'t>, owner: Owner<'_>) -> bool {
+    pub(super) fn take(&self, held: &mut Held<'t>) -> bool {
         let (in_force, shadows) = held.limits.split_at_mut(held.in_force);
         let is_admitted = self.take_all(in_force);
         if is_admitted {
@@ -98,7 +100,7 @@ impl<'t> Desk<'t> {
             held.refused_by = in_force.iter().find(|limit| limit.wait() > 0).map(|limit| &*limit.limit.name);
         }
         for limit in &held.limits {
-            self.note(limit, owner, is_admitted);
+            self.note(limit, is_admitted);
         }
         is_admitted
     }
@@ -119,9 +121,14 @@ impl<'t> Desk<'t> {
     }
 
     /// Counts what became of a request, and writes down that it came.
-    fn note(&self, held: &HeldLimit<'_>, owner: Owner<'_>, is_admitted: bool) {
+    fn note(&self, held: &HeldLimit<'_>, is_admitted: bool) {
         if let Some(counted) = counted(is_admitted, held) {
-            self.worker.telemetry().limited(held.id, owner, &held.limit.name, counted);
+            // All consumers' of one name are one limit to metrics.
+            let id = match held.owner {
+                Owner::Consumer(_) => key::limit_id(Owner::Consumer(""), held.limit, &mut Vec::new()),
+                Owner::Service(_) | Owner::Route(_) | Owner::Nobody => held.id,
+            };
+            self.worker.telemetry().limited(id, held.owner, &held.limit.name, counted);
         }
         match held.limit.quota {
             Quota::Requests { .. } => self.demand(held, 1, u64::from(is_admitted)),

@@ -10,7 +10,7 @@ use gateway_routing::{
 
 use crate::{
     http1::field::Name,
-    proxy::{exchange::Exchange, parse::ParsedRequest, route::Asked, split::cookie},
+    proxy::{auth::write_claim, exchange::Exchange, parse::ParsedRequest, route::Asked, split::cookie},
     telemetry::rate_limits::Owner,
 };
 
@@ -21,6 +21,7 @@ pub(crate) fn limit_id(owner: Owner<'_>, limit: &RateLimit, bytes: &mut Vec<u8>)
     let (kind, name) = match owner {
         Owner::Service(name) => (b's', name),
         Owner::Route(name) => (b'r', name),
+        Owner::Consumer(name) => (b'u', name),
         Owner::Nobody => (b'-', ""),
     };
     bytes.push(kind);
@@ -74,8 +75,15 @@ pub(super) fn write(parts: &[KeyPart], request: &ParsedRequest, exchange: &Excha
                 let mut fields = request.head.fields.values(head, Name::Cookie);
                 push_one(bytes, fields.find_map(|value| cookie(value, name)));
             }
-            // Nobody is authenticated, and there is no token that was accepted.
-            KeyPart::Consumer | KeyPart::Claim(_) => push_one(bytes, None),
+            KeyPart::Consumer => push_one(bytes, exchange.caller.name().map(str::as_bytes)),
+            KeyPart::Claim(name) => {
+                let claim = exchange.caller.claim(name).map(|claim| {
+                    let mut text = Vec::new();
+                    write_claim(&mut text, claim);
+                    text
+                });
+                push_one(bytes, claim.as_deref());
+            }
         }
     }
 }

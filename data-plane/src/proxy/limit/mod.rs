@@ -39,6 +39,8 @@ pub(crate) struct Held<'t> {
 #[derive(Debug)]
 struct HeldLimit<'t> {
     limit: &'t RateLimit,
+    /// On whom it stands.
+    owner: Owner<'t>,
     id: LimitId,
     /// By what it counts it in the cluster, and whether that is leased.
     shared: Option<(SharedKey, bool)>,
@@ -67,20 +69,21 @@ impl<'t> HeldLimit<'t> {
     }
 }
 
-/// Admits a request, whose route and service are known, or refuses it.
+/// Admits a request, whose route, service and caller are known, or refuses it.
 pub(crate) fn admit<'t>(
     worker: &'t Worker,
     limits: &'t [RateLimit],
     request: &ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Result<(), ProxyError> {
-    if limits.is_empty() {
+    let of_caller = exchange.caller.rate_limits();
+    if limits.is_empty() && of_caller.is_empty() {
         return Ok(());
     }
     let desk = Desk::at(worker, exchange.started);
-    let owner = owner(exchange);
-    let mut held = desk.hold(limits, owner, request, exchange);
-    let is_admitted = desk.take(&mut held, owner);
+    let caller = exchange.caller.registered().map_or(Owner::Nobody, |consumer| Owner::Consumer(&consumer.name));
+    let mut held = desk.hold([(owner(exchange), limits), (caller, of_caller)], request, exchange);
+    let is_admitted = desk.take(&mut held);
     exchange.held = held;
     if is_admitted { Ok(()) } else { Err(ProxyError::RateLimited) }
 }

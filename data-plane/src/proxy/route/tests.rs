@@ -60,7 +60,7 @@ fn a_route_of_the_host_decides_else_the_service_that_owns_it() {
     ];
     let routes = all.map(|route| (route.name.clone(), Some(route.into())));
     let services = [("a".into(), entry("a", &["a.test", "c.test"]))];
-    let changes = Changes { services: services.into(), routes: routes.into() };
+    let changes = Changes { services: services.into(), routes: routes.into(), ..Changes::default() };
     let table = RoutingTable::default().amend(stamp(1), &changes).unwrap();
     for (line, host, expected) in [
         ("GET /api/x", "a.test", Ok("the route api")),

@@ -1,5 +1,6 @@
 //! The proxy on real sockets: a worker of its own, a scripted upstream, a client that sees bytes.
 
+mod auth;
 mod basics;
 mod bodies;
 mod cache;
@@ -41,7 +42,7 @@ use gateway_cache_store::Store;
 
 use crate::{
     limiter::Limiter,
-    proxy::cache::Entry as Stored,
+    proxy::{auth::Passwords, cache::Entry as Stored},
     table::{Changes, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
     telemetry::{Telemetry, access_log::WorkerLog},
     worker::{
@@ -68,6 +69,7 @@ pub(super) struct Proxy {
     pub(super) shutdown: CancellationToken,
     stats: Arc<WorkerStats>,
     limiter: Arc<Limiter>,
+    passwords: Arc<Passwords>,
     // Tables come through here; a worker without it would go on with the one that it has.
     swaps: mpsc::Sender<Swap>,
 }
@@ -138,18 +140,20 @@ impl Proxy {
         let limits = limits(flags);
         let admission = Arc::new(Admission::new(&limits, 20_000));
         let limiter = Arc::new(Limiter::new(limits.limit_memory, 7));
+        let passwords = Arc::<Passwords>::default();
         let common = Common {
             limits,
             admission,
             limiter: Arc::clone(&limiter),
             cache,
+            passwords: Arc::clone(&passwords),
             clock,
             shutdown: shutdown.clone(),
             drain_timeout,
         };
         let telemetry = Telemetry::new(Arc::clone(&stats), log);
         thread::spawn(0, listener, telemetry, receiver, common).unwrap();
-        let proxy = Self { address, shutdown, stats, limiter, swaps };
+        let proxy = Self { address, shutdown, stats, limiter, passwords, swaps };
         proxy.swap(table).await;
         proxy
     }

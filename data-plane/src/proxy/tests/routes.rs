@@ -39,7 +39,7 @@ async fn table() -> RoutingTable {
         route("api", &["a.test", "b.test"], "/api", "b"),
         Route { rule: canary, ..route("canary", &["a.test"], "/", "b") },
     ];
-    let changes = Changes { services: services.into(), routes: routes.map(put).into() };
+    let changes = Changes { services: services.into(), routes: routes.map(put).into(), ..Changes::default() };
     RoutingTable::default().amend(stamp(1), &changes).unwrap()
 }
 

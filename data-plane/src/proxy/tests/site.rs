@@ -10,7 +10,7 @@ use gateway_routing::{
 
 use super::{PATIENCE, PATIENT, Proxy, free_port, service};
 use crate::{
-    table::{Changes, Entry, Limits, RoutingTable, Service, tests::stamp},
+    table::{Changes, Consumer, Entry, Limits, RoutingTable, Service, tests::stamp},
     telemetry::access_log::WorkerLog,
 };
 
@@ -46,6 +46,11 @@ impl Site {
 
     pub(super) fn route(mut self, route: Route) -> Self {
         self.changes.routes.insert(Arc::clone(&route.name), Some(Arc::new(route)));
+        self
+    }
+
+    pub(super) fn consumer(mut self, consumer: Consumer) -> Self {
+        self.changes.consumers.insert(Arc::from(&*consumer.name), Some(consumer));
         self
     }
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use gateway_routing::route::{
-    Action, AmbiguousPaths, Auth, AuthMethod, Identity, Limits, Policies, Policy, Respond, Route, TimeoutOverrides,
-};
+use gateway_routing::route::{Action, AmbiguousPaths, Limits, Respond, Route, TimeoutOverrides};
 use http::StatusCode;
 
 use super::{
@@ -130,32 +128,5 @@ async fn a_route_may_allow_what_its_service_refuses() {
     for (path, status) in [("/a%2Fb", "400 "), ("/same/a%2Fb", "400 "), ("/open/a%2Fb", "204 "), ("/a", "204 ")] {
         let got = told(&proxy, path).await;
         assert!(got.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {got}");
-    }
-}
-
-#[tokio::test]
-async fn who_may_call_is_nobody_as_long_as_nobody_can_show_who_he_is() {
-    let identity = Identity { consumer_header: None, groups_header: None, claims: [].into() };
-    // Not even those who would need to show nothing.
-    let auth = Auth {
-        methods: [AuthMethod::Basic].into(),
-        anonymous: true,
-        allow: [].into(),
-        deny: [].into(),
-        keep_credentials: false,
-        shadow: true,
-        identity,
-        realm: "gateway".into(),
-    };
-    let policies = Policies { auth: Policy::On(auth.into()), ..Policies::default() };
-    let reply =
-        Action::Respond(Respond { status: StatusCode::OK, body: "in".into(), content_type: "text/plain".into() });
-    let own = Route { policies: policies.clone(), ..route("own", below("/own"), reply) };
-    let upstream = Upstream::start().await;
-    let service = Service { policies, ..named("a", &[upstream.address]) };
-    let proxy = Site::owned_by(service).route(own).start().await;
-    for path in ["/", "/own"] {
-        let answer = proxy.ask(&format!("GET {path} HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")).await;
-        assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains(r#""code":"forbidden""#), "{answer}");
     }
 }

@@ -67,11 +67,12 @@ fn services_are_shown_with_everything_that_is_held() {
                 "limits": {},
             }],
             "routes": [],
+            "consumers": 0,
         })
     );
     assert_eq!(
         shown(&RoutingTable::default()),
-        json!({"cluster_id": null, "version": null, "revision": null, "services": [], "routes": []})
+        json!({"cluster_id": null, "version": null, "revision": null, "services": [], "routes": [], "consumers": 0})
     );
 }
 

@@ -49,6 +49,12 @@ pub(super) struct Line<'a> {
     pub attempts: u32,
     /// Whether the last of them was on a pooled connection.
     pub pooled: bool,
+    /// Who calls, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consumer: Option<&'a str>,
+    /// How that was found out, or why it was not, where a policy says who may call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<&'static str>,
     /// What the cache did, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<&'static str>,
@@ -89,7 +95,9 @@ impl Line<'_> {
     /// form).
     pub(super) fn write_common(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.client.as_bytes());
-        out.extend_from_slice(b" - - [");
+        out.extend_from_slice(b" - ");
+        escape_word(out, self.consumer.unwrap_or("-").as_bytes());
+        out.extend_from_slice(b" [");
         out.extend_from_slice(self.time.as_bytes());
         out.extend_from_slice(b"] \"");
         match (self.method, self.protocol) {
@@ -115,6 +123,16 @@ impl Line<'_> {
 
 const fn or(value: &[u8]) -> &[u8] {
     if value.is_empty() { b"-" } else { value }
+}
+
+/// The same, with spaces too, for what is not within quotes.
+fn escape_word(out: &mut Vec<u8>, bytes: &[u8]) {
+    for (at, word) in bytes.split(|byte| *byte == b' ').enumerate() {
+        if at > 0 {
+            out.extend_from_slice(b"\\x20");
+        }
+        escape(out, word);
+    }
 }
 
 /// Whatever is not plain visible text within quotes becomes `\xHH`.

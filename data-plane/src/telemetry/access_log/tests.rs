@@ -27,6 +27,8 @@ fn line() -> Line<'static> {
         endpoint: Some(([127, 0, 0, 1], 9001).into()),
         attempts: 1,
         pooled: true,
+        consumer: None,
+        auth: None,
         cache: None,
         error: None,
         limited_by: None,
@@ -70,6 +72,13 @@ fn what_a_client_sends_stays_in_its_field() {
         "192.0.2.7 - - [2026-11-22T16:34:43.007Z] \"GET {escaped} HTTP/1.1\" 200 20 \"{escaped}\" \"{escaped}\"\n"
     );
     assert_eq!(common(&line), expected);
+}
+
+#[test]
+fn a_consumer_is_told_in_one_word() {
+    let line = Line { consumer: Some("a b\" -\n"), auth: Some("jwt"), ..line() };
+    assert_eq!((&json(&line)["consumer"], &json(&line)["auth"]), (&json!("a b\" -\n"), &json!("jwt")));
+    assert!(common(&line).starts_with(r"192.0.2.7 - a\x20b\x22\x20-\x0A [2026-"), "{}", common(&line));
 }
 
 #[test]

@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::{Form, line::Line, stamp::Stamp, writer::Batch};
-use crate::{proxy::exchange::Exchange, telemetry::counter::Counter};
+use crate::{
+    proxy::{auth::Outcome, exchange::Exchange},
+    telemetry::counter::Counter,
+};
 
 /// How large a batch gets before it is handed over; a smaller one is at the next tick.
 const BATCH: usize = 32 * 1024;
@@ -98,6 +101,8 @@ fn line<'a>(exchange: &'a Exchange<'_>, time: &'a str, node: &'a str, duration: 
         endpoint: exchange.endpoint,
         attempts: exchange.attempts,
         pooled: exchange.pooled,
+        consumer: exchange.caller.name(),
+        auth: exchange.auth.map(Outcome::name),
         cache: exchange.cache.map(|told| told.outcome.name()),
         error: exchange.error.map(|error| error.code()),
         limited_by: exchange.held.refused_by,

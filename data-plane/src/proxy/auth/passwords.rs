@@ -1,0 +1,242 @@
+//! Whether passwords are right, which is made to be slow to find out: by threads of its own, of which there
+//! are few, and not twice for the same one.
+//!
+//! A verdict is kept under a keyed hash of name, password and the hash that it was held against: it says
+//! nothing of the password, and nobody finds it any more once the password is another one.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    net::IpAddr,
+    num::NonZeroUsize,
+    rc::Rc,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use argon2::{
+    ARGON2ID_IDENT, Argon2, Params,
+    password_hash::{PasswordVerifier, phc::PasswordHash},
+};
+use aws_lc_rs::hmac;
+use gateway_limiting::prefix;
+use quick_cache::unsync::Cache;
+use tokio::{
+    sync::{oneshot, watch},
+    task::spawn_local,
+};
+use tracing::error;
+
+/// Passwords that wait to be verified; each takes some 20 ms. What is beyond is not answered.
+const WAITING: usize = 64;
+/// How many of one client wait at each worker, so that nobody has them all.
+const WAITING_OF_CLIENT: usize = 4;
+/// The most threads that verify; each takes up 19 MiB while it does.
+const MAX_THREADS: usize = 4;
+/// Verdicts that each worker keeps, of right passwords and of wrong ones: who guesses drives nobody out.
+const KEPT: usize = 1024;
+/// The most that a hash may ask for: 64 MiB, and 16 times through them.
+const MAX_MEMORY: u32 = 64 * 1024;
+const MAX_ITERATIONS: u32 = 16;
+const MAX_LANES: u32 = 4;
+
+/// A hash of no password, at the cost of those that are made here: who is unknown takes as long to refuse as
+/// who is known.
+const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGlzIHRoaXM$\
+                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Whether this is the hash of a password that can be verified here, in time and memory that are bounded.
+pub(crate) fn is_password_hash(text: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(text) else { return false };
+    let is_bounded = |params: &Params| {
+        params.m_cost() <= MAX_MEMORY && params.t_cost() <= MAX_ITERATIONS && params.p_cost() <= MAX_LANES
+    };
+    hash.algorithm == ARGON2ID_IDENT
+        && hash.salt.is_some()
+        && hash.hash.is_some()
+        && Params::try_from(&hash).as_ref().is_ok_and(is_bounded)
+}
+
+/// Who verifies for all workers. The threads are started by the first password.
+#[derive(Debug, Default)]
+pub(crate) struct Passwords {
+    queue: OnceLock<SyncSender<Job>>,
+    /// Passwords that were verified, right and wrong.
+    verified: Arc<AtomicU64>,
+}
+
+/// A password to be verified.
+struct Job {
+    password: Vec<u8>,
+    hash: Arc<str>,
+    verdict: oneshot::Sender<bool>,
+}
+
+impl Passwords {
+    /// Has a password verified; `None` where too many wait.
+    fn submit(&self, password: Vec<u8>, hash: Arc<str>) -> Option<oneshot::Receiver<bool>> {
+        let queue = self.queue.get_or_init(|| start(&self.verified));
+        let (verdict, answer) = oneshot::channel();
+        queue.try_send(Job { password, hash, verdict }).ok().map(|()| answer)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn verified(&self) -> u64 {
+        self.verified.load(Relaxed)
+    }
+}
+
+/// Half of the processors may verify; clients that need nothing verified have the rest.
+fn start(verified: &Arc<AtomicU64>) -> SyncSender<Job> {
+    let (queue, jobs) = sync_channel(WAITING);
+    let jobs = Arc::new(Mutex::new(jobs));
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get) / 2;
+    for index in 0..threads.clamp(1, MAX_THREADS) {
+        let (jobs, verified) = (Arc::clone(&jobs), Arc::clone(verified));
+        let started = thread::Builder::new().name(format!("passwords-{index}")).spawn(move || work(&jobs, &verified));
+        if let Err(err) = started {
+            // Without any, nobody takes what is queued, and the queue is closed.
+            error!(error = %err, "cannot start a thread to verify passwords");
+        }
+    }
+    queue
+}
+
+/// Verifies until nobody can ask any more.
+fn work(jobs: &Mutex<Receiver<Job>>, verified: &AtomicU64) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { password, hash, verdict }) = job else { return };
+        // Who has asked may have gone.
+        if !verdict.is_closed() {
+            let is_right = is_right(&password, &hash);
+            verified.fetch_add(1, Relaxed);
+            let _ = verdict.send(is_right);
+        }
+    }
+}
+
+fn is_right(password: &[u8], hash: &str) -> bool {
+    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
+}
+
+type Digest = [u8; 32];
+
+/// One worker's verdicts, and what it waits for.
+pub(crate) struct WorkerPasswords {
+    shared: Arc<Passwords>,
+    /// Of this worker alone: what it keeps means nothing elsewhere.
+    key: hmac::Key,
+    nobodys: Arc<str>,
+    right: RefCell<Cache<Digest, ()>>,
+    wrong: RefCell<Cache<Digest, ()>>,
+    pending: RefCell<HashMap<Digest, watch::Receiver<Option<bool>>>>,
+    /// By client, how many of them.
+    clients: RefCell<HashMap<IpAddr, usize>>,
+}
+
+impl std::fmt::Debug for WorkerPasswords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkerPasswords").field("pending", &self.pending.borrow().len()).finish_non_exhaustive()
+    }
+}
+
+impl WorkerPasswords {
+    /// With a key that nobody else has.
+    pub(crate) fn new(shared: Arc<Passwords>, key: &[u8; 32]) -> Self {
+        Self {
+            shared,
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+            nobodys: NOBODYS.into(),
+            right: RefCell::new(Cache::new(KEPT)),
+            wrong: RefCell::new(Cache::new(KEPT)),
+            pending: RefCell::default(),
+            clients: RefCell::default(),
+        }
+    }
+
+    /// Whether this is the password of that name, whose hash is this; `None` if nobody can tell now. Where
+    /// there is no hash, it is not, and that takes its time.
+    pub(super) async fn verify(
+        self: &Rc<Self>,
+        name: &str,
+        password: Vec<u8>,
+        hash: Option<&Arc<str>>,
+        client: IpAddr,
+    ) -> Option<bool> {
+        let hash = hash.unwrap_or(&self.nobodys);
+        let digest = self.digest(name, &password, hash);
+        if let Some(verdict) = self.kept(&digest) {
+            return Some(verdict);
+        }
+        let pending = self.pending.borrow().get(&digest).cloned();
+        let mut pending = match pending {
+            Some(pending) => pending,
+            None => self.begin(digest, password, Arc::clone(hash), prefix(client, 32, 64))?,
+        };
+        // It ends without a verdict where the threads are gone.
+        *pending.wait_for(Option::is_some).await.ok()?
+    }
+
+    fn digest(&self, name: &str, password: &[u8], hash: &str) -> Digest {
+        let mut context = hmac::Context::with_key(&self.key);
+        // Neither has a zero byte: what belongs to which is certain.
+        for piece in [name.as_bytes(), b"\0", hash.as_bytes(), b"\0", password] {
+            context.update(piece);
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.sign().as_ref());
+        digest
+    }
+
+    fn kept(&self, digest: &Digest) -> Option<bool> {
+        if self.right.borrow().get(digest).is_some() {
+            return Some(true);
+        }
+        self.wrong.borrow().get(digest).map(|()| false)
+    }
+
+    fn begin(
+        self: &Rc<Self>,
+        digest: Digest,
+        password: Vec<u8>,
+        hash: Arc<str>,
+        client: IpAddr,
+    ) -> Option<watch::Receiver<Option<bool>>> {
+        if self.clients.borrow().get(&client).is_some_and(|count| *count >= WAITING_OF_CLIENT) {
+            return None;
+        }
+        let answer = self.shared.submit(password, hash)?;
+        *self.clients.borrow_mut().entry(client).or_default() += 1;
+        let (told, pending) = watch::channel(None);
+        self.pending.borrow_mut().insert(digest, pending.clone());
+        let passwords = Rc::clone(self);
+        // Not the request's own: others may wait for the same, and it may be given up.
+        spawn_local(async move {
+            let verdict = answer.await.ok();
+            passwords.end(&digest, client, verdict);
+            told.send_replace(verdict);
+        });
+        Some(pending)
+    }
+
+    fn end(&self, digest: &Digest, client: IpAddr, verdict: Option<bool>) {
+        self.pending.borrow_mut().remove(digest);
+        let mut clients = self.clients.borrow_mut();
+        if let Some(count) = clients.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                clients.remove(&client);
+            }
+        }
+        match verdict {
+            Some(true) => self.right.borrow_mut().insert(*digest, ()),
+            Some(false) => self.wrong.borrow_mut().insert(*digest, ()),
+            None => {}
+        }
+    }
+}

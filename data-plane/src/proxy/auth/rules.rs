@@ -1,0 +1,161 @@
+//! Who may call what.
+
+use std::net::IpAddr;
+
+use gateway_auth::Json;
+use gateway_routing::{
+    Request, normalize,
+    route::{Auth, AuthClaim, AuthRule},
+};
+
+use super::caller::Caller;
+
+/// Whether this client may make this request. What is denied is denied, whatever is allowed.
+pub(super) fn allow(policy: &Auth, caller: &Caller<'_>, client: IpAddr, request: &impl Request) -> bool {
+    let Auth { allow, deny, .. } = policy;
+    if allow.is_empty() && deny.is_empty() {
+        return true;
+    }
+    let path = normalize(request.path());
+    let is_met = |rule: &AuthRule| rule.is_about(client, request, &path) && is_of(rule, caller);
+    !deny.iter().any(is_met) && (allow.is_empty() || allow.iter().any(is_met))
+}
+
+/// Whether the rule is about this caller, whatever he asks for.
+fn is_of(rule: &AuthRule, caller: &Caller<'_>) -> bool {
+    let AuthRule { consumer, group, claim, methods: _, path: _, client_networks: _ } = rule;
+    let is_named = |name: &str| caller.name() == Some(name);
+    let has_group = |group: &str| caller.groups().iter().any(|of_caller| **of_caller == *group);
+    consumer.as_deref().is_none_or(is_named)
+        && group.as_deref().is_none_or(has_group)
+        && claim.as_ref().is_none_or(|claim| says(caller, claim))
+}
+
+/// Whether his token says so: the text, or a list that holds it; or anything, where no value is given.
+fn says(caller: &Caller<'_>, AuthClaim { name, value }: &AuthClaim) -> bool {
+    match (caller.claim(name), value) {
+        (None, _) => false,
+        (Some(claim), None) => *claim != Json::Null,
+        (Some(claim), Some(value)) => claim.as_texts().is_some_and(|texts| texts.contains(&&**value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use gateway_auth::{Json, jwt::Claims};
+    use gateway_routing::{
+        Methods, PathMatcher,
+        route::{Auth, AuthClaim, AuthRule, Identity},
+    };
+
+    use super::allow;
+    use crate::proxy::{
+        auth::{caller::Caller, subject::Subject},
+        parse::ParsedRequest,
+        route::Asked,
+    };
+
+    fn rule() -> AuthRule {
+        AuthRule {
+            consumer: None,
+            group: None,
+            claim: None,
+            methods: Methods::default(),
+            path: PathMatcher::default(),
+            client_networks: [].into(),
+        }
+    }
+
+    fn policy(allow: impl Into<Box<[AuthRule]>>, deny: impl Into<Box<[AuthRule]>>) -> Auth {
+        Auth {
+            methods: [].into(),
+            anonymous: true,
+            allow: allow.into(),
+            deny: deny.into(),
+            keep_credentials: false,
+            shadow: false,
+            identity: Identity { consumer_header: None, groups_header: None, claims: [].into() },
+            realm: "gateway".into(),
+        }
+    }
+
+    fn anna() -> Caller<'static> {
+        let texts = |texts: &[&str]| Json::Array(texts.iter().map(|text| Json::Text((*text).into())).collect());
+        let all = BTreeMap::from([("scope".into(), texts(&["read", "write"])), ("none".into(), Json::Null)]);
+        let claims = Claims { all: Json::Object(all), expires: None };
+        let groups = ["ops", "staff"].map(Arc::from).into();
+        Caller::Told(Arc::new(Subject { consumer: Some("anna".into()), groups, claims: Some(claims.into()) }), None)
+    }
+
+    fn may(policy: &Auth, caller: &Caller<'_>, client: &str, line: &str) -> bool {
+        let head = format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let mut request = ParsedRequest::default();
+        request.parse(head.as_bytes(), 10).unwrap();
+        allow(policy, caller, client.parse().unwrap(), &Asked::new(&request, head.as_bytes()))
+    }
+
+    fn claim(name: &str, value: Option<&str>) -> Option<AuthClaim> {
+        Some(AuthClaim { name: name.into(), value: value.map(Into::into) })
+    }
+
+    #[test]
+    fn all_that_a_rule_says_has_to_hold_and_one_rule_is_enough() {
+        let named = |name: &str| AuthRule { consumer: Some(name.into()), ..rule() };
+        let of = |group: &str| AuthRule { group: Some(group.into()), ..rule() };
+        let saying = |name, value| AuthRule { claim: claim(name, value), ..rule() };
+        let networks = |network: &str| AuthRule { client_networks: [network.parse().unwrap()].into(), ..rule() };
+        let get = AuthRule { methods: Methods::parse(["GET"]).unwrap(), ..rule() };
+        let below = AuthRule { path: PathMatcher::prefix("/a").unwrap(), ..rule() };
+        for (rules, is_allowed) in [
+            (vec![], true),
+            (vec![named("anna")], true),
+            (vec![named("Anna")], false),
+            (vec![named("bert"), of("staff")], true),
+            (vec![of("sta")], false),
+            (vec![AuthRule { group: Some("other".into()), ..named("anna") }], false),
+            (vec![AuthRule { group: Some("ops".into()), ..named("anna") }], true),
+            (vec![saying("scope", Some("write"))], true),
+            (vec![saying("scope", Some("rea"))], false),
+            (vec![saying("scope", None)], true),
+            (vec![saying("none", None)], false),
+            (vec![saying("missing", None)], false),
+            (vec![networks("10.0.0.0/8")], true),
+            (vec![networks("11.0.0.0/8")], false),
+            (vec![get.clone()], true),
+            (vec![AuthRule { methods: Methods::parse(["PUT"]).unwrap(), ..rule() }], false),
+            (vec![below.clone()], true),
+            (vec![AuthRule { path: PathMatcher::prefix("/b").unwrap(), ..rule() }], false),
+        ] {
+            // Spelled otherwise, it is the same path.
+            for line in ["GET /a/b", "GET /%61/b?x", "GET /x/../a/./b"] {
+                let is_so = may(&policy(rules.clone(), []), &anna(), "10.0.0.1", line);
+                assert_eq!(is_so, is_allowed, "{line} {rules:?}");
+                let is_denied = !rules.is_empty() && is_allowed;
+                assert_eq!(may(&policy([], rules.clone()), &anna(), "10.0.0.1", line), !is_denied, "{line} {rules:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_denied_is_denied_whatever_is_allowed() {
+        let staff = AuthRule { group: Some("staff".into()), ..rule() };
+        let anna_is = AuthRule { consumer: Some("anna".into()), ..rule() };
+        assert!(!may(&policy([staff.clone()], [anna_is.clone()]), &anna(), "10.0.0.1", "GET /"));
+        assert!(!may(&policy([anna_is], [staff]), &anna(), "10.0.0.1", "GET /"));
+    }
+
+    #[test]
+    fn nobody_meets_no_rule_that_asks_who() {
+        for rule in [
+            AuthRule { consumer: Some("anna".into()), ..rule() },
+            AuthRule { group: Some("staff".into()), ..rule() },
+            AuthRule { claim: claim("scope", None), ..rule() },
+        ] {
+            assert!(rule.asks_who());
+            assert!(!may(&policy([rule.clone()], []), &Caller::Nobody, "10.0.0.1", "GET /"), "{rule:?}");
+            assert!(may(&policy([], [rule.clone()]), &Caller::Nobody, "10.0.0.1", "GET /"), "{rule:?}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What endpoints are told, and what they are not.
+
+use gateway_routing::route::{Action, CredentialPlace, HeaderRules, Route};
+
+use super::{
+    super::{
+        Upstream,
+        site::{below, mirrored, route, rules as edits, to},
+    },
+    *,
+};
+
+const FORGED: [&str; 7] = [
+    "X-Consumer: root",
+    "x-CONSUMER: root",
+    "X_Consumer: root",
+    "X-Consumer_Groups: root",
+    "x_consumer_groups: root",
+    "X-Consumer-Groups: root",
+    "Connection: X-Consumer, X-Consumer-Groups",
+];
+
+#[tokio::test]
+async fn nobody_says_himself_who_he_is() {
+    let gateway = Gateway::start(Auth { anonymous: true, ..auth([api_key()]) }).await;
+    let known: Vec<_> = FORGED.into_iter().chain([ANNA]).collect();
+    for (fields, consumer, groups) in [(known, vec!["anna"], vec!["ops,staff"]), (FORGED.to_vec(), vec![], vec![])] {
+        assert_eq!(gateway.status("/", &fields).await, 200);
+        let asked = gateway.origin.last();
+        assert_eq!((values(&asked, "X-Consumer"), values(&asked, "X-Consumer-Groups")), (consumer, groups), "{asked}");
+        assert!(!asked.contains("root") && !asked.contains('_'), "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn nor_where_a_route_asks_nobody() {
+    let off = Policies { auth: Policy::Off, ..Policies::default() };
+    let own = Policies { auth: Policy::On(auth([api_key()]).into()), ..Policies::default() };
+    let open = Route { policies: off, ..route("open", below("/open"), Action::Forward(to("a"))) };
+    let mut renamed = Route { policies: own, ..route("renamed", below("/renamed"), Action::Forward(to("a"))) };
+    if let Policy::On(auth) = &mut renamed.policies.auth {
+        auth.identity.consumer_header = Some("x-who".parse().unwrap());
+        auth.identity.groups_header = None;
+    }
+    let gateway = Gateway::start_as(auth([api_key()]), |site| site.route(open).route(renamed)).await;
+    assert_eq!(gateway.status("/open", &FORGED).await, 200);
+    assert!(!gateway.origin.last().contains("root"), "{}", gateway.origin.last());
+    let fields: Vec<_> = FORGED.into_iter().chain([ANNA, "X_Who: root"]).collect();
+    assert_eq!(gateway.status("/renamed", &fields).await, 200);
+    let asked = gateway.origin.last();
+    assert!(!asked.contains("root") && values(&asked, "X-Consumer").is_empty(), "{asked}");
+    assert_eq!(values(&asked, "X-Who"), ["anna"], "{asked}");
+}
+
+#[tokio::test]
+async fn trailers_bring_back_neither_identity_nor_credentials() {
+    let upstream = Upstream::start().await;
+    let site = Site::owned_by(protected(&[upstream.address], auth([api_key()])));
+    let proxy = site.consumer(consumer("anna", &[], "key-of-anna")).start().await;
+    let mut client = proxy.connect().await;
+    let trailers = "x_consumer: root\r\nX-Api-Key: key-of-anna\r\nX-Consumer-Groups: root\r\nX-Kept: 1\r\n";
+    let head = format!("POST / HTTP/1.1\r\nHost: a.test\r\n{ANNA}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.send(format!("{head}2\r\nhi\r\n0\r\n{trailers}\r\n")).await;
+    let mut server = upstream.accept().await;
+    assert_eq!(values(&server.head().await, "X-Consumer"), ["anna"]);
+    assert_eq!(server.until("\r\n\r\n").await, "2\r\nhi\r\n0\r\nX-Kept: 1\r\n\r\n");
+}
+
+#[tokio::test]
+async fn a_copy_for_a_shadow_has_no_credentials_either() {
+    for keep_credentials in [false, true] {
+        let (upstream, shadow) = (Upstream::start().await, Upstream::start().await);
+        let mut api = route("api", below("/"), mirrored("a", "shadow"));
+        let places = [api_key(), AuthMethod::ApiKey(CredentialPlace::Query("key".into()))];
+        api.policies.auth = Policy::On(Auth { keep_credentials, ..auth(places) }.into());
+        let site = Site::of(&[upstream.address]).service("shadow", &[shadow.address]).route(api);
+        let proxy = site.consumer(consumer("anna", &[], "key-of-anna")).start().await;
+        for (target, field) in [("/?key=key-of-anna", "A: b"), ("/", ANNA)] {
+            let mut client = proxy.connect().await;
+            client.send(format!("GET {target} HTTP/1.1\r\nHost: a.test\r\n{field}\r\n\r\n")).await;
+            for endpoint in [&upstream, &shadow] {
+                let mut server = endpoint.accept().await;
+                let head = server.head().await;
+                assert_eq!(head.contains("key-of-anna"), keep_credentials, "{head}");
+                assert_eq!(values(&head, "X-Consumer"), ["anna"], "{head}");
+                server.send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await;
+            }
+            assert!(client.head().await.starts_with("HTTP/1.1 204 "));
+        }
+    }
+}
+
+#[tokio::test]
+async fn credentials_go_on_only_where_the_policy_says_so() {
+    let places = || [api_key(), AuthMethod::Basic, AuthMethod::ApiKey(CredentialPlace::Cookie("key".into()))];
+    let fields = [ANNA, "X_Api_Key: x", "Cookie: key2=1; key=", "X-Other: 1"];
+    let gateway = Gateway::start(Auth { shadow: true, ..auth(places()) }).await;
+    assert_eq!(gateway.status("/", &fields).await, 200);
+    let asked = gateway.origin.last();
+    assert!(!asked.to_lowercase().contains("api") && values(&asked, "Cookie") == ["key2=1"], "{asked}");
+    assert_eq!(values(&asked, "X-Other"), ["1"], "{asked}");
+    let keeping = Gateway::start(Auth { shadow: true, keep_credentials: true, ..auth(places()) }).await;
+    assert_eq!(keeping.status("/", &fields).await, 200);
+    let asked = keeping.origin.last();
+    assert_eq!(values(&asked, "X-Api-Key"), ["key-of-anna"], "{asked}");
+    assert_eq!(values(&asked, "Cookie"), ["key2=1; key="], "{asked}");
+}
+
+#[tokio::test]
+async fn an_operators_own_rules_go_before_what_is_told() {
+    let origin = Origin::start().await;
+    origin.says("200 OK", &[], "ok");
+    let mut owner = protected(&[origin.address], auth([api_key()]));
+    let rules: Option<HeaderRules> = edits(&["X-Consumer-Groups"], &[("X-Consumer", "hidden")], &[]);
+    owner.policies.request_headers = rules;
+    let bench = Bench::new();
+    let site = Site::owned_by(owner).consumer(consumer("anna", &["staff"], "key-of-anna"));
+    let gateway = Gateway { proxy: bench.start(&site).await, bench, origin };
+    assert_eq!(gateway.status("/", &[ANNA]).await, 200);
+    let asked = gateway.origin.last();
+    assert_eq!(
+        (values(&asked, "X-Consumer"), values(&asked, "X-Consumer-Groups")),
+        (vec!["hidden"], vec![]),
+        "{asked}"
+    );
+}
