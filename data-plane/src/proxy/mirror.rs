@@ -185,6 +185,7 @@ mod tests {
         http1::framing::Framing,
         limiter::Limiter,
         proxy::{
+            auth::remote::tests::remote,
             parse::ParsedRequest,
             relay::{Encode, Relay, RelayError},
         },
@@ -212,6 +213,7 @@ mod tests {
             limits,
             admission,
             limiter,
+            remote().for_worker(),
             Store::new(0, 1),
             Wall::new(Source::default()),
         ));

@@ -95,7 +95,7 @@ fn content(status: StatusCode, body: &str) -> &[u8] {
 }
 
 /// Writes an answer, its body only if the method asks for one.
-async fn deliver(
+pub(super) async fn deliver(
     worker: &Worker,
     timeouts: TimeoutOverrides,
     exchange: &mut Exchange<'_>,

@@ -9,11 +9,13 @@ use serde::Serialize;
 
 mod amend;
 mod host;
+mod keys;
 mod service;
 mod view;
 
 pub(crate) use self::amend::{Changes, Conflict};
 use self::host::HostIndex;
+pub(crate) use self::keys::KeySources;
 pub(crate) use self::service::{Endpoint, Entry};
 pub use self::{
     host::{Bound, Routes},
@@ -38,6 +40,7 @@ pub struct RoutingTable {
     references: Map<OrdSet<Arc<str>>>,
     /// How many services and routes have responses cached.
     caching: usize,
+    key_sources: KeySources,
 }
 
 /// Which snapshot a table was compiled from.
@@ -116,6 +119,11 @@ impl RoutingTable {
     #[must_use]
     pub(crate) fn caches(&self) -> bool {
         self.caching > 0
+    }
+
+    /// Where its policies take the keys from that tokens are verified by.
+    pub(crate) fn key_sources(&self) -> &KeySources {
+        &self.key_sources
     }
 
     /// The number of services.

@@ -33,6 +33,7 @@ use self::{
 use crate::{
     limiter::WorkerLimiter,
     proxy::{
+        auth::remote::WorkerRemote,
         cache::{Entry, Fills, Refreshes},
         compress::Presses,
         mirror::Mirrors,
@@ -70,6 +71,7 @@ pub(crate) struct Worker {
     limits: Limits,
     admission: Arc<Admission>,
     limiter: WorkerLimiter,
+    remote: WorkerRemote,
     /// As `Date` fields have it.
     date: RefCell<String>,
     draining: Cell<bool>,
@@ -83,6 +85,7 @@ impl Worker {
         limits: Limits,
         admission: Arc<Admission>,
         limiter: WorkerLimiter,
+        remote: WorkerRemote,
         cache: Store<Entry>,
         wall: Wall,
     ) -> Self {
@@ -101,6 +104,7 @@ impl Worker {
             limits,
             admission,
             limiter,
+            remote,
             date: RefCell::default(),
             draining: Cell::new(false),
             rng: RefCell::new(make_rng()),
@@ -162,6 +166,11 @@ impl Worker {
 
     pub(crate) const fn limiter(&self) -> &WorkerLimiter {
         &self.limiter
+    }
+
+    /// What tells who calls, beside the table.
+    pub(crate) const fn remote(&self) -> &WorkerRemote {
+        &self.remote
     }
 
     /// Ends clients that are idle, and tells whether there were any.

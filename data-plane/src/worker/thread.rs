@@ -31,7 +31,13 @@ use super::{
     wall::{Source, Wall},
     watchdog::TICK,
 };
-use crate::{error::ProxyError, limiter::Limiter, proxy::cache::Entry, telemetry::Telemetry, upstream::connect};
+use crate::{
+    error::ProxyError,
+    limiter::Limiter,
+    proxy::{auth::remote::Remote, cache::Entry},
+    telemetry::Telemetry,
+    upstream::connect,
+};
 
 /// Once a second is enough for what is not urgent.
 const TICKS_PER_SECOND: u32 = 20;
@@ -48,6 +54,7 @@ pub(crate) struct Common {
     pub limits: Limits,
     pub admission: Arc<Admission>,
     pub limiter: Arc<Limiter>,
+    pub remote: Arc<Remote>,
     /// The stored responses.
     pub cache: Store<Entry>,
     /// Where the time of day is from.
@@ -67,13 +74,14 @@ pub(crate) fn spawn(
     swaps: mpsc::Receiver<Swap>,
     common: Common,
 ) -> io::Result<oneshot::Receiver<io::Result<()>>> {
-    let Common { limits, admission, limiter, cache, clock, shutdown, drain_timeout } = common;
+    let Common { limits, admission, limiter, remote, cache, clock, shutdown, drain_timeout } = common;
     let limiter = limiter.for_worker();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (ended, ends) = oneshot::channel();
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let tasks = LocalSet::new();
-        let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, cache, Wall::new(clock)));
+        let remote = remote.for_worker();
+        let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, remote, cache, Wall::new(clock)));
         let outcome = tasks.block_on(&runtime, async {
             let connections = Connections::default();
             let mut clock = Clock::start(&worker);
@@ -135,6 +143,7 @@ impl Clock {
             }
             worker.pool().close_idle(Instant::now());
             worker.telemetry().tidy(&worker.table());
+            worker.remote().tidy();
         }
     }
 }

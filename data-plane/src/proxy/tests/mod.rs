@@ -41,7 +41,7 @@ use gateway_cache_store::Store;
 
 use crate::{
     limiter::Limiter,
-    proxy::cache::Entry as Stored,
+    proxy::{auth::remote::tests::remote, cache::Entry as Stored},
     table::{Changes, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
     telemetry::{Telemetry, access_log::WorkerLog},
     worker::{
@@ -142,6 +142,7 @@ impl Proxy {
             limits,
             admission,
             limiter: Arc::clone(&limiter),
+            remote: remote(),
             cache,
             clock,
             shutdown: shutdown.clone(),
