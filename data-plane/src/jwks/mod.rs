@@ -61,6 +61,14 @@ impl Sources {
         Some(View { source, receiver: RefCell::new(receiver), current })
     }
 
+    /// Puts a set in force that nobody keeps, as tests and benchmarks do.
+    pub(crate) fn put(&self, place: &Jwks, keys: Keys, now: Time) {
+        self.directory.send_modify(|directory| {
+            let source = Arc::make_mut(directory).entry(place.clone());
+            source.or_insert_with(|| Arc::new(Source::new(&self.generations))).publish(keys, now);
+        });
+    }
+
     /// How things are with each of them, by a name that shows no secret. Of those that look alike, what is
     /// worse is told.
     pub(crate) fn totals(&self, now: Time) -> SourceTotals {

@@ -25,7 +25,7 @@ use tokio::time::timeout;
 
 pub(crate) use trust::Trust;
 
-/// The largest head of an answer in bytes.
+/// The largest head of an answer in bytes, up to what one more read may bring.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_FIELDS: usize = 128;
 /// Connections to one server that are kept for the next questions, and for how long.

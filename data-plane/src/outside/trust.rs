@@ -35,7 +35,11 @@ impl Trust {
         Self::of(roots)
     }
 
-    pub(super) fn of(roots: RootCertStore) -> Result<Self, Failure> {
+    /// Those alone.
+    ///
+    /// # Errors
+    /// A failure of the library for cryptography.
+    pub(crate) fn of(roots: RootCertStore) -> Result<Self, Failure> {
         let tls = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|err| Failure::Failed(format!("TLS cannot be set up: {err}")))?
