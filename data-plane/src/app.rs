@@ -129,8 +129,15 @@ pub async fn run(
     // The admin listener answers while the data plane drains, and ends with it.
     let ended = CancellationToken::new();
     let _ended = ended.clone().drop_guard();
-    let state =
-        Admin { workers: stats, limiter, remote, log: losses, cache, discovery: discovered.clone(), draining: drain.clone() };
+    let state = Admin {
+        workers: stats,
+        limiter,
+        remote,
+        log: losses,
+        cache,
+        discovery: discovered.clone(),
+        draining: drain.clone(),
+    };
     tokio::spawn(admin::serve(Arc::new(state), admin, ended));
     tokio::spawn(tell_ready(discovered, ready));
 

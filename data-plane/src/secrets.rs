@@ -101,7 +101,8 @@ mod tests {
             assert_eq!(secrets.read(inside, 5).unwrap(), b"12345", "{inside}");
         }
         let absolute = all.path().join("outside");
-        for elsewhere in ["", ".", "..", "../outside", "sub/../../outside", "out", "up/outside", absolute.to_str().unwrap()]
+        for elsewhere in
+            ["", ".", "..", "../outside", "sub/../../outside", "out", "up/outside", absolute.to_str().unwrap()]
         {
             let refused = secrets.read(elsewhere, 100);
             assert!(matches!(refused, Err(SecretError::Elsewhere)), "{elsewhere}: {refused:?}");

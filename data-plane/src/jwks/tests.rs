@@ -3,12 +3,11 @@
 use std::{fs, sync::Arc, time::Duration};
 
 use gateway_auth::jwt::MAX_JWKS;
-use gateway_routing::route::{Auth, AuthMethod, CredentialPlace, Identity, IdentityClaims, Jwks, Jwt, JwtAlgorithm, Policies, Policy};
-use http::header::AUTHORIZATION;
-use tokio::{
-    sync::watch,
-    time::Instant,
+use gateway_routing::route::{
+    Auth, AuthMethod, CredentialPlace, Identity, IdentityClaims, Jwks, Jwt, JwtAlgorithm, Policies, Policy,
 };
+use http::header::AUTHORIZATION;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Means, Sources, keep, pace::Patience};
@@ -138,7 +137,10 @@ async fn a_set_is_asked_for_as_json_and_once_whoever_goes_by_it() {
     until(|| tables.names().is_empty()).await;
     let asked = server.asked();
     assert_eq!(asked.len(), 1);
-    assert!(asked[0].starts_with("GET /jwks?tenant=secret HTTP/1.1\r\n") && asked[0].contains("accept: application/jwk-set+json"));
+    assert!(
+        asked[0].starts_with("GET /jwks?tenant=secret HTTP/1.1\r\n")
+            && asked[0].contains("accept: application/jwk-set+json")
+    );
     assert!(!tables.knows(&place, "a"));
 }
 
@@ -207,7 +209,8 @@ async fn a_token_of_a_key_that_is_not_there_has_the_set_fetched_but_not_too_ofte
     .await;
     assert!(began.elapsed() >= 3 * wanted);
     let generation = view.current().as_ref().unwrap().generation;
-    until(|| tables.sources.totals(gateway_caching::Time::from_millis(0)).values().all(|total| total.succeeded >= 5)).await;
+    until(|| tables.sources.totals(gateway_caching::Time::from_millis(0)).values().all(|total| total.succeeded >= 5))
+        .await;
     assert_eq!(view.current().as_ref().unwrap().generation, generation, "what is the same stays the same");
 }
 

@@ -103,11 +103,7 @@ impl Outside {
     }
 
     /// Asks, whatever the status of the answer is. The question has to be one that may be asked twice.
-    pub(crate) async fn ask(
-        &self,
-        question: Request<Full<Bytes>>,
-        bounds: Bounds,
-    ) -> Result<Response<Bytes>, Silence> {
+    pub(crate) async fn ask(&self, question: Request<Full<Bytes>>, bounds: Bounds) -> Result<Response<Bytes>, Silence> {
         timeout(bounds.patience, self.converse(question, bounds.content)).await.map_err(|_| Silence::Late)?
     }
 

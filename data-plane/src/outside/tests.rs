@@ -1,6 +1,7 @@
 //! Servers outside, whose every byte the test decides.
 
 use std::{
+    fs,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use gateway_proto::pem::provider;
+use gateway_proto::{pem::provider, process::Failure};
 use http::{Request, Uri};
 use http_body_util::Full;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -161,7 +162,8 @@ async fn question(stream: &mut (impl AsyncRead + Unpin), read: &mut Vec<u8>) -> 
     loop {
         let text = String::from_utf8_lossy(read).into_owned();
         if let Some((head, content)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
             let length: usize = length.unwrap_or(0);
             if content.len() >= length {
                 let end = head.len() + 4 + length;
@@ -179,6 +181,7 @@ async fn question(stream: &mut (impl AsyncRead + Unpin), read: &mut Vec<u8>) -> 
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
+    pem: String,
 }
 
 impl Authority {
@@ -187,8 +190,9 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().der().clone();
-        Self { issuer: Issuer::new(params, key), certificate }
+        let certificate = params.self_signed(&key).unwrap();
+        let (pem, certificate) = (certificate.pem(), certificate.der().clone());
+        Self { issuer: Issuer::new(params, key), certificate, pem }
     }
 
     fn trust(&self) -> Trust {
@@ -223,11 +227,16 @@ async fn an_answer_is_what_the_server_says_and_connections_are_kept() {
     let outside = Outside::new(&nobody());
     for _ in 0..3 {
         let answer = outside.ask(get(server.url("/a?b")), BOUNDS).await.unwrap();
-        assert_eq!((answer.status().as_u16(), &answer.headers()["x-a"], &**answer.body()), (404, &"b".parse().unwrap(), &b"gone"[..]));
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["x-a"], &**answer.body()),
+            (404, &"b".parse().unwrap(), &b"gone"[..])
+        );
     }
     let asked = server.asked();
     assert_eq!((asked.len(), server.connections()), (3, 1));
-    assert!(asked[0].starts_with("GET /a?b HTTP/1.1\r\n") && asked[0].contains(&format!("host: {}\r\n", server.address)));
+    assert!(
+        asked[0].starts_with("GET /a?b HTTP/1.1\r\n") && asked[0].contains(&format!("host: {}\r\n", server.address))
+    );
 }
 
 #[tokio::test]
@@ -281,7 +290,12 @@ async fn https_is_spoken_with_whom_an_authority_vouches_for() {
         assert_eq!(server.asked().len(), usize::from(answer.is_ok()), "nothing is asked of a stranger");
         answer
     };
-    assert!(ask(authority.trust(), authority.vouch("localhost", 2090)).await.is_ok());
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ca.pem");
+    fs::write(&file, &authority.pem).unwrap();
+    for trust in [authority.trust(), Trust::open(Some(&file)).unwrap()] {
+        assert!(ask(trust, authority.vouch("localhost", 2090)).await.is_ok());
+    }
     for (trust, tls, why) in [
         (nobody(), authority.vouch("localhost", 2090), "UnknownIssuer"),
         (Authority::new("another").trust(), authority.vouch("localhost", 2090), "UnknownIssuer"),
@@ -290,6 +304,19 @@ async fn https_is_spoken_with_whom_an_authority_vouches_for() {
     ] {
         let Err(silence @ Silence::Unreachable(_)) = ask(trust, tls).await else { panic!("{why}") };
         assert!(silence.to_string().contains(why), "{silence}");
+    }
+}
+
+#[test]
+fn a_file_of_authorities_that_is_none_is_told_by_the_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let [good, bad, gone] = ["good", "bad", "gone"].map(|name| directory.path().join(name));
+    fs::write(&good, Authority::new("ours").pem).unwrap();
+    fs::write(&bad, "-----BEGIN NOTHING-----").unwrap();
+    assert!(Trust::open(None).is_ok() && Trust::open(Some(&good)).is_ok());
+    for wrong in [bad, gone] {
+        let Err(Failure::Usage(told)) = Trust::open(Some(&wrong)) else { panic!() };
+        assert!(told.contains("--auth-ca"), "{told}");
     }
 }
 

@@ -158,7 +158,8 @@ fn rule(policy: &ForwardAuth, answer: Response<Bytes>) -> Result<Ruling, Failed>
     let (head, content) = answer.into_parts();
     if head.status.is_success() {
         let subject = Arc::new(subject(policy, &head.headers)?);
-        let values = |name| head.headers.get_all(name).iter().map(move |value| (HeaderName::clone(name), value.clone()));
+        let values =
+            |name| head.headers.get_all(name).iter().map(move |value| (HeaderName::clone(name), value.clone()));
         return Ok(Ruling::Passes { subject, fields: policy.response_headers.iter().flat_map(values).collect() });
     }
     if !(300..600).contains(&head.status.as_u16()) {

@@ -63,11 +63,10 @@ async fn a_server_is_told_what_is_asked_for_and_nothing_else() {
     let server = Server::start(Reply::ok("")).await;
     let remote = remote().for_worker();
     assert!(matches!(ruled(&remote, policy(&server), HEAD).await, Ruling::Passes { .. }));
-    let names = ["x-secret", "x-forwarded-for", "x-forwarded-uri", "te", "connection", "content-length", "host", "x-none"];
-    let greedy = ForwardAuth {
-        request_headers: names.into_iter().map(HeaderName::from_static).collect(),
-        ..policy(&server)
-    };
+    let names =
+        ["x-secret", "x-forwarded-for", "x-forwarded-uri", "te", "connection", "content-length", "host", "x-none"];
+    let greedy =
+        ForwardAuth { request_headers: names.into_iter().map(HeaderName::from_static).collect(), ..policy(&server) };
     assert!(matches!(ruled(&remote, greedy, HEAD).await, Ruling::Passes { .. }));
     let asterisk = "OPTIONS * HTTP/1.1\r\nHost: a.test\r\n\r\n";
     assert!(matches!(ruled(&remote, policy(&server), asterisk).await, Ruling::Passes { .. }));
@@ -112,9 +111,14 @@ async fn who_passes_is_who_the_server_says() {
         }
     };
     let (subject, fields) =
-        passes("X-User: alice\r\nX-Groups: b, a\r\nX-Groups: b,c,\r\nX-Tag: 1\r\nX-Tag: 2\r\nX-Other: x\r\n").await.unwrap();
+        passes("X-User: alice\r\nX-Groups: b, a\r\nX-Groups: b,c,\r\nX-Tag: 1\r\nX-Tag: 2\r\nX-Other: x\r\n")
+            .await
+            .unwrap();
     let Subject { consumer, groups, claims } = &*subject;
-    assert_eq!((consumer.as_deref(), &**groups, claims), (Some("alice"), &["a".into(), "b".into(), "c".into()][..], &None));
+    assert_eq!(
+        (consumer.as_deref(), &**groups, claims),
+        (Some("alice"), &["a".into(), "b".into(), "c".into()][..], &None)
+    );
     let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     assert_eq!(fields, [("x-tag", "1"), ("x-tag", "2")]);
     for nobody in ["", "X-User: \r\n"] {
@@ -157,7 +161,8 @@ async fn delivered(reply: Reply, method: &str) -> String {
     let admission = Arc::new(Admission::new(&limits, 100));
     let telemetry = Telemetry::new(Arc::default(), None);
     let remote = remote().for_worker();
-    let worker = Worker::new(telemetry, limits, admission, limiter, remote, Store::new(0, 1), Wall::new(Source::default()));
+    let worker =
+        Worker::new(telemetry, limits, admission, limiter, remote, Store::new(0, 1), Wall::new(Source::default()));
     let worker = Rc::new(worker);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -200,7 +205,8 @@ async fn any_other_answer_is_the_clients() {
         assert!(head.lines().any(|line| line == passed), "{passed}: {head}");
     }
     let head = head.to_lowercase();
-    for kept in ["x-hop", "keep-alive", "proxy-auth", "forged", "via", "access-control", "alt-svc", "thu, 01 jan 1970"] {
+    for kept in ["x-hop", "keep-alive", "proxy-auth", "forged", "via", "access-control", "alt-svc", "thu, 01 jan 1970"]
+    {
         assert!(!head.contains(kept), "{kept}: {head}");
     }
     assert_eq!(head.matches("content-length").count(), 1);
@@ -214,5 +220,8 @@ async fn an_answer_without_content_has_none() {
     assert!(got.starts_with("HTTP/1.1 304 ") && got.ends_with("\r\n\r\n") && !got.contains("Content-Length"), "{got}");
     let chunked = "HTTP/1.1 503 Service Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
     let got = delivered(Reply::Say(chunked.into()), "GET").await;
-    assert!(got.contains("\r\nContent-Length: 3\r\n") && got.ends_with("\r\n\r\nabc") && !got.contains("hunked"), "{got}");
+    assert!(
+        got.contains("\r\nContent-Length: 3\r\n") && got.ends_with("\r\n\r\nabc") && !got.contains("hunked"),
+        "{got}"
+    );
 }

@@ -171,7 +171,9 @@ fn a_token_is_good_to_the_second_whether_it_is_known_or_not() {
     for memory in [1 << 22, 0] {
         let gate = Gate::remembering(&[signer.jwk("1")], memory);
         let policy = policy(&gate);
-        for (at, good) in [(AT, true), (AT + 104, true), (AT + 105, false), (AT - 55, true), (AT - 56, false), (AT, true)] {
+        for (at, good) in
+            [(AT, true), (AT + 104, true), (AT + 105, false), (AT - 55, true), (AT - 56, false), (AT, true)]
+        {
             assert_eq!(subject(&gate.check(&policy, &token, at)).is_some(), good, "{memory} {}", at - AT);
         }
         assert_eq!(gate.known(), u64::from(memory > 0));
@@ -213,7 +215,11 @@ fn whose_a_token_is_and_in_which_groups_its_claims_say() {
     let policies = [Arc::new(gate.policy()), Arc::new(Jwt { claims: identity, ..gate.policy() })];
     let long = "x".repeat(257);
     for (more, by_default, by_other) in [
-        (r#","groups":["b","a","b"],"client_id":"web""#.to_owned(), (Some("alice"), vec!["a", "b"]), (Some("web"), vec![])),
+        (
+            r#","groups":["b","a","b"],"client_id":"web""#.to_owned(),
+            (Some("alice"), vec!["a", "b"]),
+            (Some("web"), vec![]),
+        ),
         (r#","groups":"b  a","roles":["x"]"#.to_owned(), (Some("alice"), vec!["a", "b"]), (None, vec!["x"])),
         (r#","groups":["a",1],"roles":"","client_id":7"#.to_owned(), (Some("alice"), vec![]), (None, vec![])),
         (r#","groups":{"a":1},"roles":["","y"],"client_id":"""#.to_owned(), (Some("alice"), vec![]), (None, vec!["y"])),
