@@ -40,7 +40,7 @@ pub struct Signer {
 }
 
 enum Key {
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
@@ -61,7 +61,7 @@ impl Signer {
     pub fn new(algorithm: JwtAlgorithm) -> Self {
         let rsa = |encoding| Key::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).expect("a key is made"), encoding);
         let ec = |curve| Key::Ec(EcdsaKeyPair::generate(curve).expect("a key is made"));
-        let secret = |hash| Key::Secret(hmac::Key::new(hash, SECRET));
+        let secret = |hash| Key::Secret(Box::new(hmac::Key::new(hash, SECRET)));
         let key = match algorithm {
             JwtAlgorithm::Hs256 => secret(hmac::HMAC_SHA256),
             JwtAlgorithm::Hs384 => secret(hmac::HMAC_SHA384),
