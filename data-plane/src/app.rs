@@ -16,13 +16,14 @@ use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::info;
 
 use crate::{
     admin::{self, Admin},
     config::Config,
     discovery::{self, Options, Responses, Served, Status},
+    jwks::{self, Means},
     limiter::{Limiter, leasing::leasing},
     proxy::cache::Outcome,
     telemetry::{Telemetry, access_log::AccessLog},
@@ -59,6 +60,7 @@ impl Listeners {
     pub fn bind(config: &Config) -> Result<Self, Failure> {
         // What is in the files now may be something else when they are used; this is for an early word.
         Access::open(config.access.clone(), DATA_PLANE_TOKEN, &config.control_plane)?;
+        config.auth.open()?;
         let workers = config.workers.0.get();
         let proxy =
             listener::bind(config.listen, workers).map_err(|err| cannot_listen("--listen", config.listen, &err))?;
@@ -91,10 +93,12 @@ pub async fn run(
     let drain = CancellationToken::new();
     let admission = Arc::new(Admission::new(&config.limits, open_files()));
     let limiter = Arc::new(Limiter::new(config.limits.limit_memory, rand::rng().random()));
+    let remote = Arc::new(config.auth.open()?);
     let common = Common {
         limits: config.limits.clone(),
         admission,
         limiter: Arc::clone(&limiter),
+        remote: Arc::clone(&remote),
         cache: Store::new(config.cache_memory, rand::rng().random()),
         passwords: Arc::default(),
         clock: Source::default(),
@@ -120,11 +124,21 @@ pub async fn run(
     };
     let mut discovery = tokio::spawn(discovery::run(options, Fleet::new(swaps), status, drain.clone()));
 
+    let (keys, means) = (Arc::clone(remote.sources()), Means::of(&remote));
+    let _keeper = AbortOnDropHandle::new(tokio::spawn(jwks::keep(discovered.clone(), keys, means)));
+
     // The admin listener answers while the data plane drains, and ends with it.
     let ended = CancellationToken::new();
     let _ended = ended.clone().drop_guard();
-    let state =
-        Admin { workers: stats, limiter, log: losses, cache, discovery: discovered.clone(), draining: drain.clone() };
+    let state = Admin {
+        workers: stats,
+        limiter,
+        remote,
+        log: losses,
+        cache,
+        discovery: discovered.clone(),
+        draining: drain.clone(),
+    };
     tokio::spawn(admin::serve(Arc::new(state), admin, ended));
     tokio::spawn(tell_ready(discovered, ready));
 

@@ -12,7 +12,7 @@ use gateway_proto::{
 use http::Uri;
 use rand::RngExt;
 
-use crate::{telemetry::access_log::AccessLogArgs, worker::limits::Limits};
+use crate::{proxy::auth::AuthArgs, telemetry::access_log::AccessLogArgs, worker::limits::Limits};
 
 /// No machine has more.
 const MAX_CACHE_MEMORY: u64 = 1 << 40;
@@ -49,6 +49,9 @@ pub struct Config {
     /// How long requests in flight may take to end after SIGTERM or SIGINT, such as 30s
     #[arg(long, env = "GATEWAY_DRAIN_TIMEOUT", value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub drain_timeout: Duration,
+    /// How it is found out who calls
+    #[command(flatten)]
+    pub auth: AuthArgs,
     /// What clients and upstreams may take up, and for how long
     #[command(flatten)]
     pub limits: Limits,
@@ -119,6 +122,7 @@ mod tests {
         assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
         assert_eq!(config.admin_listen.to_string(), "127.0.0.1:8081");
         assert_eq!(config.control_plane, ["http://127.0.0.1:7000/"]);
+        assert_eq!(config.auth.auth_memory, crate::AuthArgs::default().auth_memory);
         assert!(super::node_id(&config.node_id).is_ok());
         assert_ne!(super::default_node_id(), super::default_node_id());
     }
@@ -137,6 +141,8 @@ mod tests {
             ("--cache-memory", "0"),
             ("--cache-memory", "1023KiB"),
             ("--cache-memory", "2TiB"),
+            ("--auth-memory", "1000KiB"),
+            ("--auth-memory", "2TiB"),
             ("--drain-timeout", "soon"),
             ("--access-log", "xml"),
             ("--access-log-sample", "0"),

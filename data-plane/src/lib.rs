@@ -12,8 +12,11 @@ pub mod discovery;
 pub mod doors;
 mod error;
 mod http1;
+mod jwks;
 mod limiter;
+mod outside;
 mod proxy;
+mod secrets;
 pub mod table;
 mod telemetry;
 mod upstream;
@@ -21,5 +24,6 @@ pub mod worker;
 
 pub use app::{Listeners, run};
 pub use config::{Config, Workers};
+pub use proxy::auth::AuthArgs;
 pub use telemetry::access_log::{AccessLogArgs, Form as AccessLogForm};
 pub use worker::limits::Limits;

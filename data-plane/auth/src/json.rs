@@ -69,6 +69,44 @@ impl Json {
         }
     }
 
+    /// Whether a claim of this name is there and says something, or says this: it is that text, or a list of
+    /// texts that holds it.
+    #[must_use]
+    pub fn has(&self, name: &str, value: Option<&str>) -> bool {
+        let Some(claim) = self.get(name) else { return false };
+        match value {
+            None => *claim != Self::Null,
+            Some(value) => claim.as_texts().is_some_and(|texts| texts.contains(&value)),
+        }
+    }
+
+    /// A `NumericDate` (RFC 7519 section 2): seconds since 1970, perhaps with a fraction, which is cut off
+    /// downwards.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "it saturates, and was checked to be a number")]
+    pub fn as_seconds(&self) -> Option<i64> {
+        self.as_number().filter(|number| number.is_finite()).map(|number| number.floor() as i64)
+    }
+
+    /// About how many bytes of memory it takes up, beside the value itself.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        // A tree's node has places for eleven members.
+        const NODE: usize = 11 * (size_of::<String>() + size_of::<Json>()) + 16;
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) => 0,
+            Self::Text(text) => text.capacity(),
+            Self::Array(values) => {
+                values.capacity() * size_of::<Self>() + values.iter().map(Self::weight).sum::<usize>()
+            }
+            Self::Object(members) => {
+                let content = members.iter().map(|(name, value)| name.capacity() + value.weight());
+                // At the least, nodes are half full.
+                members.len().div_ceil(5) * NODE + content.sum::<usize>()
+            }
+        }
+    }
+
     /// The number, if it is one.
     #[must_use]
     pub fn as_number(&self) -> Option<f64> {
@@ -159,6 +197,33 @@ mod tests {
             assert_eq!(Json::parse(text.as_bytes()), Err(JsonError), "{text}");
         }
         assert!(Json::parse(br#"{"a":{"a":1},"A":2}"#).is_ok());
+    }
+
+    #[test]
+    fn what_is_claimed_is_a_text_or_in_a_list() {
+        let json = Json::parse(br#"{"a":"x","b":["x","y"],"c":null,"d":["x",1],"e":7}"#).unwrap();
+        for (name, value, has) in [
+            ("a", Some("x"), true),
+            ("a", Some("y"), false),
+            ("b", Some("y"), true),
+            ("b", Some("x y"), false),
+            ("d", Some("x"), false),
+            ("e", Some("7"), false),
+            ("e", None, true),
+            ("c", None, false),
+            ("f", None, false),
+        ] {
+            assert_eq!(json.has(name, value), has, "{name} {value:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_larger_weighs_more() {
+        let weight = |text: &str| Json::parse(text.as_bytes()).unwrap().weight();
+        assert_eq!(weight("1"), 0);
+        assert!(weight(r#""aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa""#) >= 40);
+        assert!(weight(r#"{"a":1}"#) >= 300 && weight(r#"{"a":{"a":1}}"#) > weight(r#"{"a":1}"#));
+        assert!(weight(&format!("[{}1]", "1,".repeat(999))) >= 1000 * size_of::<Json>());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use prometheus_client::{
 
 use crate::{discovery::Status, proxy::mirror::FATES, worker::stats::Totals};
 
+mod auth;
 mod cache;
 mod rate_limits;
 mod services;
@@ -39,6 +40,7 @@ impl Collector for Scrape {
             services,
             rate_limits,
             counters,
+            remote,
             log_dropped,
             log_write_errors,
             mirrored,
@@ -60,6 +62,7 @@ impl Collector for Scrape {
         }
         services::encode(services, &mut encoder)?;
         rate_limits::encode(rate_limits, counters, &mut encoder)?;
+        auth::encode(remote, &mut encoder)?;
         let help = "Lines of the access log that were lost, to a log that takes them too slowly or not at all";
         counter(&mut encoder, "access_log_dropped", help, *log_dropped)?;
         counter(&mut encoder, "access_log_write_errors", "Writes of the access log that failed", *log_write_errors)?;

@@ -23,7 +23,7 @@ use tracing::warn;
 use crate::{
     discovery::Status,
     limiter::Limiter,
-    proxy::cache::Entry,
+    proxy::{auth::remote::Remote, cache::Entry},
     telemetry::access_log::Losses,
     worker::stats::{Totals, WorkerStats},
 };
@@ -38,6 +38,8 @@ pub(crate) struct Admin {
     pub workers: Vec<Arc<WorkerStats>>,
     /// The counters of rate limits.
     pub limiter: Arc<Limiter>,
+    /// What tells who calls, beside the table.
+    pub remote: Arc<Remote>,
     /// What the access log's writer could not write.
     pub log: Arc<Losses>,
     /// The stored responses.
@@ -137,6 +139,7 @@ impl Admin {
             log_dropped: self.log.lines.get(),
             log_write_errors: self.log.errors.get(),
             counters: self.limiter.totals(),
+            remote: self.remote.totals(SystemTime::now().into()),
             cache: self.cache.stats(),
             ..Totals::default()
         };

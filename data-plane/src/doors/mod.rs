@@ -14,6 +14,7 @@ mod request_head;
 mod response_relay;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 mod wires;
 
 #[cfg(test)]

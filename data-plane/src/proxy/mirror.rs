@@ -186,6 +186,7 @@ mod tests {
         limiter::Limiter,
         proxy::{
             auth::WorkerPasswords,
+            auth::remote::tests::remote,
             parse::ParsedRequest,
             relay::{Encode, Relay, RelayError},
         },
@@ -213,6 +214,7 @@ mod tests {
             limits,
             admission,
             limiter,
+            remote().for_worker(),
             Store::new(0, 1),
             WorkerPasswords::new(Arc::default(), &[0; 32]),
             Wall::new(Source::default()),

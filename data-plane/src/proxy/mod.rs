@@ -32,6 +32,7 @@ use std::rc::Rc;
 use gateway_routing::route::Action;
 
 use self::{
+    auth::Passage,
     cache::Change,
     cors::Preflight,
     destination::{Destination, InForce},
@@ -92,11 +93,13 @@ async fn enter<'t>(
     policies: &InForce<'t>,
     request: &mut ParsedRequest,
     exchange: &mut Exchange<'t>,
-) -> Result<(), ProxyError> {
-    auth::check(worker, table, policies, request, exchange).await?;
-    limit::admit(worker, policies.rate_limits, request, exchange)?;
-    auth::forget_credentials(policies, request, exchange);
-    Ok(())
+) -> Result<Passage, ProxyError> {
+    let passage = auth::check(worker, table, policies, request, exchange).await?;
+    if let Passage::On = passage {
+        limit::admit(worker, policies.rate_limits, request, exchange)?;
+        auth::forget_credentials(policies, request, exchange);
+    }
+    Ok(passage)
 }
 
 async fn forward<'t>(
@@ -110,7 +113,9 @@ async fn forward<'t>(
     exchange.settle(&to.policies, request);
     to.admit(&Asked::new(request, exchange.head()))?;
     exchange.watch.bound(narrower(to.timeouts.total, worker.limits().request_timeout));
-    enter(worker, table, &to.policies, request, exchange).await?;
+    if let Passage::Answered(answer) = enter(worker, table, &to.policies, request, exchange).await? {
+        return auth::deliver(worker, &answer, exchange).await;
+    }
     if let Some(change) = Change::of(table, request, exchange.head()) {
         return Box::pin(cache::write_through(worker, table, &change, to, request, exchange)).await;
     }

@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use tokio::io::AsyncWriteExt;
 
 use super::{
+    auth::{self, Passage},
     cors::{Preflight, Stance},
     destination::InForce,
     enter,
@@ -33,7 +34,9 @@ pub(crate) async fn redirect<'t>(
     let policies = InForce::of_route(route);
     exchange.settle(&policies, request);
     policies.admit(&Asked::new(request, exchange.head()))?;
-    enter(worker, table, &policies, request, exchange).await?;
+    if let Passage::Answered(answer) = enter(worker, table, &policies, request, exchange).await? {
+        return auth::deliver(worker, &answer, exchange).await;
+    }
     let asked = Asked::new(request, exchange.head());
     let mut location = Vec::new();
     let authority = request.authority(exchange.head())?;
@@ -58,7 +61,9 @@ pub(crate) async fn fixed<'t>(
     let policies = InForce::of_route(route);
     exchange.settle(&policies, request);
     policies.admit(&Asked::new(request, exchange.head()))?;
-    enter(worker, table, &policies, request, exchange).await?;
+    if let Passage::Answered(answer) = enter(worker, table, &policies, request, exchange).await? {
+        return auth::deliver(worker, &answer, exchange).await;
+    }
     exchange.consume_head();
     let Respond { status, body, content_type } = fixed;
     let body = content(*status, body);
@@ -98,7 +103,7 @@ fn content(status: StatusCode, body: &str) -> &[u8] {
 }
 
 /// Writes an answer, its body only if the method asks for one.
-async fn deliver(
+pub(super) async fn deliver(
     worker: &Worker,
     timeouts: TimeoutOverrides,
     exchange: &mut Exchange<'_>,

@@ -79,6 +79,7 @@ impl RoutingTable {
         for name in changes.keys() {
             if let Some(old) = self.services.remove(name) {
                 self.caching -= usize::from(caches(&old.service.policies));
+                self.key_sources.remove(&old.service.policies);
                 old.hosts.iter().for_each(|host| self.index.update(host, |bound| bound.owner = None));
             }
         }
@@ -94,6 +95,7 @@ impl RoutingTable {
                 }
             }
             self.caching += usize::from(caches(&entry.service.policies));
+            self.key_sources.add(&entry.service.policies);
             self.services.insert(Arc::clone(name), Arc::clone(entry));
         }
         claims.into_iter().map(|(host, services)| Conflict::Owners { host: host.clone(), services }).collect()
@@ -105,6 +107,7 @@ impl RoutingTable {
         for name in changes.keys() {
             if let Some(old) = self.routes.remove(name) {
                 self.caching -= usize::from(caches(&old.policies));
+                self.key_sources.remove(&old.policies);
                 old.services().for_each(|service| self.drop_reference(service, name));
                 touched.extend(old.hosts.iter().map(|host| (host.clone(), Vec::new())));
             }
@@ -118,6 +121,7 @@ impl RoutingTable {
                 touched.entry(host.clone()).or_default().push(route);
             }
             self.caching += usize::from(caches(&route.policies));
+            self.key_sources.add(&route.policies);
             self.routes.insert(Arc::clone(name), Arc::clone(route));
         }
         let mut equals = BTreeMap::<_, BTreeSet<_>>::new();

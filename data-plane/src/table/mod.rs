@@ -10,12 +10,14 @@ use serde::Serialize;
 mod amend;
 pub(crate) mod consumers;
 mod host;
+mod keys;
 mod service;
 mod view;
 
 pub(crate) use self::amend::{Changes, Conflict};
 pub(crate) use self::{
     consumers::Consumer,
+    keys::KeySources,
     service::{Endpoint, Entry},
 };
 use self::{consumers::Consumers, host::HostIndex};
@@ -43,6 +45,7 @@ pub struct RoutingTable {
     /// How many services and routes have responses cached.
     caching: usize,
     consumers: Consumers,
+    key_sources: KeySources,
 }
 
 /// Which snapshot a table was compiled from.
@@ -126,6 +129,11 @@ impl RoutingTable {
     #[must_use]
     pub(crate) fn caches(&self) -> bool {
         self.caching > 0
+    }
+
+    /// Where its policies take the keys from that tokens are verified by.
+    pub(crate) fn key_sources(&self) -> &KeySources {
+        &self.key_sources
     }
 
     /// The number of services.

@@ -33,7 +33,7 @@ use self::{
 use crate::{
     limiter::WorkerLimiter,
     proxy::{
-        auth::WorkerPasswords,
+        auth::{WorkerPasswords, remote::WorkerRemote},
         cache::{Entry, Fills, Refreshes},
         compress::Presses,
         mirror::Mirrors,
@@ -72,6 +72,7 @@ pub(crate) struct Worker {
     limits: Limits,
     admission: Arc<Admission>,
     limiter: WorkerLimiter,
+    remote: WorkerRemote,
     /// As `Date` fields have it.
     date: RefCell<String>,
     draining: Cell<bool>,
@@ -85,6 +86,7 @@ impl Worker {
         limits: Limits,
         admission: Arc<Admission>,
         limiter: WorkerLimiter,
+        remote: WorkerRemote,
         cache: Store<Entry>,
         passwords: WorkerPasswords,
         wall: Wall,
@@ -105,6 +107,7 @@ impl Worker {
             limits,
             admission,
             limiter,
+            remote,
             date: RefCell::default(),
             draining: Cell::new(false),
             rng: RefCell::new(make_rng()),
@@ -171,6 +174,11 @@ impl Worker {
 
     pub(crate) const fn limiter(&self) -> &WorkerLimiter {
         &self.limiter
+    }
+
+    /// What tells who calls, beside the table.
+    pub(crate) const fn remote(&self) -> &WorkerRemote {
+        &self.remote
     }
 
     /// Ends clients that are idle, and tells whether there were any.

@@ -2,6 +2,7 @@
 
 use crate::{
     proxy::{
+        auth::remote::RemoteTotals,
         cache::{OUTCOMES, Outcome},
         exchange::Exchange,
         mirror::{FATES, Fate},
@@ -50,6 +51,7 @@ pub(crate) struct Totals {
     pub services: ServiceTotals,
     pub rate_limits: LimitTotals,
     pub counters: CounterTotals,
+    pub remote: RemoteTotals,
     pub log_dropped: u64,
     pub log_write_errors: u64,
     pub mirrored: [u64; FATES.len()],

@@ -35,7 +35,7 @@ use crate::{
     error::ProxyError,
     limiter::Limiter,
     proxy::{
-        auth::{Passwords, WorkerPasswords},
+        auth::{Passwords, WorkerPasswords, remote::Remote},
         cache::Entry,
     },
     telemetry::Telemetry,
@@ -57,6 +57,7 @@ pub(crate) struct Common {
     pub limits: Limits,
     pub admission: Arc<Admission>,
     pub limiter: Arc<Limiter>,
+    pub remote: Arc<Remote>,
     /// The stored responses.
     pub cache: Store<Entry>,
     /// Who verifies consumers' passwords.
@@ -78,15 +79,16 @@ pub(crate) fn spawn(
     swaps: mpsc::Receiver<Swap>,
     common: Common,
 ) -> io::Result<oneshot::Receiver<io::Result<()>>> {
-    let Common { limits, admission, limiter, cache, passwords, clock, shutdown, drain_timeout } = common;
+    let Common { limits, admission, limiter, remote, cache, passwords, clock, shutdown, drain_timeout } = common;
     let limiter = limiter.for_worker();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (ended, ends) = oneshot::channel();
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let tasks = LocalSet::new();
+        let remote = remote.for_worker();
         let passwords = WorkerPasswords::new(passwords, &rand::random());
         let wall = Wall::new(clock);
-        let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, cache, passwords, wall));
+        let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, remote, cache, passwords, wall));
         let outcome = tasks.block_on(&runtime, async {
             let connections = Connections::default();
             let mut clock = Clock::start(&worker);
@@ -148,6 +150,7 @@ impl Clock {
             }
             worker.pool().close_idle(Instant::now());
             worker.telemetry().tidy(&worker.table());
+            worker.remote().tidy();
         }
     }
 }

@@ -17,6 +17,9 @@ const MIN_SECRET: usize = 32;
 /// RFC 7518 section 3.3: 2,048 bits or more; and no more than what is verified in reasonable time.
 const MODULUS: std::ops::RangeInclusive<usize> = 256..=1024;
 
+/// Members of a JWK that are nobody's but its owner's (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1).
+const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
 /// How a token is signed; `none` is not among these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
@@ -128,6 +131,15 @@ impl Key {
         self.family == algorithm.family() && self.algorithm.is_none_or(|own| own == algorithm)
     }
 
+    /// Whether a token that is meant for one of them could be meant for the other.
+    fn is_mistaken_for(&self, other: &Self) -> bool {
+        let overlap = match (self.algorithm, other.algorithm) {
+            (Some(one), Some(another)) => one == another,
+            (_, _) => true,
+        };
+        self.id.is_some() && self.id == other.id && self.family == other.family && overlap
+    }
+
     pub(super) fn verifies(&self, compact: &Compact<'_>, algorithm: Algorithm) -> bool {
         let verified = crypto::verify(compact.signature, compact.signed, &self.key, algorithm.of_library());
         verified.is_ok_and(|is_good| is_good)
@@ -159,6 +171,10 @@ pub enum KeysError {
     TooMany,
     /// None of its keys verifies signatures by an algorithm that is known.
     NoneUsable,
+    /// It holds what signs, where only what verifies may be.
+    Secret,
+    /// Two of its keys cannot be told apart by their id.
+    Ambiguous,
 }
 
 impl fmt::Display for KeysError {
@@ -173,6 +189,8 @@ impl fmt::Display for KeysError {
                 "has no key that verifies signatures: RSA of 2048 to 8192 bits, P-256, P-384, Ed25519, or a secret \
                  of 32 bytes or more",
             ),
+            Self::Secret => f.write_str("holds a secret or private key, and everybody who can read it could sign"),
+            Self::Ambiguous => f.write_str("has two keys of one id and kind (RFC 7517 section 4.5)"),
         }
     }
 }
@@ -186,14 +204,27 @@ impl Keys {
     /// # Errors
     /// [`KeysError`]
     pub fn parse(jwks: &[u8]) -> Result<Self, KeysError> {
-        if jwks.len() > MAX_JWKS {
-            return Err(KeysError::TooLong);
+        let json = json(jwks)?;
+        Self::read(members(&json)?)
+    }
+
+    /// Reads a JWK set that others publish. It holds public keys only, each with an id of its own: one that does
+    /// not was made by mistake, or by somebody else.
+    ///
+    /// # Errors
+    /// [`KeysError`]
+    pub fn parse_public(jwks: &[u8]) -> Result<Self, KeysError> {
+        let json = json(jwks)?;
+        let members = members(&json)?;
+        if members.iter().any(|jwk| SECRET.iter().any(|member| jwk.get(member).is_some())) {
+            return Err(KeysError::Secret);
         }
-        let json = Json::parse(jwks).map_err(|_| KeysError::Malformed)?;
-        let Some(Json::Array(members)) = json.get("keys") else { return Err(KeysError::Malformed) };
-        if members.len() > MAX_KEYS {
-            return Err(KeysError::TooMany);
-        }
+        let keys = Self::read(members)?;
+        let is_twice = |(at, key): (usize, &Key)| keys.keys[..at].iter().any(|before| before.is_mistaken_for(key));
+        if keys.keys.iter().enumerate().any(is_twice) { Err(KeysError::Ambiguous) } else { Ok(keys) }
+    }
+
+    fn read(members: &[Json]) -> Result<Self, KeysError> {
         let keys: Vec<Key> = members.iter().filter_map(read).collect();
         if keys.is_empty() {
             return Err(KeysError::NoneUsable);
@@ -234,6 +265,18 @@ impl Keys {
         let is_meant = move |key: &&Key| id.is_none_or(|id| key.id.as_deref() == Some(id));
         self.keys.iter().filter(is_meant).filter(move |key| key.is_for(algorithm))
     }
+}
+
+fn json(jwks: &[u8]) -> Result<Json, KeysError> {
+    if jwks.len() > MAX_JWKS {
+        return Err(KeysError::TooLong);
+    }
+    Json::parse(jwks).map_err(|_| KeysError::Malformed)
+}
+
+fn members(set: &Json) -> Result<&[Json], KeysError> {
+    let Some(Json::Array(members)) = set.get("keys") else { return Err(KeysError::Malformed) };
+    if members.len() > MAX_KEYS { Err(KeysError::TooMany) } else { Ok(members) }
 }
 
 /// A member of a set, if it is a key to verify by.

@@ -57,7 +57,7 @@ impl Rules {
             return Err(Refused::Issuer);
         }
         self.check_audience(claims)?;
-        if !self.required.iter().all(|(name, value)| has(claims, name, value.as_deref())) {
+        if !self.required.iter().all(|(name, value)| claims.has(name, value.as_deref())) {
             return Err(Refused::Claim);
         }
         Ok(expires)
@@ -67,7 +67,7 @@ impl Rules {
         let leeway = i64::try_from(self.leeway.as_secs()).unwrap_or(i64::MAX);
         let expires = match claims.get("exp") {
             None if self.may_never_expire => None,
-            claim => Some(claim.and_then(seconds).ok_or(Refused::NoExpiry)?),
+            claim => Some(claim.and_then(Json::as_seconds).ok_or(Refused::NoExpiry)?),
         };
         // Section 4.1.4: on or after that time it must not be accepted; leeway moves that time.
         if expires.is_some_and(|expires| now >= expires.saturating_add(leeway)) {
@@ -76,7 +76,7 @@ impl Rules {
         for name in ["nbf", "iat"] {
             if let Some(claim) = claims.get(name) {
                 // One that cannot be read promises nothing.
-                let from = seconds(claim).ok_or(Refused::NotYet)?;
+                let from = claim.as_seconds().ok_or(Refused::NotYet)?;
                 if now < from.saturating_sub(leeway) {
                     return Err(Refused::NotYet);
                 }
@@ -98,18 +98,4 @@ impl Rules {
         };
         if is_for_us { Ok(()) } else { Err(Refused::Audience) }
     }
-}
-
-fn has(claims: &Json, name: &str, value: Option<&str>) -> bool {
-    let Some(claim) = claims.get(name) else { return false };
-    match value {
-        None => *claim != Json::Null,
-        Some(value) => claim.as_texts().is_some_and(|texts| texts.contains(&value)),
-    }
-}
-
-/// `NumericDate` (section 2): seconds since 1970, perhaps with a fraction, which is cut off downwards.
-#[expect(clippy::cast_possible_truncation, reason = "it saturates, and was checked to be a number")]
-fn seconds(claim: &Json) -> Option<i64> {
-    claim.as_number().filter(|number| number.is_finite()).map(|number| number.floor() as i64)
 }

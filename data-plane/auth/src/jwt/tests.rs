@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{EncodingKey, crypto};
 use proptest::prelude::{any, prop, proptest};
 
-use super::{Algorithm, Keys, KeysError, MAX_KEYS, MAX_TOKEN, Refused, Rules, verify};
+use super::{Algorithm, Keys, KeysError, MAX_JWKS, MAX_KEYS, MAX_TOKEN, Refused, Rules, verify};
 
 const SECRET: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
 const MODULUS: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ";
@@ -308,6 +308,34 @@ fn weak_and_foreign_keys_are_passed_over() {
     let many = format!(r#"{{"keys":[1{}]}}"#, ",1".repeat(MAX_KEYS));
     assert_eq!(Keys::parse(many.as_bytes()).err(), Some(KeysError::TooMany));
     assert!(!format!("{:?}", secret()).contains("AyM1"));
+}
+
+#[test]
+fn what_others_publish_holds_public_keys_alone_and_each_once() {
+    let public = |members: &str| Keys::parse_public(format!(r#"{{"keys":[{members}]}}"#).as_bytes()).map(|_| ());
+    let rsa = |more: &str| format!(r#"{{"kty":"RSA","n":"{MODULUS}","e":"AQAB"{more}}}"#);
+    let ec = |more: &str| format!(r#"{{"kty":"EC","crv":"P-256",{POINT}{more}}}"#);
+    for good in [
+        rsa(""),
+        format!("{},{}", rsa(r#","kid":"a""#), rsa(r#","kid":"b""#)),
+        format!("{},{}", rsa(r#","kid":"a""#), ec(r#","kid":"a""#)),
+        format!("{},{}", rsa(r#","kid":"a","alg":"RS256""#), rsa(r#","kid":"a","alg":"PS256""#)),
+        format!("{},{}", rsa(r#","kid":"a","use":"enc""#), rsa(r#","kid":"a","use":"sig""#)),
+        format!("{},{}", rsa(""), rsa("")),
+    ] {
+        assert_eq!(public(&good), Ok(()), "{good}");
+    }
+    for (bad, error) in [
+        (format!(r#"{},{{"kty":"oct","k":"{SECRET}"}}"#, rsa("")), KeysError::Secret),
+        (format!("{},{}", ec(""), ec(r#","d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI""#)), KeysError::Secret),
+        (rsa(r#","use":"enc","dq":"""#), KeysError::Secret),
+        (format!("{},{}", rsa(r#","kid":"a""#), rsa(r#","kid":"a""#)), KeysError::Ambiguous),
+        (format!("{},{}", rsa(r#","kid":"a""#), rsa(r#","kid":"a","alg":"RS256""#)), KeysError::Ambiguous),
+        (String::new(), KeysError::NoneUsable),
+    ] {
+        assert_eq!(public(&bad), Err(error), "{bad}");
+    }
+    assert_eq!(Keys::parse_public(&vec![b' '; MAX_JWKS + 1]).err(), Some(KeysError::TooLong));
 }
 
 proptest! {

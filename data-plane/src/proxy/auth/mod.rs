@@ -1,52 +1,77 @@
 //! Who calls, and whether he may: behind the route, in front of everything that a request costs or gets.
 //!
 //! 1. `told`: what clients send in fields that say who calls is not theirs to say, and goes.
-//! 2. The methods of the policy are tried in order (`api_key`, `basic`, …); the first that accepts decides
-//!    who calls (`caller`). They find credentials by `place`.
+//! 2. The methods of the policy are tried in order (`api_key`, `basic`, `jwt`, `introspect`, `forward_auth`); the
+//!    first that accepts decides who calls (`caller`). They find credentials by `place`. What tokens and servers
+//!    outside have said is remembered (`verdicts`), and what policies come to there is kept (`remote`).
 //! 3. `rules` decide whether he may. What comes of it is a `verdict`, and for who has not shown who he is,
 //!    a `challenge`.
 //! 4. When limits have admitted the request, its credentials are taken out, where it stands: whatever comes
 //!    then, the cache, mirrors and endpoints, gets a request that never had any.
 
 mod api_key;
+mod args;
 mod basic;
 mod caller;
 mod challenge;
+mod claimed;
+mod forward_auth;
+mod introspect;
+pub(crate) mod jwt;
 mod passwords;
 mod place;
+pub(crate) mod remote;
 mod rules;
-mod subject;
+pub(crate) mod subject;
+#[cfg(test)]
+mod tests;
 mod told;
 mod verdict;
+mod verdicts;
 
-use std::{rc::Rc, time::Duration};
+use std::{future::poll_fn, pin::Pin, rc::Rc, sync::Arc, task::Poll, time::Duration};
 
-use gateway_routing::route::{Auth, AuthMethod};
+use gateway_routing::route::{Auth, AuthMethod, ForwardAuth, Introspection};
 use http::{HeaderName, header::AUTHORIZATION};
 
+pub use self::args::AuthArgs;
 pub(crate) use self::{
     caller::Caller,
     challenge::Challenge,
+    forward_auth::deliver,
     passwords::{Passwords, WorkerPasswords, is_password_hash},
     told::write_claim,
     verdict::{OUTCOMES, Outcome, Refusal},
 };
 use self::{
+    forward_auth::{Answer, Ruling},
     place::{Found, Place, find_token},
     subject::Shown,
     verdict::Verdict,
 };
 use super::{
     destination::InForce,
-    exchange::{Exchange, Stage},
+    exchange::{ClientSide, Exchange, Stage},
+    forward::poll_gone,
     parse::ParsedRequest,
     query,
     route::Asked,
 };
 use crate::{error::ProxyError, http1::field::Name, table::RoutingTable, worker::Worker};
 
-/// How long it may take to find out whether credentials are good, where others have to be asked.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take to find out whether credentials are good, where others have to be asked: as long as the longest
+/// time-out of a policy, and a little more.
+const PATIENCE: Duration = Duration::from_secs(61);
+
+/// What becomes of a request that nobody refuses.
+#[derive(Debug)]
+#[must_use]
+pub(super) enum Passage {
+    /// It goes on.
+    On,
+    /// Another server has answered it.
+    Answered(Box<Answer>),
+}
 
 /// Finds out who calls, and refuses the request if he may not.
 pub(super) async fn check<'t>(
@@ -55,12 +80,15 @@ pub(super) async fn check<'t>(
     policies: &InForce<'t>,
     request: &mut ParsedRequest,
     exchange: &mut Exchange<'t>,
-) -> Result<(), ProxyError> {
+) -> Result<Passage, ProxyError> {
     for policy in policies.tells.into_iter().flatten() {
-        told::forget_forged(&policy.identity, request, exchange.head());
+        told::forget(|| told::names(&policy.identity), request, exchange.head());
     }
-    let Some(policy) = policies.auth else { return Ok(()) };
-    let (verdict, by) = authenticate(worker, table, policy, request, exchange).await?;
+    let Some(policy) = policies.auth else { return Ok(Passage::On) };
+    let Tried { verdict, by, answer } = authenticate(worker, table, policies, policy, request, exchange).await?;
+    for forward in forwards(policy) {
+        told::forget(|| forward.response_headers.iter(), request, exchange.head());
+    }
     exchange.has_credentials = !matches!(verdict, Verdict::Nothing);
     let asked = Asked::new(request, exchange.head());
     let may = |caller: &Caller<'_>| rules::allow(policy, caller, exchange.client_address().ip(), &asked);
@@ -82,15 +110,18 @@ pub(super) async fn check<'t>(
     let refusal = match judged {
         Ok(outcome) => {
             exchange.auth = Some(outcome);
-            return Ok(());
+            return Ok(Passage::On);
         }
         Err(refusal) if policy.shadow => {
             exchange.auth = Some(Outcome::Shadow(refusal));
-            return Ok(());
+            return Ok(Passage::On);
         }
         Err(refusal) => refusal,
     };
     exchange.auth = Some(Outcome::Refused(refusal));
+    if let Some(answer) = answer.filter(|_| refusal == Refusal::Invalid) {
+        return Ok(Passage::Answered(answer));
+    }
     exchange.challenge = Some(Challenge::new(policy, refusal == Refusal::Invalid));
     Err(refusal.error())
 }
@@ -106,8 +137,9 @@ pub(super) fn forget_credentials(policies: &InForce<'_>, request: &mut ParsedReq
 /// The fields that clients cannot have go on: neither do their trailers.
 pub(super) fn names<'t>(policies: &InForce<'t>) -> impl Iterator<Item = &'t HeaderName> + use<'t> {
     let told = policies.tells.into_iter().flatten().flat_map(|policy| told::names(&policy.identity));
+    let answered = policies.auth.into_iter().flat_map(forwards).flat_map(|forward| forward.response_headers.iter());
     let dropped = policies.auth.filter(|policy| !policy.keep_credentials);
-    told.chain(dropped.into_iter().flat_map(place::places).filter_map(Place::header))
+    told.chain(answered).chain(dropped.into_iter().flat_map(place::places).filter_map(Place::header))
 }
 
 /// Takes the credentials out of a target or a URL that is shown.
@@ -130,17 +162,34 @@ pub(super) fn foresee(policies: &InForce<'_>, request: &ParsedRequest, head: &[u
     (!asks_others && !place::places(policy).any(shows)).then_some(ProxyError::Unauthenticated)
 }
 
+fn forwards(policy: &Auth) -> impl Iterator<Item = &Arc<ForwardAuth>> {
+    policy.methods.iter().filter_map(|method| match method {
+        AuthMethod::Forward(forward) => Some(forward),
+        AuthMethod::ApiKey(_) | AuthMethod::Basic | AuthMethod::Jwt(_) | AuthMethod::Introspection(_) => None,
+    })
+}
+
+/// What all the methods make of a request.
+struct Tried<'t> {
+    verdict: Verdict<'t>,
+    by: Outcome,
+    /// What a server outside says to the client, if nobody accepts the request.
+    answer: Option<Box<Answer>>,
+}
+
 /// What the methods make of the request: the first that accepts it, or all of them together.
 async fn authenticate<'t>(
     worker: &Rc<Worker>,
     table: &'t RoutingTable,
+    policies: &InForce<'t>,
     policy: &'t Auth,
     request: &ParsedRequest,
     exchange: &mut Exchange<'_>,
-) -> Result<(Verdict<'t>, Outcome), ProxyError> {
-    let none = |verdict| Ok((verdict, Outcome::Anonymous));
+) -> Result<Tried<'t>, ProxyError> {
+    let mut answer = None;
+    let none = |verdict, answer| Ok(Tried { verdict, by: Outcome::Anonymous, answer });
     if is_ambiguous(policy, request, exchange.head()) {
-        return none(Verdict::Refused);
+        return none(Verdict::Refused, None);
     }
     let mut all = Verdict::Nothing;
     for method in &policy.methods {
@@ -148,11 +197,43 @@ async fn authenticate<'t>(
             AuthMethod::ApiKey(place) => {
                 api_key::check(place, request, exchange.head(), table.consumers(), worker.now())
             }
+            AuthMethod::Jwt(jwt) => match find_token(&jwt.place, request, exchange.head()) {
+                Found::Nothing => Verdict::Nothing,
+                Found::One(token) => Verdict::of(jwt::check(worker.remote(), jwt, token, worker.now()), table),
+                Found::Several => Verdict::Refused,
+            },
             // What may have to wait is in a box, so that who need not wait is small.
-            method => Box::pin(ask(worker, table, method, request, exchange)).await?,
+            AuthMethod::Basic => {
+                wait(exchange);
+                Box::pin(basic::check(worker, table, request, exchange)).await
+            }
+            AuthMethod::Introspection(introspection) => {
+                wait(exchange);
+                let asked = Box::pin(introspect(worker, introspection, request, exchange.head()));
+                Verdict::of(while_there(&exchange.client, asked).await?, table)
+            }
+            AuthMethod::Forward(forward) => {
+                wait(exchange);
+                let (client, id) = (exchange.client.address, &exchange.id);
+                let asked = forward_auth::Asked { request, head: exchange.head(), client, id };
+                let asked = Box::pin(forward_auth::ask(worker.remote(), forward, asked));
+                match while_there(&exchange.client, asked).await? {
+                    Ruling::Passes { subject, fields } => {
+                        told::write_fields(&fields, policies.request_fields, &mut exchange.buffers.identity);
+                        Verdict::Accepted(Caller::told(subject, table))
+                    }
+                    Ruling::Answered(said) => {
+                        answer = answer.or(Some(said));
+                        Verdict::Refused
+                    }
+                    Ruling::Unknown => Verdict::Unknown,
+                }
+            }
         };
         all = match (verdict, all) {
-            (accepted @ Verdict::Accepted(_), _) => return Ok((accepted, Outcome::by(method))),
+            (accepted @ Verdict::Accepted(_), _) => {
+                return Ok(Tried { verdict: accepted, by: Outcome::by(method), answer: None });
+            }
             (Verdict::Nothing, all) => all,
             // Perhaps it would be accepted: nobody is told that it is not.
             (Verdict::Unknown, _) | (Verdict::Refused, Verdict::Unknown) => Verdict::Unknown,
@@ -160,35 +241,30 @@ async fn authenticate<'t>(
         };
     }
     let is_left_over = matches!(all, Verdict::Nothing) && has_authorization(policy, request, exchange.head());
-    none(if is_left_over { Verdict::Refused } else { all })
+    none(if is_left_over { Verdict::Refused } else { all }, answer)
 }
 
-/// What a method makes of the request that may have to ask somebody else.
-async fn ask<'t>(
-    worker: &Rc<Worker>,
-    table: &'t RoutingTable,
-    method: &'t AuthMethod,
-    request: &ParsedRequest,
-    exchange: &mut Exchange<'_>,
-) -> Result<Verdict<'t>, ProxyError> {
+/// From here on, it takes as long as others do.
+fn wait(exchange: &mut Exchange<'_>) {
     exchange.stage = Stage::Authentication;
     exchange.watch.arm(PATIENCE);
-    let shown = match method {
-        AuthMethod::ApiKey(_) => Shown::Nothing,
-        AuthMethod::Basic => return Ok(basic::check(worker, table, request, exchange).await),
-        AuthMethod::Jwt(jwt) => match find_token(&jwt.place, request, exchange.head()) {
-            Found::Nothing => Shown::Nothing,
-            Found::One(_token) => Shown::Unknown,
-            Found::Several => Shown::Refused,
-        },
-        AuthMethod::Introspection(introspection) => match find_token(&introspection.place, request, exchange.head()) {
-            Found::Nothing => Shown::Nothing,
-            Found::One(_token) => Shown::Unknown,
-            Found::Several => Shown::Refused,
-        },
-        AuthMethod::Forward(_) => Shown::Unknown,
-    };
-    Ok(Verdict::of(shown, table))
+}
+
+/// Gives up when the client does.
+async fn while_there<T>(client: &ClientSide<'_>, mut asked: Pin<Box<impl Future<Output = T>>>) -> Result<T, ProxyError> {
+    poll_fn(|cx| match asked.as_mut().poll(cx) {
+        Poll::Ready(said) => Poll::Ready(Ok(said)),
+        Poll::Pending => poll_gone(cx, client).map(|()| Err(ProxyError::ClientGone)),
+    })
+    .await
+}
+
+async fn introspect(worker: &Worker, policy: &Arc<Introspection>, request: &ParsedRequest, head: &[u8]) -> Shown {
+    match find_token(&policy.place, request, head) {
+        Found::Nothing => Shown::Nothing,
+        Found::One(token) => introspect::check(worker.remote(), policy, token, || worker.now()).await,
+        Found::Several => Shown::Refused,
+    }
 }
 
 /// Whether several things are shown of which one can be meant at the most.

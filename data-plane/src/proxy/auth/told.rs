@@ -2,12 +2,12 @@
 
 use gateway_auth::Json;
 use gateway_routing::route::{ClaimHeader, Identity};
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use super::caller::Caller;
 use crate::{
     http1::{field::is_mistaken_for, head::Field},
-    proxy::{edits::FieldEdits, parse::ParsedRequest},
+    proxy::{edits::FieldEdits, headers::write_field, parse::ParsedRequest},
 };
 
 /// The fields by which endpoints are told.
@@ -19,14 +19,25 @@ pub(super) fn names(identity: &Identity) -> impl Iterator<Item = &HeaderName> {
 
 /// Takes the client's own fields of these names out of the request, however they are spelled, and those
 /// that servers take for them.
-pub(super) fn forget_forged(identity: &Identity, request: &mut ParsedRequest, head: &[u8]) {
+pub(super) fn forget<'a, N>(names: impl Fn() -> N, request: &mut ParsedRequest, head: &[u8])
+where
+    N: Iterator<Item = &'a HeaderName>,
+{
     let is_forged = |field: &Field| {
         let name = field.name_bytes(head);
-        names(identity).any(|told| is_mistaken_for(name, told.as_str().as_bytes()))
+        names().any(|told| is_mistaken_for(name, told.as_str().as_bytes()))
     };
     // Hardly any request has one.
     if request.head.fields.iter().any(is_forged) {
         request.head.fields.retain(|field| !is_forged(field));
+    }
+}
+
+/// Writes the fields that another server has for the endpoint; but not what the operator's own rules say
+/// otherwise of.
+pub(super) fn write_fields(fields: &[(HeaderName, HeaderValue)], edits: FieldEdits<'_>, out: &mut Vec<u8>) {
+    for (name, value) in fields.iter().filter(|(name, _)| !edits.drop(name.as_str().as_bytes())) {
+        write_field(out, name.as_str(), value.as_bytes());
     }
 }
 
@@ -110,7 +121,7 @@ mod tests {
     use gateway_auth::{Json, jwt::Claims};
     use gateway_routing::route::{ClaimHeader, HeaderRules, Identity};
 
-    use super::{forget_forged, write};
+    use super::{forget, names, write};
     use crate::proxy::{
         auth::{caller::Caller, subject::Subject},
         edits::FieldEdits,
@@ -168,7 +179,8 @@ mod tests {
                     X-Consumer: root\r\nX-Consumers: kept\r\nX_Mail: root\r\n\r\n";
         let mut request = ParsedRequest::default();
         request.parse(head.as_bytes(), 20).unwrap();
-        forget_forged(&identity(), &mut request, head.as_bytes());
+        let identity = identity();
+        forget(|| names(&identity), &mut request, head.as_bytes());
         let left = String::from_utf8(request.write(head.as_bytes())).unwrap();
         assert_eq!(left, "GET http://a/ HTTP/1.1\r\nHost: a\r\nX-Consumers: kept\r\n\r\n");
     }

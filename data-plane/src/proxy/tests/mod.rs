@@ -42,7 +42,10 @@ use gateway_cache_store::Store;
 
 use crate::{
     limiter::Limiter,
-    proxy::{auth::Passwords, cache::Entry as Stored},
+    proxy::{
+        auth::{Passwords, remote::tests::remote},
+        cache::Entry as Stored,
+    },
     table::{Changes, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
     telemetry::{Telemetry, access_log::WorkerLog},
     worker::{
@@ -145,6 +148,7 @@ impl Proxy {
             limits,
             admission,
             limiter: Arc::clone(&limiter),
+            remote: remote(),
             cache,
             passwords: Arc::clone(&passwords),
             clock,

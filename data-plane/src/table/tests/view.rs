@@ -180,9 +180,9 @@ fn auth() -> Auth {
         methods: [
             AuthMethod::ApiKey(CredentialPlace::Query("key".into())),
             AuthMethod::Basic,
-            AuthMethod::Jwt(Box::new(jwt)),
-            AuthMethod::Introspection(Box::new(introspection)),
-            AuthMethod::Forward(Box::new(forward)),
+            AuthMethod::Jwt(Arc::new(jwt)),
+            AuthMethod::Introspection(Arc::new(introspection)),
+            AuthMethod::Forward(Arc::new(forward)),
         ]
         .into(),
         anonymous: false,

@@ -145,6 +145,7 @@ impl Cluster {
             cache_dir: None,
             cache_memory: CACHE,
             drain_timeout: DRAIN,
+            auth: data_plane::AuthArgs::default(),
             limits: data_plane::Limits::default(),
             access_log: data_plane::AccessLogArgs::default(),
             log: logging(),

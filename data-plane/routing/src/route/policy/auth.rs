@@ -1,6 +1,6 @@
 //! Who may call, and how anyone shows who they are.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use gateway_proto::network::Network;
 use http::{HeaderName, Uri};
@@ -40,11 +40,11 @@ pub enum AuthMethod {
     /// Name and password of a consumer, in Authorization (RFC 7617).
     Basic,
     /// A token that was signed for this gateway (RFC 7519).
-    Jwt(Box<Jwt>),
+    Jwt(Arc<Jwt>),
     /// A token that its issuer is asked about (RFC 7662).
-    Introspection(Box<Introspection>),
+    Introspection(Arc<Introspection>),
     /// Whatever another server makes of the request.
-    Forward(Box<ForwardAuth>),
+    Forward(Arc<ForwardAuth>),
 }
 
 /// Where a credential is.

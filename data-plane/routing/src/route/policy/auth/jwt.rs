@@ -28,7 +28,7 @@ pub struct Jwt {
 }
 
 /// Where a JWK set (RFC 7517 section 5) is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Jwks {
     /// In this file of the directory of secrets: a path below it.
     File(Box<str>),

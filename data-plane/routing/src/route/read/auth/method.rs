@@ -1,6 +1,6 @@
 //! Reading how a client shows who it is.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use gateway_proto::{
     registry::v1 as pb,
@@ -36,11 +36,11 @@ pub(super) fn method(wire: &pb::AuthMethod, path: &Path<'_>, violations: &mut Vi
             place(wanted.as_ref(), API_KEY, &path.field("place"), violations).map(AuthMethod::ApiKey)
         }
         Some(Method::Basic(pb::BasicAuth {})) => Some(AuthMethod::Basic),
-        Some(Method::Jwt(wire)) => jwt(wire, &path.field("jwt"), violations).map(|jwt| AuthMethod::Jwt(Box::new(jwt))),
+        Some(Method::Jwt(wire)) => jwt(wire, &path.field("jwt"), violations).map(|jwt| AuthMethod::Jwt(Arc::new(jwt))),
         Some(Method::Introspection(wire)) => introspection(wire, &path.field("introspection"), violations)
-            .map(|introspection| AuthMethod::Introspection(Box::new(introspection))),
+            .map(|introspection| AuthMethod::Introspection(Arc::new(introspection))),
         Some(Method::Forward(wire)) => {
-            forward(wire, &path.field("forward"), violations).map(|forward| AuthMethod::Forward(Box::new(forward)))
+            forward(wire, &path.field("forward"), violations).map(|forward| AuthMethod::Forward(Arc::new(forward)))
         }
         None => {
             violations.add(path, "says nothing; give one of api_key, basic, jwt, introspection and forward");

@@ -251,7 +251,7 @@ fn servers_that_are_asked() {
     refused(&at("consumer_header"), "is no field name", forward(|asked| asked.consumer_header = "a b".into()));
     let AuthMethod::Forward(plain) = read(forward(|_| {})).methods[0].clone() else { panic!() };
     assert_eq!(*plain.request_headers, [http::header::AUTHORIZATION, http::header::COOKIE]);
-    assert_eq!((plain.timeout, plain.consumer_header), (Duration::from_secs(5), None));
+    assert_eq!((plain.timeout, &plain.consumer_header), (Duration::from_secs(5), &None));
 }
 
 #[test]
