@@ -66,7 +66,7 @@ impl Plan {
 
     /// A commit of which nothing is told but that it is done.
     fn of(batch: Batch, next: Desired) -> Self {
-        Self { batch: Some(batch), ..Self::nothing(&next) }
+        Self { batch: Some(batch), services: Vec::new(), routes: Vec::new(), consumers: Vec::new(), next }
     }
 }
 
