@@ -19,8 +19,9 @@ mod subject;
 mod told;
 mod verdict;
 
-use std::{rc::Rc, time::Duration};
+use std::{net::Ipv4Addr, rc::Rc, time::Duration};
 
+use gateway_caching::Time;
 use gateway_routing::route::{Auth, AuthMethod};
 use http::{HeaderName, header::AUTHORIZATION};
 
@@ -38,6 +39,7 @@ use self::{
 };
 use super::{
     destination::InForce,
+    edits::FieldEdits,
     exchange::{Exchange, Stage},
     parse::ParsedRequest,
     query,
@@ -108,6 +110,32 @@ pub(super) fn names<'t>(policies: &InForce<'t>) -> impl Iterator<Item = &'t Head
     let told = policies.tells.into_iter().flatten().flat_map(|policy| told::names(&policy.identity));
     let dropped = policies.auth.filter(|policy| !policy.keep_credentials);
     told.chain(dropped.into_iter().flat_map(place::places).filter_map(Place::header))
+}
+
+/// What [`check`] and [`forget_credentials`] do about a request where keys alone decide, for benchmarks.
+pub(crate) fn enter_by_key(
+    policy: &Auth,
+    table: &RoutingTable,
+    now: Time,
+    (request, head): (&mut ParsedRequest, &mut [u8]),
+    identity: &mut Vec<u8>,
+) -> bool {
+    told::forget_forged(&policy.identity, request, head);
+    let is_sole = !is_ambiguous(policy, request, head);
+    let mut methods = policy.methods.iter();
+    let caller = methods.find_map(|method| match method {
+        AuthMethod::ApiKey(place) => match api_key::check(place, request, head, table.consumers(), now) {
+            Verdict::Accepted(caller) => Some(caller),
+            Verdict::Nothing | Verdict::Refused | Verdict::Unknown => None,
+        },
+        AuthMethod::Basic | AuthMethod::Jwt(_) | AuthMethod::Introspection(_) | AuthMethod::Forward(_) => None,
+    });
+    let Some(caller) = caller.filter(|_| is_sole) else { return false };
+    let client = Ipv4Addr::LOCALHOST.into();
+    let is_allowed = rules::allow(policy, &caller, client, &Asked::new(request, head));
+    told::write(&policy.identity, &caller, FieldEdits::default(), identity);
+    place::forget(place::places(policy), request, head);
+    is_allowed
 }
 
 /// Takes the credentials out of a target or a URL that is shown.
