@@ -1,4 +1,4 @@
-//! What the pure stages of a request's way cost: parse, route, balance, and both rewrites.
+//! What the pure stages of a request's way cost: parse, route, authenticate, balance, and both rewrites.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::expect_used, reason = "a benchmark ends where it cannot be set up")]
@@ -10,11 +10,16 @@ use data_plane::{
     doors::bench,
     table::{Limits, Policies, RoutingTable, Service, Timeouts, WeightedEndpoint},
 };
-use gateway_routing::{Match, Methods, PathMatcher};
+use gateway_routing::{
+    Match, Methods, PathMatcher,
+    route::{Auth, AuthMethod, CredentialPlace, Identity},
+};
+use http::HeaderName;
 use rand::{SeedableRng, rngs::SmallRng};
 
 const ROUTES: usize = 100_000;
 const HOST_ROUTES: usize = 1000;
+const CONSUMERS: u32 = 100_000;
 /// As wrk sends it.
 const TINY: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 /// As a browser sends it, with twelve fields.
@@ -154,6 +159,53 @@ fn path(number: usize) -> String {
     }
 }
 
+/// What a key costs, beside the same request's plain way.
+fn authenticate(criterion: &mut Criterion) {
+    let mut holding = bench::Holding::default();
+    holding.grow(CONSUMERS);
+    let policy = auth();
+    // Far from each other, as clients are.
+    let spread = (0..CONSUMERS).step_by(CONSUMERS as usize / 1000);
+    let keyed =
+        |number| BROWSER.replacen("Priority: u=0, i", &format!("X-Api-Key: {}", bench::Holding::key(number)), 1);
+    let mut requests: Vec<_> = spread.map(|number| bench::Request::new(&keyed(number))).collect();
+    assert!(requests.iter_mut().all(|request| request.enter(&policy, holding.table()) && request.parse()));
+    let mut group = criterion.benchmark_group("authenticate");
+    let mut next = 0;
+    let mut of_each = |name: &str, work: &dyn Fn(&mut bench::Request) -> usize| {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                next = (next + 1) % requests.len();
+                work(&mut requests[next])
+            });
+        });
+    };
+    of_each("parse and rewrite", &|request| usize::from(request.parse()) + request.write());
+    of_each("parse, api key of 100,000, and rewrite", &|request| {
+        usize::from(request.parse() && request.enter(&policy, holding.table())) + request.write()
+    });
+    group.finish();
+}
+
+fn auth() -> Auth {
+    let identity = Identity {
+        consumer_header: Some(HeaderName::from_static("x-consumer")),
+        groups_header: Some(HeaderName::from_static("x-consumer-groups")),
+        claims: Box::default(),
+    };
+    let place = CredentialPlace::Header(HeaderName::from_static("x-api-key"));
+    Auth {
+        methods: [AuthMethod::ApiKey(place)].into(),
+        anonymous: false,
+        allow: Box::default(),
+        deny: Box::default(),
+        keep_credentials: false,
+        shadow: false,
+        identity,
+        realm: "gateway".into(),
+    }
+}
+
 fn balance(criterion: &mut Criterion) {
     let second = Duration::from_secs(1);
     let mut group = criterion.benchmark_group("balance");
@@ -189,5 +241,5 @@ fn rewrite(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(stages, parse, route, select, balance, rewrite);
+criterion_group!(stages, parse, route, select, authenticate, balance, rewrite);
 criterion_main!(stages);

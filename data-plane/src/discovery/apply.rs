@@ -3,12 +3,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt, mem,
     sync::Arc,
 };
 
 use gateway_proto::{DIGEST_BUCKETS, discovery::v1 as pb};
 use imbl::OrdMap;
+use prost::Message;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::table::{Stamp, Version};
@@ -20,8 +21,43 @@ pub(crate) type Changes = BTreeMap<Arc<str>, Option<Arc<pb::Resource>>>;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct State {
     stamp: Option<Stamp>,
-    resources: OrdMap<Key, Arc<pb::Resource>>,
+    resources: OrdMap<Key, Held>,
     buckets: Arc<[u64]>,
+}
+
+/// A resource on the wire, which takes up a fraction of what it does when it is read. Nobody reads it again
+/// but the cache.
+#[derive(Clone, PartialEq)]
+struct Held {
+    digest: u64,
+    /// Without name and digest.
+    body: Arc<[u8]>,
+}
+
+/// What is in it may be secret.
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.digest)
+    }
+}
+
+impl Held {
+    fn of(resource: &mut pb::Resource) -> Self {
+        let (name, digest) = (mem::take(&mut resource.name), mem::take(&mut resource.digest));
+        let body = resource.encode_to_vec().into();
+        (resource.name, resource.digest) = (name, digest);
+        Self { digest, body }
+    }
+
+    /// The whole resource, as it is on the wire: messages behind one another are one (Protocol Buffers
+    /// Encoding, "Last One Wins").
+    fn write(&self, name: &str, out: &mut Vec<u8>) {
+        let front = pb::Resource { name: name.to_owned(), digest: self.digest, body: None };
+        let length = front.encoded_len() + self.body.len();
+        prost::encoding::encode_varint(length as u64, out);
+        front.encode_raw(out);
+        out.extend_from_slice(&self.body);
+    }
 }
 
 /// Sorted by bucket first, so that a bucket is a range.
@@ -148,9 +184,15 @@ impl State {
         self.buckets.iter().fold(0, |sum, bucket| sum.wrapping_add(*bucket))
     }
 
-    /// Every resource.
-    pub(crate) fn resources(&self) -> impl ExactSizeIterator<Item = &Arc<pb::Resource>> {
-        self.resources.values()
+    /// How many resources there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.resources.len()
+    }
+
+    /// Writes every resource as it is on the wire, each with its length in front.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        self.resources.iter().for_each(|(key, held)| held.write(&key.name, out));
     }
 
     /// What is held after a whole response, and what that changed.
@@ -172,13 +214,13 @@ impl State {
 
         let mut next = Self { stamp: Some(stamp), ..self.clone() };
         let mut changes = Changes::new();
-        for resource in upserts {
+        for mut resource in upserts {
             let key = Key::of(&resource.name);
             leaving.remove(&key);
-            if next.resources.get(&key).is_none_or(|held| **held != resource) {
-                let resource = Arc::new(resource);
-                changes.insert(Arc::clone(&key.name), Some(Arc::clone(&resource)));
-                next.put(key, resource);
+            let held = Held::of(&mut resource);
+            if next.resources.get(&key) != Some(&held) {
+                changes.insert(Arc::clone(&key.name), Some(Arc::new(resource)));
+                next.put(key, held);
             }
         }
         for key in leaving {
@@ -238,9 +280,9 @@ impl State {
         Ok(leaving)
     }
 
-    fn put(&mut self, key: Key, resource: Arc<pb::Resource>) {
-        let (bucket, digest) = (key.bucket, resource.digest);
-        let old = self.resources.insert(key, resource).map_or(0, |old| old.digest);
+    fn put(&mut self, key: Key, held: Held) {
+        let (bucket, digest) = (key.bucket, held.digest);
+        let old = self.resources.insert(key, held).map_or(0, |old| old.digest);
         self.add(bucket, digest.wrapping_sub(old));
     }
 

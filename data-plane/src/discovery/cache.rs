@@ -106,7 +106,7 @@ impl Cache {
     /// Replaces the snapshot file: whoever reads it finds the old one or the new one, whole.
     fn store(&self, state: &State) -> io::Result<()> {
         let Some(stamp) = state.stamp() else { return Ok(()) };
-        let bytes = encode(stamp, state)?;
+        let bytes = encode(stamp, state);
         let temporary = self.temporary();
         let result = write_synced(&temporary, &bytes).and_then(|()| fs::rename(&temporary, self.file()));
         if result.is_err() {
@@ -140,7 +140,7 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Header, then a response without resources, then each resource, each with its length in front:
 /// so nothing is copied into one message only to be encoded.
-fn encode(stamp: &Stamp, state: &State) -> io::Result<Vec<u8>> {
+fn encode(stamp: &Stamp, state: &State) -> Vec<u8> {
     let Stamp { cluster_id, version: Version { epoch, sequence }, revision } = stamp;
     let head = pb::DiscoveryResponse {
         version: Some(pb::Version { epoch: *epoch, sequence: *sequence }),
@@ -151,16 +151,14 @@ fn encode(stamp: &Stamp, state: &State) -> io::Result<Vec<u8>> {
         ..Default::default()
     };
     let mut body = head.encode_length_delimited_to_vec();
-    for resource in state.resources() {
-        resource.encode_length_delimited(&mut body).map_err(io::Error::other)?;
-    }
+    state.write(&mut body);
     let mut file = Vec::with_capacity(HEADER + body.len());
     file.extend_from_slice(&MAGIC);
     file.extend_from_slice(&FORMAT.to_le_bytes());
     file.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
     file.extend_from_slice(&(body.len() as u64).to_le_bytes());
     file.extend_from_slice(&body);
-    Ok(file)
+    file
 }
 
 fn decode(bytes: &[u8]) -> Result<pb::DiscoveryResponse, Unusable> {

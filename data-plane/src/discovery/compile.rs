@@ -91,7 +91,10 @@ fn told(conflict: &Conflict) -> String {
             )
         }
         Conflict::Keys { consumers } => {
-            format!("{} have the same key; revoke it, and create another one", names(CONSUMERS, consumers))
+            format!(
+                "{} have keys that cannot be told apart; revoke one, and create another",
+                names(CONSUMERS, consumers)
+            )
         }
         Conflict::NoService { service, routes } => {
             format!("{SERVICES}{service} is not there, but {} would lead to it", names(ROUTES, routes))

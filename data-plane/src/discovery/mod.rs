@@ -12,10 +12,10 @@ use tracing::warn;
 
 use crate::worker::{fleet::Fleet, limits::Limits};
 
-mod apply;
+pub(crate) mod apply;
 mod cache;
 mod client;
-mod compile;
+pub(crate) mod compile;
 mod follower;
 mod itinerary;
 pub mod leases;

@@ -6,17 +6,20 @@ use std::{
     time::Duration,
 };
 
-use gateway_proto::host::HostPattern;
+use aws_lc_rs::digest;
+use gateway_caching::Time;
+use gateway_proto::{discovery::v1 as pb, host::HostPattern};
 use gateway_routing::{
     Match,
-    route::{Action, Forward, Route, WeightedService},
+    route::{Action, Auth, Forward, Route, WeightedService},
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use crate::{
+    discovery::{apply::State, compile::compile},
     http1::{head::ResponseHead, scan::Scan},
     proxy::{
-        balance,
+        auth, balance,
         edits::{FieldEdits, RequestEdits},
         headers::{self, ClientFraming, Onward, Persistence},
         identity::{ClientAddress, RequestId},
@@ -34,6 +37,9 @@ const DATE: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
 #[derive(Debug)]
 pub struct Request {
     bytes: Vec<u8>,
+    /// A copy that may be changed.
+    taken: Vec<u8>,
+    identity: Vec<u8>,
     parsed: ParsedRequest,
     client: ClientAddress,
     id: RequestId,
@@ -49,6 +55,8 @@ impl Request {
     pub fn new(head: &str) -> Self {
         let mut request = Self {
             bytes: head.into(),
+            taken: Vec::new(),
+            identity: Vec::new(),
             parsed: ParsedRequest::default(),
             client: ClientAddress::new(Ipv4Addr::new(192, 0, 2, 7).into()),
             id: RequestId::random(&mut SmallRng::seed_from_u64(1)),
@@ -80,12 +88,89 @@ impl Request {
         })
     }
 
+    /// Finds out who calls by his key, whether he may, and takes the key out; whether he may. The request has
+    /// to be parsed anew.
+    pub fn enter(&mut self, policy: &Auth, table: &RoutingTable) -> bool {
+        let Self { bytes, taken, parsed, identity, .. } = self;
+        taken.clone_from(bytes);
+        identity.clear();
+        auth::enter_by_key(policy, table, Time::from_seconds(1), (parsed, taken), identity)
+    }
+
     /// Writes the head as the upstream gets it; its length in bytes.
     pub fn write(&mut self) -> usize {
-        let Self { bytes, parsed, client, id, out } = self;
+        let Self { bytes, parsed, client, id, identity, out, .. } = self;
         out.clear();
-        headers::write_request(out, bytes, parsed, client, id, &RequestEdits::default(), b"");
+        headers::write_request(out, bytes, parsed, client, id, &RequestEdits::default(), identity);
         out.len()
+    }
+}
+
+/// A table of consumers, and what is held of the stream that they came by.
+#[derive(Debug, Default)]
+pub struct Holding {
+    state: State,
+    table: RoutingTable,
+    consumers: u32,
+}
+
+impl Holding {
+    /// So many more consumers come, each with one key, and of a group that others are of, too.
+    ///
+    /// # Panics
+    /// When they are refused.
+    pub fn grow(&mut self, count: u32) {
+        let upserts: Vec<_> = (self.consumers..self.consumers + count).map(consumer).collect();
+        self.consumers += count;
+        let sum = |sum: u64, consumer: &pb::Resource| sum.wrapping_add(consumer.digest);
+        let version = |sequence| pb::Version { epoch: 1, sequence };
+        let response = pb::DiscoveryResponse {
+            version: Some(version(self.consumers.into())),
+            base: self.state.stamp().map(|stamp| version(stamp.version.sequence)),
+            revision: 1,
+            cluster_id: "bench".into(),
+            digest: upserts.iter().fold(self.state.digest(), sum),
+            upserts,
+            last_chunk: true,
+            ..Default::default()
+        };
+        let applied = self.state.apply(response).ok().and_then(|(state, changes)| {
+            let table = compile(&self.table, state.stamp()?.clone(), &changes).ok()?;
+            Some((state, table))
+        });
+        let Some((state, table)) = applied else { panic!("they are refused") };
+        (self.state, self.table) = (state, table);
+    }
+
+    /// What they are served from.
+    #[must_use]
+    pub fn table(&self) -> &RoutingTable {
+        &self.table
+    }
+
+    /// Gives up what is held of the stream, and keeps the table.
+    pub fn forget_stream(&mut self) {
+        self.state = State::default();
+    }
+
+    /// The key of a consumer.
+    #[must_use]
+    pub fn key(number: u32) -> String {
+        format!("gwk_{number:012x}_{number:064x}")
+    }
+}
+
+fn consumer(number: u32) -> pb::Resource {
+    let name = format!("consumer-{number:06}");
+    let sha256 = digest::digest(&digest::SHA256, Holding::key(number).as_bytes()).as_ref().to_vec();
+    let key = pb::ApiKey { id: format!("{number:012x}"), sha256, expires_at: None };
+    let consumer =
+        pb::Consumer { name: name.clone(), groups: vec!["staff".into()], keys: vec![key], ..Default::default() };
+    let body = Some(pb::resource::Body::Consumer(consumer));
+    pb::Resource {
+        name: format!("consumers/{name}"),
+        digest: u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        body,
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) enum Conflict {
         /// The other one.
         second: Arc<str>,
     },
-    /// Several consumers have one key.
+    /// Several consumers have keys that cannot be told apart.
     Keys {
         /// The consumers, in order.
         consumers: BTreeSet<Arc<str>>,

@@ -1,12 +1,13 @@
 //! Those who call, by their names and by their keys.
 //!
-//! There may be very many of them, so that what each takes up is counted in bytes: `tests` measures it.
+//! There may be very many of them, so that what each takes up is counted in bytes: `tests/consumers.rs`
+//! measures it.
 
 use std::{
     borrow::Borrow,
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt, iter,
     sync::Arc,
 };
 
@@ -24,10 +25,10 @@ pub(crate) struct Consumer {
     /// The registry's name.
     pub(crate) name: Box<str>,
     pub(crate) groups: Groups,
-    /// What he is known by.
-    pub(crate) keys: Box<[Key]>,
+    /// The one key that most have; of who has none, [`Key::NONE`].
+    key: Key,
     /// What most do not have.
-    pub(crate) more: Option<Box<More>>,
+    more: Option<Box<More>>,
 }
 
 /// A key of a consumer.
@@ -39,19 +40,44 @@ pub(crate) struct Key {
     pub(crate) ends: Time,
 }
 
+impl Key {
+    /// One that has always ended.
+    const NONE: Self = Self { sha256: [0; 32], ends: Time::from_millis(i64::MIN) };
+}
+
 /// The end of what does not end.
 pub(crate) const NEVER: Time = Time::from_millis(i64::MAX);
 
 /// What most consumers do not have.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct More {
-    /// The Argon2id hash of his password, in PHC string format.
-    pub(crate) password: Option<Arc<str>>,
-    /// How often he may call, over all services and routes.
-    pub(crate) rate_limits: Box<[RateLimit]>,
+#[derive(Clone, Default, PartialEq, Eq)]
+struct More {
+    keys: Box<[Key]>,
+    password: Option<Arc<str>>,
+    rate_limits: Box<[RateLimit]>,
 }
 
 impl Consumer {
+    /// Who is known by these keys, and by the password that has this Argon2id hash in PHC string format; and
+    /// how often he may call, over all services and routes.
+    pub(crate) fn new(
+        name: &str,
+        groups: Groups,
+        keys: &[Key],
+        password: Option<Arc<str>>,
+        rate_limits: Box<[RateLimit]>,
+    ) -> Self {
+        let (key, keys) = keys.split_first().map_or((Key::NONE, &[][..]), |(first, rest)| (*first, rest));
+        let more = More { keys: keys.into(), password, rate_limits };
+        let more = (more != More::default()).then(|| more.into());
+        Self { name: name.into(), groups, key, more }
+    }
+
+    /// What he is known by.
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        let more = self.more.iter().flat_map(|more| &more.keys);
+        iter::once(&self.key).filter(|key| **key != Key::NONE).chain(more)
+    }
+
     pub(crate) fn password(&self) -> Option<&Arc<str>> {
         self.more.as_ref()?.password.as_ref()
     }
@@ -63,15 +89,15 @@ impl Consumer {
     /// Whether one of his keys has this hash and has not ended. All of them are looked at, and whole.
     fn has(&self, sha256: &[u8; 32], now: Time) -> bool {
         let is_it = |key: &Key| verify_slices_are_equal(&key.sha256, sha256).is_ok() & (now < key.ends);
-        self.keys.iter().fold(false, |has, key| has | is_it(key))
+        self.keys().fold(false, |has, key| has | is_it(key))
     }
 }
 
 /// By what he is known is nobody's to read.
 impl fmt::Debug for Consumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, groups, keys, more: _ } = self;
-        let (keys, password) = (keys.len(), self.password().is_some());
+        let Self { name, groups, key: _, more: _ } = self;
+        let (keys, password) = (self.keys().count(), self.password().is_some());
         let mut told = f.debug_struct("Consumer");
         told.field("name", name).field("groups", groups).field("keys", &keys).field("password", &password);
         told.field("rate_limits", &self.rate_limits().len()).finish()
@@ -90,13 +116,12 @@ pub(crate) struct Consumers {
     limits: OrdMap<Arc<str>, usize>,
 }
 
-/// The first half of a key's hash, which finds it. Whoever finds two keys with the same one has broken
-/// SHA-256 to 2^64 steps, and needs an operator to register both.
-type Beginning = [u64; 2];
+/// The beginning of a key's hash, which finds it. It is the same for two of 100,000 random keys once in four
+/// billion times; then one of them has to be another one.
+type Beginning = u64;
 
 fn beginning(sha256: &[u8; 32]) -> Beginning {
-    let word = |at: usize| sha256[at..at + 8].iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-    [word(0), word(8)]
+    sha256[..8].iter().fold(0, |beginning, byte| beginning << 8 | u64::from(*byte))
 }
 
 impl Consumers {
@@ -129,7 +154,7 @@ impl Consumers {
         let mut conflicts = BTreeSet::new();
         for (name, consumer) in changes {
             let Some(consumer) = consumer else { continue };
-            for key in &consumer.keys {
+            for key in consumer.keys() {
                 if let Some(other) = self.keys.get(&beginning(&key.sha256)) {
                     conflicts.insert([Arc::clone(name), Arc::from(&*other.name)].into());
                 }
@@ -149,7 +174,7 @@ impl Consumers {
             *self.limits.entry(Arc::clone(&limit.name)).or_default() += 1;
         }
         let consumer = Arc::new(consumer);
-        for key in &consumer.keys {
+        for key in consumer.keys() {
             self.keys.insert(beginning(&key.sha256), Arc::clone(&consumer));
         }
         self.named.insert(Named(consumer));
@@ -157,7 +182,7 @@ impl Consumers {
 
     fn remove(&mut self, name: &str) {
         let Some(Named(consumer)) = self.named.remove(name) else { return };
-        for key in &consumer.keys {
+        for key in consumer.keys() {
             self.keys.remove(&beginning(&key.sha256));
         }
         discount(&mut self.groups, &consumer.groups);

@@ -187,7 +187,7 @@ proptest! {
 
             let all: Vec<_> = model.values().cloned().collect();
             prop_assert_eq!(&next, &apply(&State::default(), full(sequence, &all)));
-            prop_assert_eq!(next.resources().len(), model.len());
+            prop_assert_eq!(next.len(), model.len());
             let told: Model = changes.iter()
                 .filter_map(|(name, now)| Some((name.to_string(), now.as_deref()?.clone()))).collect();
             let expected: Model = model.iter().filter(|(name, now)| before.get(*name) != Some(now))

@@ -9,7 +9,7 @@ use gateway_routing::route::{self, Policy, RateLimit};
 use super::Reader;
 use crate::{
     proxy::auth::is_password_hash,
-    table::consumers::{Consumer, Groups, Key, More, NEVER},
+    table::consumers::{Consumer, Groups, Key, NEVER},
 };
 
 impl Reader<'_> {
@@ -28,7 +28,7 @@ impl Reader<'_> {
         let mut groups: Vec<Arc<str>> = groups.iter().map(|group| Arc::from(&**group)).collect();
         groups.sort_unstable();
         groups.dedup();
-        let keys = keys.iter().enumerate().filter_map(|(at, key)| self.key(at, key)).collect();
+        let keys: Vec<_> = keys.iter().enumerate().filter_map(|(at, key)| self.key(at, key)).collect();
         if !password_hash.is_empty() && !is_password_hash(password_hash) {
             self.violation("password_hash is no Argon2id hash in PHC string format that can be verified here");
         }
@@ -37,14 +37,7 @@ impl Reader<'_> {
             return None;
         }
         let password = (!password_hash.is_empty()).then(|| Arc::from(&**password_hash));
-        let more = More { password, rate_limits: rate_limits? };
-        let has_more = more.password.is_some() || !more.rate_limits.is_empty();
-        Some(Consumer {
-            name: expected.into(),
-            groups: Groups::from(groups),
-            keys,
-            more: has_more.then(|| more.into()),
-        })
+        Some(Consumer::new(expected, Groups::from(groups), &keys, password, rate_limits?))
     }
 
     fn key(&mut self, at: usize, wire: &pb::ApiKey) -> Option<Key> {
@@ -75,3 +68,6 @@ impl Reader<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

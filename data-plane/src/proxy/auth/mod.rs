@@ -29,8 +29,9 @@ mod told;
 mod verdict;
 mod verdicts;
 
-use std::{future::poll_fn, pin::Pin, rc::Rc, sync::Arc, task::Poll, time::Duration};
+use std::{future::poll_fn, net::Ipv4Addr, pin::Pin, rc::Rc, sync::Arc, task::Poll, time::Duration};
 
+use gateway_caching::Time;
 use gateway_routing::route::{Auth, AuthMethod, ForwardAuth, Introspection};
 use http::{HeaderName, header::AUTHORIZATION};
 
@@ -51,6 +52,7 @@ use self::{
 };
 use super::{
     destination::InForce,
+    edits::FieldEdits,
     exchange::{ClientSide, Exchange, Stage},
     forward::poll_gone,
     parse::ParsedRequest,
@@ -140,6 +142,32 @@ pub(super) fn names<'t>(policies: &InForce<'t>) -> impl Iterator<Item = &'t Head
     let answered = policies.auth.into_iter().flat_map(forwards).flat_map(|forward| forward.response_headers.iter());
     let dropped = policies.auth.filter(|policy| !policy.keep_credentials);
     told.chain(answered).chain(dropped.into_iter().flat_map(place::places).filter_map(Place::header))
+}
+
+/// What [`check`] and [`forget_credentials`] do about a request where keys alone decide, for benchmarks.
+pub(crate) fn enter_by_key(
+    policy: &Auth,
+    table: &RoutingTable,
+    now: Time,
+    (request, head): (&mut ParsedRequest, &mut [u8]),
+    identity: &mut Vec<u8>,
+) -> bool {
+    told::forget(|| told::names(&policy.identity), request, head);
+    let is_sole = !is_ambiguous(policy, request, head);
+    let mut methods = policy.methods.iter();
+    let caller = methods.find_map(|method| match method {
+        AuthMethod::ApiKey(place) => match api_key::check(place, request, head, table.consumers(), now) {
+            Verdict::Accepted(caller) => Some(caller),
+            Verdict::Nothing | Verdict::Refused | Verdict::Unknown => None,
+        },
+        AuthMethod::Basic | AuthMethod::Jwt(_) | AuthMethod::Introspection(_) | AuthMethod::Forward(_) => None,
+    });
+    let Some(caller) = caller.filter(|_| is_sole) else { return false };
+    let client = Ipv4Addr::LOCALHOST.into();
+    let is_allowed = rules::allow(policy, &caller, client, &Asked::new(request, head));
+    told::write(&policy.identity, &caller, FieldEdits::default(), identity);
+    place::forget(place::places(policy), request, head);
+    is_allowed
 }
 
 /// Takes the credentials out of a target or a URL that is shown.

@@ -240,3 +240,83 @@ impl WorkerPasswords {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, rc::Rc, sync::Arc};
+
+    use tokio::task::LocalSet;
+
+    use super::{KEPT, NOBODYS, Passwords, WAITING_OF_CLIENT, WorkerPasswords, is_password_hash};
+
+    const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$pmWGvDCuWZVLY1DCD4zVYgdpzg1E2tzCG7qpzSUcgnE";
+
+    #[test]
+    fn hashes_have_to_be_verified_in_bounded_time_and_memory() {
+        assert!(is_password_hash(NOBODYS) && is_password_hash(CHEAP));
+        for (from, to) in [
+            ("argon2id", "argon2i"),
+            ("argon2id", "scrypt"),
+            ("m=8", "m=1000000"),
+            ("t=1", "t=100"),
+            ("p=1", "p=5"),
+            ("m=8", "m=x"),
+            ("$pmWGvDCuWZVLY1DCD4zVYgdpzg1E2tzCG7qpzSUcgnE", ""),
+            ("$argon2id", "argon2id"),
+        ] {
+            assert!(!is_password_hash(&CHEAP.replacen(from, to, 1)), "{from} {to}");
+        }
+        assert!(!is_password_hash("") && !is_password_hash("secret"));
+    }
+
+    #[tokio::test]
+    async fn verdicts_are_bounded_and_wrong_ones_drive_out_no_right_ones() {
+        let passwords = Rc::new(WorkerPasswords::new(Arc::<Passwords>::default(), &[7; 32]));
+        let right = passwords.digest("anna", b"secret", CHEAP);
+        let client = IpAddr::from([127, 0, 0, 1]);
+        passwords.end(&right, client, Some(true));
+        for number in 0..10 * KEPT {
+            passwords.end(&passwords.digest("anna", format!("guess {number}").as_bytes(), CHEAP), client, Some(false));
+        }
+        assert_eq!(passwords.kept(&right), Some(true));
+        assert!(passwords.wrong.borrow().len() <= KEPT);
+        // What belongs to another name, hash or process is another verdict.
+        assert_eq!(passwords.kept(&passwords.digest("bert", b"secret", CHEAP)), None);
+        assert_eq!(passwords.kept(&passwords.digest("anna", b"secret", NOBODYS)), None);
+        let other = WorkerPasswords::new(Arc::default(), &[8; 32]);
+        assert_ne!(other.digest("anna", b"secret", CHEAP), right);
+        let told = format!("{passwords:?}");
+        assert!(!told.contains("secret"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_bounded() {
+        let passwords = Rc::new(WorkerPasswords::new(Arc::<Passwords>::default(), &[7; 32]));
+        let waits = async {
+            let clients = (0..200_u8).map(|host| IpAddr::from([10, 0, 0, host]));
+            let mut refused = 0;
+            for client in clients {
+                let digest = passwords.digest("", &[], &client.to_string());
+                refused += usize::from(passwords.begin(digest, Vec::new(), NOBODYS.into(), client).is_none());
+            }
+            refused
+        };
+        let refused = LocalSet::new().run_until(waits).await;
+        assert!(refused > 0, "a queue that has an end refuses");
+        assert_eq!(passwords.pending.borrow().len() + refused, 200);
+    }
+
+    #[tokio::test]
+    async fn no_client_has_all_the_places() {
+        let passwords = Rc::new(WorkerPasswords::new(Arc::<Passwords>::default(), &[7; 32]));
+        let waits = async {
+            let begin = |client: [u8; 4], number: usize| {
+                let digest = passwords.digest(&number.to_string(), &[], CHEAP);
+                passwords.begin(digest, Vec::new(), CHEAP.into(), client.into()).is_some()
+            };
+            let of_one = (0..10).filter(|number| begin([10, 0, 0, 1], *number)).count();
+            (of_one, begin([10, 0, 0, 2], 10))
+        };
+        assert_eq!(LocalSet::new().run_until(waits).await, (WAITING_OF_CLIENT, true));
+    }
+}

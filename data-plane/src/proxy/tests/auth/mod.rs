@@ -1,7 +1,9 @@
 //! Who may call, on real sockets: consumers with keys and passwords, and an origin that remembers what it was
 //! asked.
 
+mod basic;
 mod identity;
+mod joins;
 mod keys;
 mod rules;
 
@@ -25,7 +27,7 @@ use super::{
 };
 use crate::table::{
     Consumer, Service,
-    consumers::{Key, More, NEVER},
+    consumers::{Key, NEVER},
 };
 
 /// A key in its usual place.
@@ -76,13 +78,12 @@ fn consumer(name: &str, groups: &[&str], key: &str) -> Consumer {
 fn ending(name: &str, groups: &[&str], key: &str, ends: Time) -> Consumer {
     let sha256 = digest(&SHA256, key.as_bytes()).as_ref().try_into().unwrap();
     let groups = groups.iter().map(|group| Arc::from(*group)).collect();
-    Consumer { name: name.into(), groups, keys: [Key { sha256, ends }].into(), more: None }
+    Consumer::new(name, groups, &[Key { sha256, ends }], None, [].into())
 }
 
 /// Somebody with this password.
 fn with_password(name: &str, password: &str) -> Consumer {
-    let more = More { password: Some(hash_of(password).into()), rate_limits: [].into() };
-    Consumer { name: name.into(), groups: [].into(), keys: [].into(), more: Some(more.into()) }
+    Consumer::new(name, [].into(), &[], Some(hash_of(password).into()), [].into())
 }
 
 /// A hash that is cheap to verify.

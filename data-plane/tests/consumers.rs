@@ -1,0 +1,50 @@
+//! What a hundred thousand consumers take up. Each test measures its whole process, and so runs alone:
+//! `cargo test -p data-plane --test consumers NAME -- --ignored --nocapture`
+
+use std::fs;
+
+use data_plane::doors::bench::Holding;
+use mimalloc::MiMalloc;
+
+/// The data plane's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+const CONSUMERS: u32 = 100_000;
+/// As many as come in one change.
+const STEP: u32 = 1_000;
+/// The most that each may take up in the table.
+const MOST: u64 = 200;
+
+/// Bytes of this process that are in memory.
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+}
+
+/// They grow from change to change, so that what a change takes up for itself is small.
+fn grown(after_each: impl Fn(&mut Holding)) -> u64 {
+    let mut holding = Holding::default();
+    holding.grow(STEP);
+    let before = resident().unwrap();
+    for _ in 1..CONSUMERS / STEP {
+        holding.grow(STEP);
+        after_each(&mut holding);
+    }
+    (resident().unwrap() - before) / u64::from(CONSUMERS - STEP)
+}
+
+#[test]
+#[ignore = "it measures the process"]
+fn a_consumer_in_the_table_is_small() {
+    let each = grown(Holding::forget_stream);
+    println!("{each} bytes for each consumer in the table");
+    assert!(each <= MOST, "{each}");
+}
+
+#[test]
+#[ignore = "it measures the process"]
+fn a_consumer_is_small_with_what_is_held_of_the_stream() {
+    println!("{} bytes for each consumer in all", grown(|_| {}));
+}
