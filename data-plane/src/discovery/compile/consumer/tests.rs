@@ -86,7 +86,7 @@ fn what_is_wrong_is_told_without_what_is_secret() {
     for part in [
         "consumers/anna: keys[1].sha256 has not 32 bytes",
         "consumers/anna: password_hash is no Argon2id hash",
-        "consumers/anna: consumer.rate_limits.limits[0].name is empty",
+        "consumers/anna: consumer.rate_limits.limits[0].name: is empty",
         "consumers/bert: holds a consumer named \"anna\"",
     ] {
         assert!(told.iter().any(|violation| violation.starts_with(part)), "{part} in {told:?}");

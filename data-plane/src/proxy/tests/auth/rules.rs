@@ -75,7 +75,7 @@ async fn networks_are_the_clients_as_trusted_proxies_tell() {
 #[tokio::test]
 async fn methods_that_cannot_be_asked_let_nobody_in() {
     let claims = gateway_routing::route::IdentityClaims { consumer: "sub".into(), groups: "groups".into() };
-    let asked = AuthMethod::Introspection(std::sync::Arc::new(gateway_routing::route::Introspection {
+    let asked = AuthMethod::Introspection(Arc::new(gateway_routing::route::Introspection {
         url: "http://127.0.0.1:1/".parse().unwrap(),
         client_id: "gateway".into(),
         client_secret_file: "none".into(),
