@@ -135,7 +135,8 @@ impl<M: Persist> Disk<M> {
     }
 
     /// Has a whole response written, which was asked for at `stamp`. Returns at once. What it takes the
-    /// place of is gone, even if there is no room for it.
+    /// place of is gone, even if there is no room for it. If that still waits to be written, nothing may be
+    /// found until both are.
     pub fn put(&self, key: &KeyRef<'_>, meta: &M, body: &Body, stamp: Stamp) {
         let engine = &*self.0;
         if engine.is_closed() {
@@ -151,14 +152,19 @@ impl<M: Persist> Disk<M> {
             engine.counters.count(Count::Overtaken);
             return;
         }
+        let has_older = engine.queue.has(hash) || engine.has(place);
         record.place = len.and_then(|len| engine.queue.enter(hash, len));
         if record.place.is_some() {
             drop(knowledge);
+            if has_older {
+                // As long as the new one waits, foyer may find the old one: it finds neither then.
+                engine.forget(place);
+            }
             engine.write(place, record);
             return;
         }
         engine.counters.count(if len.is_none() { Count::TooLarge } else { Count::Dropped });
-        if engine.queue.has(hash) || engine.has(place) {
+        if has_older {
             knowledge.removals.remove(place, Presence::Held);
         }
     }

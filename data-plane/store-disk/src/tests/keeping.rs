@@ -32,6 +32,22 @@ async fn what_is_put_is_found_while_it_waits_and_when_it_is_written() {
 }
 
 #[tokio::test]
+async fn what_was_replaced_never_comes_back_while_the_new_one_waits() {
+    let dir = folder();
+    let disk = open(dir.path()).await;
+    let content = body(20_000);
+    for number in 1..=250 {
+        put(&disk, URL, &version(number), &content);
+        put(&disk, &format!("https://a.test/{number}"), &version(1), &content);
+        let found = version_of(&disk, URL).await;
+        assert!(found.is_none_or(|found| found == number), "{found:?} instead of {number}");
+    }
+    written(&disk).await;
+    assert_eq!(version_of(&disk, URL).await, Some(250));
+    assert_eq!(disk.stats().damaged, 0);
+}
+
+#[tokio::test]
 async fn the_responses_of_a_key_are_kept_apart() {
     let dir = folder();
     let disk = open(dir.path()).await;
