@@ -212,7 +212,7 @@ mod tests {
             limits,
             admission,
             limiter,
-            Store::new(0, 1),
+            (Store::new(0, 1), None),
             Wall::new(Source::default()),
         ));
         let head = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";

@@ -18,6 +18,7 @@ use std::{
     time::SystemTime,
 };
 
+use gateway_cache_disk::Disk;
 use gateway_cache_store::Store;
 use gateway_caching::Time;
 use rand::{make_rng, rngs::SmallRng};
@@ -60,6 +61,8 @@ pub(crate) struct Worker {
     presses: Presses,
     /// Of all workers.
     cache: Store<Entry>,
+    /// Behind it, if there is one.
+    disk: Option<Disk<Entry>>,
     fills: Fills,
     refreshes: Refreshes,
     wall: Wall,
@@ -83,7 +86,7 @@ impl Worker {
         limits: Limits,
         admission: Arc<Admission>,
         limiter: WorkerLimiter,
-        cache: Store<Entry>,
+        (cache, disk): (Store<Entry>, Option<Disk<Entry>>),
         wall: Wall,
     ) -> Self {
         Self {
@@ -92,6 +95,7 @@ impl Worker {
             mirrors: Mirrors::default(),
             presses: Presses::default(),
             cache,
+            disk,
             fills: Fills::default(),
             refreshes: Refreshes::default(),
             wall,
@@ -133,6 +137,11 @@ impl Worker {
     /// The stored responses, which all workers share.
     pub(crate) const fn cache(&self) -> &Store<Entry> {
         &self.cache
+    }
+
+    /// What is behind them.
+    pub(crate) const fn disk(&self) -> Option<&Disk<Entry>> {
+        self.disk.as_ref()
     }
 
     pub(crate) const fn fills(&self) -> &Fills {

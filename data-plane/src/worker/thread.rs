@@ -10,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use gateway_cache_disk::Disk;
 use gateway_cache_store::Store;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -50,6 +51,8 @@ pub(crate) struct Common {
     pub limiter: Arc<Limiter>,
     /// The stored responses.
     pub cache: Store<Entry>,
+    /// Where they are kept, too.
+    pub disk: Option<Disk<Entry>>,
     /// Where the time of day is from.
     pub clock: Source,
     /// Cancelled, every worker drains.
@@ -67,13 +70,13 @@ pub(crate) fn spawn(
     swaps: mpsc::Receiver<Swap>,
     common: Common,
 ) -> io::Result<oneshot::Receiver<io::Result<()>>> {
-    let Common { limits, admission, limiter, cache, clock, shutdown, drain_timeout } = common;
+    let Common { limits, admission, limiter, cache, disk, clock, shutdown, drain_timeout } = common;
     let limiter = limiter.for_worker();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (ended, ends) = oneshot::channel();
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let tasks = LocalSet::new();
-        let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, cache, Wall::new(clock)));
+        let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, (cache, disk), Wall::new(clock)));
         let outcome = tasks.block_on(&runtime, async {
             let connections = Connections::default();
             let mut clock = Clock::start(&worker);

@@ -144,6 +144,8 @@ impl Cluster {
             node_id: id.clone(),
             cache_dir: None,
             cache_memory: CACHE,
+            cache_disk_dir: None,
+            cache_disk: CACHE,
             drain_timeout: DRAIN,
             limits: data_plane::Limits::default(),
             access_log: data_plane::AccessLogArgs::default(),
