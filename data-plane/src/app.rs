@@ -1,8 +1,9 @@
 //! How the parts of a data plane are put together, started and ended; nothing else happens here.
 
-use std::{io, net::SocketAddr, net::TcpListener as StdListener, sync::Arc};
+use std::{io, net::SocketAddr, net::TcpListener as StdListener, path::PathBuf, sync::Arc};
 
 use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
+use gateway_cache_disk::Disk;
 use gateway_cache_store::Store;
 use gateway_proto::{
     access::Access,
@@ -15,9 +16,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot, watch},
+    time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     admin::{self, Admin},
@@ -25,7 +27,7 @@ use crate::{
     discovery::{self, Options, Responses, Served, Status},
     jwks::{self, Means},
     limiter::{Limiter, leasing::leasing},
-    proxy::cache::Outcome,
+    proxy::cache::{Entry, Outcome},
     telemetry::{Telemetry, access_log::AccessLog},
     worker::{
         admission::Admission,
@@ -37,6 +39,8 @@ use crate::{
     },
 };
 
+/// What part of a drain's time is the disk's, to write what waits.
+const DISK_SHARE: u32 = 10;
 /// Tables that may wait for a worker; it takes one in microseconds.
 const WAITING_TABLES: usize = 1;
 
@@ -94,6 +98,8 @@ pub async fn run(
     let admission = Arc::new(Admission::new(&config.limits, open_files()));
     let limiter = Arc::new(Limiter::new(config.limits.limit_memory, rand::rng().random()));
     let remote = Arc::new(config.auth.open()?);
+    let disk = open_disk(config.cache_disk_dir, config.cache_disk).await?;
+    let for_disk = disk.as_ref().map(|_| config.drain_timeout / DISK_SHARE).unwrap_or_default();
     let common = Common {
         limits: config.limits.clone(),
         admission,
@@ -101,9 +107,10 @@ pub async fn run(
         remote: Arc::clone(&remote),
         cache: Store::new(config.cache_memory, rand::rng().random()),
         passwords: Arc::default(),
+        disk: disk.clone(),
         clock: Source::default(),
         shutdown: drain.clone(),
-        drain_timeout: config.drain_timeout,
+        drain_timeout: config.drain_timeout.saturating_sub(for_disk),
     };
     let cache = common.cache.clone();
     let log = AccessLog::start(config.access_log, &config.node_id)?;
@@ -113,13 +120,15 @@ pub async fn run(
     let (status, discovered) = watch::channel(Status::default());
     let node =
         Node { id: config.node_id, build: gateway_proto::BUILD.to_owned(), proxy_address: proxy_address.to_string() };
+    let responses = Responses::of(&cache, served_from_cache(stats.clone()));
+    let responses = disk.iter().fold(responses, Responses::and);
     let options = Options {
         control_planes: config.control_plane,
         access,
         node,
         limits: config.limits,
         cache_dir: config.cache_dir,
-        responses: Some(Responses::of(&cache, served_from_cache(stats.clone()))),
+        responses: Some(responses),
         leasing: Some(leasing(&limiter, &stats)),
     };
     let mut discovery = tokio::spawn(discovery::run(options, Fleet::new(swaps), status, drain.clone()));
@@ -136,6 +145,7 @@ pub async fn run(
         remote,
         log: losses,
         cache,
+        disk: disk.clone(),
         discovery: discovered.clone(),
         draining: drain.clone(),
     };
@@ -155,14 +165,27 @@ pub async fn run(
         }
     }
     drain.cancel();
+    let deadline = Instant::now() + config.drain_timeout;
     while let Some(worker) = threads.next().await {
         worker.map_err(|reason| Failure::Failed(format!("a worker stopped: {reason}")))?;
+    }
+    if let Some(disk) = disk
+        && let Err(err) = timeout_at(deadline, disk.close()).await.unwrap_or_else(|late| Err(late.into()))
+    {
+        warn!(error = %err, "--cache-disk-dir is not closed: all of it has to be validated after the next start");
     }
     let outcome = discovery.await;
     if let Some(log) = log {
         log.finish().await;
     }
     outcome.unwrap_or_else(|err| Err(Failure::Failed(format!("discovery stopped: {err}"))))
+}
+
+/// Opens the disk behind the cache, if there is to be one.
+async fn open_disk(dir: Option<PathBuf>, size: u64) -> Result<Option<Disk<Entry>>, Failure> {
+    let Some(dir) = dir else { return Ok(None) };
+    let config = gateway_cache_disk::Config { dir, size, seed: rand::rng().random() };
+    Disk::open(config).await.map(Some).map_err(|err| Failure::Failed(err.to_string()))
 }
 
 /// What all workers together have made of their caches.

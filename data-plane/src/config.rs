@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use clap::Parser;
+use gateway_cache_disk::{MAX_SIZE, MIN_SIZE};
 use gateway_cache_store::MIN_MEMORY;
 use gateway_proto::{
     access::{AccessArgs, control_plane_url},
@@ -46,6 +47,12 @@ pub struct Config {
     /// Memory for stored responses of services that cache, 1MiB to 1TiB; what clients read and what comes in counts, too
     #[arg(long, env = "GATEWAY_CACHE_MEMORY", value_name = "SIZE", value_parser = cache_memory, default_value = "256MiB")]
     pub cache_memory: u64,
+    /// Directory for what does not fit into that memory, kept across restarts; created if missing, and of this data plane alone [default: none]
+    #[arg(long, env = "GATEWAY_CACHE_DISK_DIR", value_name = "DIR")]
+    pub cache_disk_dir: Option<PathBuf>,
+    /// Room that it takes up there, from the start: 16MiB to 4TiB; another size than before begins with nothing
+    #[arg(long, env = "GATEWAY_CACHE_DISK", value_name = "SIZE", value_parser = cache_disk, default_value = "8GiB", requires = "cache_disk_dir")]
+    pub cache_disk: u64,
     /// How long requests in flight may take to end after SIGTERM or SIGINT, such as 30s
     #[arg(long, env = "GATEWAY_DRAIN_TIMEOUT", value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub drain_timeout: Duration,
@@ -92,6 +99,12 @@ fn cache_memory(text: &str) -> Result<u64, String> {
     if is_possible { Ok(bytes) } else { Err("give a size from 1MiB to 1TiB".into()) }
 }
 
+fn cache_disk(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    let is_possible = (MIN_SIZE..=MAX_SIZE).contains(&bytes);
+    if is_possible { Ok(bytes) } else { Err("give a size from 16MiB to 4TiB".into()) }
+}
+
 fn node_id(text: &str) -> Result<String, String> {
     let valid = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if valid { Ok(text.to_owned()) } else { Err("give 1 to 128 visible ASCII characters without spaces".into()) }
@@ -123,6 +136,7 @@ mod tests {
         assert_eq!(config.admin_listen.to_string(), "127.0.0.1:8081");
         assert_eq!(config.control_plane, ["http://127.0.0.1:7000/"]);
         assert_eq!(config.auth.auth_memory, crate::AuthArgs::default().auth_memory);
+        assert_eq!((config.cache_disk_dir, config.cache_disk), (None, 8 << 30));
         assert!(super::node_id(&config.node_id).is_ok());
         assert_ne!(super::default_node_id(), super::default_node_id());
     }
@@ -143,6 +157,9 @@ mod tests {
             ("--cache-memory", "2TiB"),
             ("--auth-memory", "1000KiB"),
             ("--auth-memory", "2TiB"),
+            ("--cache-disk", "15MiB"),
+            ("--cache-disk", "5TiB"),
+            ("--cache-disk", "much"),
             ("--drain-timeout", "soon"),
             ("--access-log", "xml"),
             ("--access-log-sample", "0"),

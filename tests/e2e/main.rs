@@ -13,6 +13,7 @@ mod apply;
 mod at_once;
 mod bad_input;
 mod balancing;
+mod cache_disk;
 mod cache_purge;
 mod canary;
 mod cli;

@@ -74,6 +74,9 @@ enum Rule {
     Nothing,
 }
 
+/// What a [`Freshness`] takes up as bytes.
+pub const FRESHNESS_LEN: usize = 29;
+
 /// All that is to be known of a stored response's freshness; small, and `Copy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freshness {
@@ -193,6 +196,45 @@ impl Freshness {
     /// Makes it invalid: it has to be validated before it is used again (section 4.4).
     pub fn invalidate(&mut self) {
         self.rule = Rule::Nothing;
+    }
+
+    /// All of it, for a store that outlives the process. Little endian.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; FRESHNESS_LEN] {
+        let Self { born, lifetime, while_revalidate, if_error, rule } = self;
+        let mut bytes = [0; FRESHNESS_LEN];
+        bytes[..8].copy_from_slice(&born.millis().to_le_bytes());
+        bytes[8..16].copy_from_slice(&lifetime.as_secs().to_le_bytes());
+        bytes[16..20].copy_from_slice(&lifetime.subsec_nanos().to_le_bytes());
+        bytes[20..24].copy_from_slice(&while_revalidate.to_le_bytes());
+        bytes[24..28].copy_from_slice(&if_error.to_le_bytes());
+        bytes[28] = match rule {
+            Rule::FreshOrStale => 0,
+            Rule::FreshOnly => 1,
+            Rule::Nothing => 2,
+        };
+        bytes
+    }
+
+    /// The same again; nothing, if these are no bytes of [`Self::to_bytes`].
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; FRESHNESS_LEN]) -> Option<Self> {
+        let long = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+        let short = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+        let rule = match bytes[28] {
+            0 => Rule::FreshOrStale,
+            1 => Rule::FreshOnly,
+            2 => Rule::Nothing,
+            _ => return None,
+        };
+        let nanos = short(16).filter(|nanos| *nanos < 1_000_000_000)?;
+        Some(Self {
+            born: Time::from_millis(long(0)?.cast_signed()),
+            lifetime: Duration::new(long(8)?, nanos),
+            while_revalidate: short(20)?,
+            if_error: short(24)?,
+            rule,
+        })
     }
 }
 

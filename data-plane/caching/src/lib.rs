@@ -65,7 +65,7 @@ pub mod validation;
 pub mod vary;
 
 pub use fields::Fields;
-pub use freshness::{Dated, Freshness, Timing};
+pub use freshness::{Dated, FRESHNESS_LEN, Freshness, Timing};
 pub use policy::Policy;
 pub use storable::{Exchange, Storable, Unstorable, judge, judge_updated};
 pub use time::{FOREVER, Time};

@@ -49,6 +49,7 @@ impl Collector for Scrape {
             upstream_connections,
             upstream_connections_open,
             cache,
+            disk,
         } = &self.totals;
 
         let mut family = encoder.encode_descriptor(
@@ -89,6 +90,7 @@ impl Collector for Scrape {
         )?;
 
         cache::encode(cache, &mut encoder)?;
+        disk.as_ref().map_or(Ok(()), |disk| cache::encode_disk(disk, &mut encoder))?;
 
         let Status { connected, source: _, table, applied_at, violations: _, accepted, refused, streams, failures } =
             &self.status;

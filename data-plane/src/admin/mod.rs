@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use gateway_cache_disk::Disk;
 use gateway_cache_store::Store;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -44,6 +45,8 @@ pub(crate) struct Admin {
     pub log: Arc<Losses>,
     /// The stored responses.
     pub cache: Store<Entry>,
+    /// Where they are kept, too.
+    pub disk: Option<Disk<Entry>>,
     /// What the data plane serves, and from where it has it.
     pub discovery: watch::Receiver<Status>,
     /// Cancelled when this data plane takes no more clients.
@@ -141,6 +144,7 @@ impl Admin {
             counters: self.limiter.totals(),
             remote: self.remote.totals(SystemTime::now().into()),
             cache: self.cache.stats(),
+            disk: self.disk.as_ref().map(Disk::stats),
             ..Totals::default()
         };
         for worker in &self.workers {

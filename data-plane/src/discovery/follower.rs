@@ -13,7 +13,10 @@ use super::{
     compile::compile,
     purges::{Due, Purger, due},
 };
-use crate::{table::RoutingTable, worker::fleet::Fleet};
+use crate::{
+    table::{RoutingTable, Stamp},
+    worker::fleet::Fleet,
+};
 
 /// A response with more resources than this is applied away from the control thread, which has
 /// probes to answer meanwhile.
@@ -96,20 +99,18 @@ impl Follower {
     }
 
     async fn serve(&mut self, next: Next, source: Source) -> Result<(), Refusal> {
-        let Next { state, table, due } = next;
+        let Next { state, stamp, table, due } = next;
         let table = Arc::new(table);
         self.fleet.serve(&table).await;
         // Behind the table: what is still asked for by the old one is purged, too.
-        let purged = self.purger.carry_out(due).await;
+        let purged = self.purger.carry_out(due, &stamp, source).await;
         purged.map_err(|err| Refusal::Malformed(format!("its purges cannot be carried out: {err}")))?;
-        if let Some(stamp) = table.stamp() {
-            let (version, revision, services) = (stamp.version, stamp.revision, table.services());
-            // A busy cluster has a thousand changes a second.
-            if self.table.is_ready() {
-                debug!(%version, revision, services, "serving a change");
-            } else {
-                info!(%version, revision, services, source = source.as_str(), "serving the first table");
-            }
+        let (version, revision, services) = (stamp.version, stamp.revision, table.services());
+        // A busy cluster has a thousand changes a second.
+        if self.table.is_ready() {
+            debug!(%version, revision, services, "serving a change");
+        } else {
+            info!(%version, revision, services, source = source.as_str(), "serving the first table");
         }
         self.status.send_modify(|status| {
             status.source = source;
@@ -127,6 +128,8 @@ impl Follower {
 /// What a response leads to.
 struct Next {
     state: State,
+    /// Of the state.
+    stamp: Stamp,
     table: RoutingTable,
     due: Due,
 }
@@ -139,6 +142,6 @@ fn advance(state: &State, table: &RoutingTable, response: pb::DiscoveryResponse)
     };
     let held = state.stamp().map(|stamp| stamp.revision);
     let due = due(held, stamp.revision, &changes).map_err(Refusal::Resources)?;
-    let table = compile(table, stamp, &changes).map_err(Refusal::Resources)?;
-    Ok(Next { state: next, table, due })
+    let table = compile(table, stamp.clone(), &changes).map_err(Refusal::Resources)?;
+    Ok(Next { state: next, stamp, table, due })
 }

@@ -2,8 +2,9 @@
 //! they are no part of the table.
 //!
 //! A purge is known by the revision of its commit, and so whoever holds a revision has carried out
-//! all purges up to it: nothing else has to be remembered. What is stored is in memory and gone with the
-//! process; a cache that outlived it would have to keep the revision up to which it was purged.
+//! all purges up to it: nothing else has to be remembered. What is stored in memory is gone with the
+//! process. What is stored on disk is not, and each response there knows the last purge before it: so the
+//! disk is told of every purge that is kept, and finds nothing before it was.
 
 use std::{ops::Bound, sync::Arc, time::Duration};
 
@@ -18,9 +19,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
-use super::{apply::Changes, responses::Responses};
+use super::{Source, apply::Changes, responses::Responses};
+use crate::table::Stamp;
 
 /// How the names of purges begin.
 pub(super) const PURGES: &str = "purges/";
@@ -44,14 +46,22 @@ pub(super) struct Purge {
 
 /// What is to be purged before a snapshot is acknowledged.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Due {
-    /// These, which may be none.
-    Purges(Vec<Purge>),
-    /// All that is stored, for some were missed.
-    Everything,
+pub(super) struct Due {
+    /// All that have come with it, in order: whatever was held, the disk may have missed any.
+    came: Vec<Purge>,
+    memory: Missed,
 }
 
-/// What is due to whoever has held one revision and comes to another. Who held none has nothing stored.
+/// What memory has missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missed {
+    /// Of those that have come, the ones from this place on; which may be none.
+    From(usize),
+    /// Some that are not kept any more: all that is stored has to go.
+    Unknown,
+}
+
+/// What is due to whoever has held one revision and comes to another. Who held none has nothing in memory.
 ///
 /// # Errors
 /// Every violation, one sentence each, naming its resource.
@@ -71,13 +81,11 @@ pub(super) fn due(held: Option<u64>, revision: u64, changes: &Changes) -> Result
         violations.truncate(MAX_VIOLATIONS);
         return Err(violations);
     }
-    let Some(held) = held else { return Ok(Due::Purges(Vec::new())) };
-    purges.retain(|purge| purge.revision > held);
-    if purges.iter().any(|purge| purge.floor > held) {
-        return Ok(Due::Everything);
-    }
     purges.sort_unstable_by_key(|purge| purge.revision);
-    Ok(Due::Purges(purges))
+    let missed = purges.partition_point(|purge| held.is_none_or(|held| purge.revision <= held));
+    let is_unknown = purges[missed..].iter().any(|purge| held.is_some_and(|held| purge.floor > held));
+    let memory = if is_unknown { Missed::Unknown } else { Missed::From(missed) };
+    Ok(Due { came: purges, memory })
 }
 
 fn read(name: &str, resource: &pb::Resource, latest: u64) -> Result<Purge, &'static str> {
@@ -97,29 +105,37 @@ fn read(name: &str, resource: &pb::Resource, latest: u64) -> Result<Purge, &'sta
 }
 
 impl Due {
-    fn is_nothing(&self) -> bool {
-        matches!(self, Self::Purges(purges) if purges.is_empty())
+    /// Those of which memory has not heard.
+    fn missed(&self) -> &[Purge] {
+        match self.memory {
+            Missed::From(first) => self.came.get(first..).unwrap_or_default(),
+            Missed::Unknown => &self.came,
+        }
     }
 
-    fn carry_out(&self, responses: &Responses) {
-        match self {
+    fn carry_out_on_disk(&self, responses: &Responses) {
+        for purge in &self.came {
+            responses.purge_disk(purge.revision, purge.what(), purge.mode);
+        }
+    }
+
+    fn carry_out_in_memory(&self, responses: &Responses) {
+        match self.memory {
             // Every URL begins with nothing.
-            Self::Everything => responses.purge(store::Purge::Prefix(b""), Mode::Hard),
-            Self::Purges(purges) => purges.iter().for_each(|purge| purge.carry_out(responses)),
+            Missed::Unknown => responses.purge(store::Purge::Prefix(b""), Mode::Hard),
+            Missed::From(_) => self.missed().iter().for_each(|purge| responses.purge(purge.what(), purge.mode)),
         }
     }
 }
 
 impl Purge {
-    fn carry_out(&self, responses: &Responses) {
-        let Self { revision: _, floor: _, what, mode } = self;
-        let what = match what {
+    fn what(&self) -> store::Purge<'_> {
+        match &self.what {
             What::Url(url) => store::Purge::Url(url.as_bytes()),
             What::Host(host) => store::Purge::Host(host.as_bytes()),
             What::Prefix(prefix) => store::Purge::Prefix(prefix.as_bytes()),
             What::Tag(tag) => store::Purge::Tag(tag.as_bytes()),
-        };
-        responses.purge(what, *mode);
+        }
     }
 }
 
@@ -128,6 +144,10 @@ impl Purge {
 pub(super) struct Purger {
     /// None where nothing is ever stored.
     responses: Option<Responses>,
+    /// Of the purges up to this one, not all are kept.
+    floor: u64,
+    /// Whether the disk has been told all that the control plane keeps.
+    has_told_disk: bool,
     swept: Arc<Notify>,
     /// Ends with this.
     _sweeper: Option<AbortOnDropHandle<()>>,
@@ -137,26 +157,54 @@ impl Purger {
     pub(super) fn new(responses: Option<Responses>) -> Self {
         let swept = Arc::<Notify>::default();
         let sweeper = responses.clone().map(|responses| tokio::spawn(keep_swept(responses, Arc::clone(&swept))));
-        Self { responses, swept, _sweeper: sweeper.map(AbortOnDropHandle::new) }
+        Self { responses, floor: 0, has_told_disk: false, swept, _sweeper: sweeper.map(AbortOnDropHandle::new) }
     }
 
-    /// Returns once no request can meet what is due to go.
+    /// Returns once no request can meet what is due to go. With the first snapshot that is no longer an
+    /// old one of the cache directory, what is on disk can be found.
     ///
     /// # Errors
     /// It was not carried out.
-    pub(super) async fn carry_out(&self, due: Due) -> Result<(), JoinError> {
-        if due.is_nothing() {
-            return Ok(());
-        }
-        match &due {
-            Due::Purges(purges) => debug!(count = purges.len(), "purging"),
-            Due::Everything => info!("purging everything, for this data plane was away too long"),
-        }
+    pub(super) async fn carry_out(&mut self, due: Due, stamp: &Stamp, source: Source) -> Result<(), JoinError> {
         let Some(responses) = self.responses.clone() else { return Ok(()) };
+        let due = self.tell_disk(due, &responses, stamp, source).await?;
+        match due.memory {
+            Missed::Unknown => info!("purging everything, for this data plane was away too long"),
+            Missed::From(_) if due.missed().is_empty() => return Ok(()),
+            Missed::From(_) => debug!(count = due.missed().len(), "purging"),
+        }
         // Where too many wait for a sweep, the next one sweeps first, and the control thread has probes to answer.
-        task::spawn_blocking(move || due.carry_out(&responses)).await?;
+        task::spawn_blocking(move || due.carry_out_in_memory(&responses)).await?;
         self.swept.notify_one();
         Ok(())
+    }
+
+    /// The disk goes first, or something that is purged could come back from there.
+    async fn tell_disk(
+        &mut self,
+        due: Due,
+        responses: &Responses,
+        stamp: &Stamp,
+        source: Source,
+    ) -> Result<Due, JoinError> {
+        let is_first = source == Source::ControlPlane && !self.has_told_disk;
+        if !responses.have_disk() || (due.came.is_empty() && !is_first) {
+            return Ok(due);
+        }
+        self.floor = due.came.iter().map(|purge| purge.floor).fold(self.floor, u64::max);
+        let told = responses.clone();
+        let due = task::spawn_blocking(move || {
+            due.carry_out_on_disk(&told);
+            due
+        });
+        let due = due.await?;
+        if source == Source::ControlPlane {
+            match responses.begin_disk(&stamp.cluster_id, self.floor).await {
+                Ok(()) => self.has_told_disk = true,
+                Err(err) => warn!(error = %err, "nothing is read from --cache-disk-dir, as it cannot be written to"),
+            }
+        }
+        Ok(due)
     }
 }
 

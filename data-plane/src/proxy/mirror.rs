@@ -214,9 +214,8 @@ mod tests {
             limits,
             admission,
             limiter,
-            remote().for_worker(),
-            Store::new(0, 1),
-            WorkerPasswords::new(Arc::default(), &[0; 32]),
+            (remote().for_worker(), WorkerPasswords::new(Arc::default(), &[0; 32])),
+            (Store::new(0, 1), None),
             Wall::new(Source::default()),
         ));
         let head = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";

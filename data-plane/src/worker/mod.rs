@@ -18,6 +18,7 @@ use std::{
     time::SystemTime,
 };
 
+use gateway_cache_disk::Disk;
 use gateway_cache_store::Store;
 use gateway_caching::Time;
 use rand::{make_rng, rngs::SmallRng};
@@ -61,6 +62,8 @@ pub(crate) struct Worker {
     presses: Presses,
     /// Of all workers.
     cache: Store<Entry>,
+    /// Behind it, if there is one.
+    disk: Option<Disk<Entry>>,
     fills: Fills,
     refreshes: Refreshes,
     passwords: Rc<WorkerPasswords>,
@@ -86,9 +89,8 @@ impl Worker {
         limits: Limits,
         admission: Arc<Admission>,
         limiter: WorkerLimiter,
-        remote: WorkerRemote,
-        cache: Store<Entry>,
-        passwords: WorkerPasswords,
+        (remote, passwords): (WorkerRemote, WorkerPasswords),
+        (cache, disk): (Store<Entry>, Option<Disk<Entry>>),
         wall: Wall,
     ) -> Self {
         Self {
@@ -97,6 +99,7 @@ impl Worker {
             mirrors: Mirrors::default(),
             presses: Presses::default(),
             cache,
+            disk,
             fills: Fills::default(),
             refreshes: Refreshes::default(),
             passwords: Rc::new(passwords),
@@ -140,6 +143,11 @@ impl Worker {
     /// The stored responses, which all workers share.
     pub(crate) const fn cache(&self) -> &Store<Entry> {
         &self.cache
+    }
+
+    /// What is behind them.
+    pub(crate) const fn disk(&self) -> Option<&Disk<Entry>> {
+        self.disk.as_ref()
     }
 
     pub(crate) const fn fills(&self) -> &Fills {

@@ -61,6 +61,8 @@ pub(crate) struct Totals {
     pub upstream_connections_open: u64,
     /// Of the store that all workers share.
     pub cache: gateway_cache_store::Stats,
+    /// Of the disk behind it, if there is one.
+    pub disk: Option<gateway_cache_disk::Stats>,
 }
 
 impl WorkerStats {

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use gateway_cache_disk::Disk;
 use gateway_cache_store::Store;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -62,6 +63,8 @@ pub(crate) struct Common {
     pub cache: Store<Entry>,
     /// Who verifies consumers' passwords.
     pub passwords: Arc<Passwords>,
+    /// Where they are kept, too.
+    pub disk: Option<Disk<Entry>>,
     /// Where the time of day is from.
     pub clock: Source,
     /// Cancelled, every worker drains.
@@ -79,16 +82,15 @@ pub(crate) fn spawn(
     swaps: mpsc::Receiver<Swap>,
     common: Common,
 ) -> io::Result<oneshot::Receiver<io::Result<()>>> {
-    let Common { limits, admission, limiter, remote, cache, passwords, clock, shutdown, drain_timeout } = common;
+    let Common { limits, admission, limiter, remote, cache, passwords, disk, clock, shutdown, drain_timeout } = common;
     let limiter = limiter.for_worker();
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (ended, ends) = oneshot::channel();
     thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let tasks = LocalSet::new();
-        let remote = remote.for_worker();
-        let passwords = WorkerPasswords::new(passwords, &rand::random());
+        let auth = (remote.for_worker(), WorkerPasswords::new(passwords, &rand::random()));
         let wall = Wall::new(clock);
-        let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, remote, cache, passwords, wall));
+        let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, auth, (cache, disk), wall));
         let outcome = tasks.block_on(&runtime, async {
             let connections = Connections::default();
             let mut clock = Clock::start(&worker);

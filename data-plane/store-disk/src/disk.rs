@@ -17,8 +17,8 @@ use crate::{
     stats::{Count, Stats},
 };
 
-/// Places of a key.
-const PLACES: u64 = 8;
+/// Places of a key: more would have fewer responses meet there, and cost each miss more.
+const PLACES: u64 = 16;
 /// What waits gets this long to be written at the end.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 
@@ -65,7 +65,8 @@ impl<M: Persist> Disk<M> {
 
     /// From now on entries are found. To be called when every purge that the control plane keeps has
     /// come by [`Disk::purge`]; of those up to `floor`, not all are kept. What another cluster's
-    /// purges were about is gone. To be called again if the cluster changes, before its purges come.
+    /// purges were about is gone. To be called again where the floor has risen, and if the cluster changes,
+    /// before its purges come.
     ///
     /// # Errors
     /// The cluster's name could not be written down; nothing is found then.
@@ -73,8 +74,12 @@ impl<M: Persist> Disk<M> {
         let engine = &*self.0;
         let cluster = xxh3_64(cluster.as_bytes());
         if engine.cluster() != cluster {
+            // Before the first call, those that have come are this cluster's.
+            if engine.is_ready() {
+                engine.forget_purges();
+            }
             engine.set_ready(false);
-            engine.start_over();
+            engine.forget_entries();
             let writer = Arc::clone(&self.0);
             let write = move || writer.write_cluster(cluster);
             engine.spawner().spawn_blocking(write).await.map_err(io::Error::other)??;

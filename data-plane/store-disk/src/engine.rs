@@ -106,11 +106,14 @@ impl Engine {
         lock(&self.knowledge)
     }
 
-    /// Everything so far is gone, and purges are numbered by somebody else.
-    pub(crate) fn start_over(&self) {
-        let mut knowledge = self.knowledge();
-        knowledge.purges = PurgeLog::new(self.seed);
-        knowledge.removals.remove_all();
+    /// Purges are numbered by somebody else.
+    pub(crate) fn forget_purges(&self) {
+        self.knowledge().purges = PurgeLog::new(self.seed);
+    }
+
+    /// Everything so far is gone.
+    pub(crate) fn forget_entries(&self) {
+        self.knowledge().removals.remove_all();
     }
 
     /// The same in every run.

@@ -40,7 +40,7 @@
 //! # What bounds it
 //! The files have their whole size from the start, so that they never fill the disk later. Up to
 //! [`QUEUE`] bytes wait to be written; what comes beyond that is not stored. 32 are read at a time.
-//! 65,536 removals are remembered. A key has eight places, taken by [`Persist::variant`].
+//! 65,536 removals are remembered. A key has sixteen places, taken by [`Persist::variant`].
 //!
 //! What does not check is a miss. So is what cannot be read, or not in time: the disk never makes a
 //! request fail.

@@ -13,8 +13,7 @@ pub trait Persist: Metadata + Sized {
     fn decode(bytes: &[u8]) -> Option<Self>;
 
     /// Tells those apart that are stored under one key for different requests: a hash of the fields that
-    /// select it and their values, 0 where nothing varies. Two that [`Metadata::replaces`] each other
-    /// have the same.
+    /// select it and their values. Two that [`Metadata::replaces`] each other have the same.
     fn variant(&self) -> u64;
 
     /// As it is if something may have made it invalid: not to be sent before it is validated, however

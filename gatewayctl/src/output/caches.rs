@@ -107,6 +107,30 @@ pub struct Numbers {
     pub purged: u64,
     /// Answers that broke off while they were being stored.
     pub fill_errors: u64,
+    /// The disk behind it; none where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskNumbers>,
+}
+
+/// What the disk behind a cache has now, and what it has done since its data plane was started.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct DiskNumbers {
+    /// Bytes that its files have.
+    pub size_bytes: u64,
+    /// Bytes that wait to be written.
+    pub queued_bytes: u64,
+    /// Requests for which something was found there.
+    pub hits: u64,
+    /// Requests for which it was asked in vain.
+    pub misses: u64,
+    /// Responses that were taken to be written.
+    pub written: u64,
+    /// Responses that were not, as too much waited.
+    pub dropped: u64,
+    /// Responses that could not be read as they were written.
+    pub errors: u64,
+    /// Responses that could not be read in time.
+    pub busy: u64,
 }
 
 impl From<admin::NodeCacheStats> for CacheStats {
@@ -134,6 +158,7 @@ impl From<discovery::CacheStats> for Numbers {
             evicted,
             purged,
             fill_errors,
+            disk,
         } = wire;
         Self {
             entries,
@@ -148,6 +173,30 @@ impl From<discovery::CacheStats> for Numbers {
             evicted,
             purged,
             fill_errors,
+            disk: disk.map(DiskNumbers::from),
+        }
+    }
+}
+
+impl From<discovery::CacheDiskStats> for DiskNumbers {
+    fn from(wire: discovery::CacheDiskStats) -> Self {
+        let discovery::CacheDiskStats { size_bytes, queued_bytes, hits, misses, written, dropped, errors, busy } = wire;
+        Self { size_bytes, queued_bytes, hits, misses, written, dropped, errors, busy }
+    }
+}
+
+impl DiskNumbers {
+    /// Both together.
+    fn and(self, other: &Self) -> Self {
+        Self {
+            size_bytes: self.size_bytes.saturating_add(other.size_bytes),
+            queued_bytes: self.queued_bytes.saturating_add(other.queued_bytes),
+            hits: self.hits.saturating_add(other.hits),
+            misses: self.misses.saturating_add(other.misses),
+            written: self.written.saturating_add(other.written),
+            dropped: self.dropped.saturating_add(other.dropped),
+            errors: self.errors.saturating_add(other.errors),
+            busy: self.busy.saturating_add(other.busy),
         }
     }
 }
@@ -170,6 +219,10 @@ impl Numbers {
             evicted: self.evicted.saturating_add(other.evicted),
             purged: self.purged.saturating_add(other.purged),
             fill_errors: self.fill_errors.saturating_add(other.fill_errors),
+            disk: match (self.disk, &other.disk) {
+                (Some(one), Some(other)) => Some(one.and(other)),
+                (one, other) => one.or(*other),
+            },
         }
     }
 }
@@ -198,6 +251,7 @@ pub fn stats_table(width: Option<u16>, caches: &[CacheStats]) -> String {
         "EVICTED",
         "PURGED",
         "FILL ERRORS",
+        "DISK HITS",
     ];
     let told = caches.iter().filter_map(|cache| cache.numbers.as_ref());
     let total = told.fold(Numbers::default(), Numbers::and);
@@ -206,7 +260,7 @@ pub fn stats_table(width: Option<u16>, caches: &[CacheStats]) -> String {
     table::grid(width, header, rows.chain(total))
 }
 
-fn row(name: &str, numbers: Option<&Numbers>) -> [String; 12] {
+fn row(name: &str, numbers: Option<&Numbers>) -> [String; 13] {
     let Some(numbers) = numbers else {
         let mut row = std::array::from_fn(|_| "-".to_owned());
         name.clone_into(&mut row[0]);
@@ -225,6 +279,7 @@ fn row(name: &str, numbers: Option<&Numbers>) -> [String; 12] {
         evicted,
         purged,
         fill_errors,
+        disk,
     } = numbers;
     let ratio = hit_ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.1}%", ratio * 100.0));
     [
@@ -240,5 +295,6 @@ fn row(name: &str, numbers: Option<&Numbers>) -> [String; 12] {
         evicted.to_string(),
         purged.to_string(),
         fill_errors.to_string(),
+        disk.map_or_else(|| "-".to_owned(), |disk| disk.hits.to_string()),
     ]
 }

@@ -91,6 +91,16 @@ fn stats() -> discovery::CacheStats {
         evicted: 5,
         purged: 6,
         fill_errors: 7,
+        disk: Some(discovery::CacheDiskStats {
+            size_bytes: 8 << 30,
+            queued_bytes: 1 << 10,
+            hits: 11,
+            misses: 12,
+            written: 13,
+            dropped: 14,
+            errors: 15,
+            busy: 16,
+        }),
     }
 }
 
@@ -101,11 +111,11 @@ fn caches_are_lines_with_a_total_below() {
     let nodes = vec![answered("dp-1", stats()), answered("dp-2", stats()), answered("dp-3", idle)];
     server.answer("get_cache_stats", admin::GetCacheStatsResponse { nodes });
     let expected = "\
-NODE   ENTRIES  USED     OF         HITS  MISSES  RATIO  STALE  COALESCED  EVICTED  PURGED  FILL ERRORS
-dp-1   12       1.0 MiB  256.0 MiB  90    10      90.0%  3      4          5        6       7
-dp-2   12       1.0 MiB  256.0 MiB  90    10      90.0%  3      4          5        6       7
-dp-3   0        0 B      256.0 MiB  0     0       -      0      0          0        0       0
-total  24       2.0 MiB  768.0 MiB  180   20      90.0%  6      8          10       12      14
+NODE   ENTRIES  USED     OF         HITS  MISSES  RATIO  STALE  COALESCED  EVICTED  PURGED  FILL ERRORS  DISK HITS
+dp-1   12       1.0 MiB  256.0 MiB  90    10      90.0%  3      4          5        6       7            11
+dp-2   12       1.0 MiB  256.0 MiB  90    10      90.0%  3      4          5        6       7            11
+dp-3   0        0 B      256.0 MiB  0     0       -      0      0          0        0       0            -
+total  24       2.0 MiB  768.0 MiB  180   20      90.0%  6      8          10       12      14           22
 ";
     assert_eq!(run(&server.url, &["cache", "stats"]).quiet(), expected);
 }
@@ -124,6 +134,10 @@ fn who_does_not_answer_is_named_and_the_others_are_shown() {
             "node": "dp-1", "entries": 12, "stored_bytes": 1_048_576, "held_bytes": 1_572_864,
             "memory_bytes": 268_435_456, "hits": 90, "misses": 10, "hit_ratio": 0.9, "stale": 3, "coalesced": 4,
             "evicted": 5, "purged": 6, "fill_errors": 7,
+            "disk": {
+                "size_bytes": 8_589_934_592_u64, "queued_bytes": 1024, "hits": 11, "misses": 12, "written": 13,
+                "dropped": 14, "errors": 15, "busy": 16,
+            },
         },
         {"node": "dp-2", "problem": "has not answered within 5s"},
     ]);

@@ -45,3 +45,37 @@ pub(super) fn encode(stats: &Stats, encoder: &mut DescriptorEncoder<'_>) -> fmt:
     counter(encoder, "cache_fills_overtaken", help, overtaken)?;
     counter(encoder, "cache_readers_outpaced", "Clients that were too slow for an answer that is not stored", outpaced)
 }
+
+/// The families of the disk behind it, where there is one.
+pub(super) fn encode_disk(stats: &gateway_cache_disk::Stats, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let gateway_cache_disk::Stats {
+        size_bytes,
+        queued_bytes,
+        hits,
+        misses,
+        dead,
+        damaged,
+        failed,
+        busy,
+        written,
+        dropped,
+        too_large,
+        overtaken,
+    } = *stats;
+    gauge(encoder, "cache_disk_size_bytes", "Bytes that the files on disk have", size_bytes)?;
+    gauge(encoder, "cache_disk_queued_bytes", "Bytes of responses that wait to be written to disk", queued_bytes)?;
+    let help = "Requests for which a response was on disk that was not in memory";
+    counter(encoder, "cache_disk_hits", help, hits)?;
+    counter(encoder, "cache_disk_misses", "Requests for which nothing of use was on disk", misses)?;
+    let help = "Responses that were read and not used: purged, invalidated, or of another cluster";
+    counter(encoder, "cache_disk_dead", help, dead)?;
+    counter(encoder, "cache_disk_damaged", "Responses on disk that were not as they were written", damaged)?;
+    counter(encoder, "cache_disk_failed", "Responses on disk that could not be read", failed)?;
+    counter(encoder, "cache_disk_busy", "Responses on disk that could not be read in time", busy)?;
+    counter(encoder, "cache_disk_written", "Responses that were taken to be written to disk", written)?;
+    let help = "Responses that were not, as too much waited to be written";
+    counter(encoder, "cache_disk_dropped", help, dropped)?;
+    counter(encoder, "cache_disk_too_large", "Responses that were not, for being too large", too_large)?;
+    let help = "Responses that were not, as something made them invalid meanwhile";
+    counter(encoder, "cache_disk_overtaken", help, overtaken)
+}

@@ -54,6 +54,12 @@ impl DataPlane {
         )
     }
 
+    /// The same with a snapshot in this directory.
+    pub(crate) fn start_over_cache(control_planes: &[Uri], cache_dir: &Path, responses: Responses) -> Self {
+        let beside = Beside { responses: Some(responses), leasing: None };
+        Self::start_over(beside, Patience::default(), control_planes, Some(cache_dir))
+    }
+
     fn start_over(
         Beside { responses, leasing }: Beside,
         patience: Patience,

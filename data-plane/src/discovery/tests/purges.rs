@@ -12,6 +12,7 @@ use super::{
     sample::{delta, full, purge, resource, soft},
     stored::Stored,
 };
+use crate::discovery::Source;
 
 const SHOP: [&str; 3] = ["http://shop.test/", "http://shop.test/a", "http://shop.test:81/a?b"];
 const OTHER: [&str; 2] = ["http://other.test/a", "https://shop.test.other.test/"];
@@ -100,6 +101,71 @@ async fn what_came_before_is_not_carried_out_again_and_what_was_missed_is() {
     stream.accepted(at(99, full(4, std::slice::from_ref(&late)))).await;
     assert_eq!(stored.fresh(&[&SHOP[..], &OTHER].concat()), [""; 0]);
     assert_eq!(data_plane.status.borrow().refused, 0);
+}
+
+#[tokio::test]
+async fn what_is_on_disk_is_found_once_every_purge_that_is_kept_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = [&SHOP[..], &OTHER].concat();
+    let stored = Stored::on_disk(dir.path()).await;
+    let mut control_plane = ControlPlane::start().await;
+    let first = DataPlane::start_caching(&[control_plane.uri()], stored.responses(0, 0));
+    let (mut stream, _) = control_plane.accept().await;
+    let old = purge(3, What::Host("shop.test".into()), 2);
+    stream.accepted(at(4, full(1, std::slice::from_ref(&old)))).await;
+    stored.fill_disk(&SHOP, &["shop", "page"]);
+    stored.fill_disk(&OTHER, &["page"]);
+    assert_eq!(stored.on_disk_fresh(&all).await, all, "it is stored behind the purge");
+    let tag = soft(purge(5, What::Tag("shop".into()), 2));
+    stream.accepted(at(5, delta(2, std::slice::from_ref(&tag), &[], &[old.clone(), tag.clone()]))).await;
+    assert_eq!(stored.on_disk_fresh(&all).await, OTHER);
+    first.stop().await.unwrap();
+    stored.close().await;
+
+    // There was another purge, before anything is served.
+    let stored = Stored::on_disk(dir.path()).await;
+    let second = DataPlane::start_caching(&[control_plane.uri()], stored.responses(0, 0));
+    let (mut stream, _) = control_plane.accept().await;
+    assert_eq!(stored.on_disk_fresh(&all).await, [""; 0], "nothing is known yet");
+    let missed = purge(6, What::Url(OTHER[0].into()), 2);
+    stream.accepted(at(6, full(1, &[old, tag, missed.clone()]))).await;
+    assert_eq!(stored.on_disk_fresh(&all).await, OTHER[1..]);
+    stored.fill_disk(&OTHER[..1], &[]);
+    second.stop().await.unwrap();
+    stored.close().await;
+
+    // It was away for longer than purges are kept: what has heard of the sixth may have missed the eighth.
+    let stored = Stored::on_disk(dir.path()).await;
+    let _third = DataPlane::start_caching(&[control_plane.uri()], stored.responses(0, 0));
+    let (mut stream, _) = control_plane.accept().await;
+    let late = purge(99, What::Tag("nobody's".into()), 8);
+    stream.accepted(at(99, full(1, std::slice::from_ref(&late)))).await;
+    assert_eq!(stored.on_disk_fresh(&all).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_old_snapshot_alone_is_no_reason_to_trust_what_is_on_disk() {
+    let (dir, cache_dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let stored = Stored::on_disk(dir.path()).await;
+    let mut control_plane = ControlPlane::start().await;
+    let first = DataPlane::start_over_cache(&[control_plane.uri()], cache_dir.path(), stored.responses(0, 0));
+    let (mut stream, _) = control_plane.accept().await;
+    let a = resource("a", &["shop.test"], 1);
+    stream.accepted(full(1, std::slice::from_ref(&a))).await;
+    stored.fill_disk(&SHOP, &[]);
+    assert_eq!(stored.on_disk_fresh(&SHOP).await, SHOP);
+    first.stop().await.unwrap();
+    stored.close().await;
+
+    let stored = Stored::on_disk(dir.path()).await;
+    let mut second = DataPlane::start_over_cache(&[control_plane.uri()], cache_dir.path(), stored.responses(0, 0));
+    second.status(|status| status.source == Source::Cache).await;
+    assert!(second.serves("shop.test"));
+    assert_eq!(stored.on_disk_fresh(&SHOP).await, [""; 0], "there may have been a purge");
+    let (mut stream, _) = control_plane.accept().await;
+    let missed = purge(2, What::Url(SHOP[0].into()), 0);
+    stream.accepted(at(2, full(2, &[a, missed]))).await;
+    assert_eq!(stored.on_disk_fresh(&SHOP).await, SHOP[1..]);
 }
 
 #[tokio::test]

@@ -1,14 +1,21 @@
 //! A real store of responses, without the HTTP that fills it.
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
-use gateway_cache_store::{KeyRef, Lookup, Metadata, Store, Verdict};
+use gateway_cache_disk::{Config, Disk, MIN_SIZE, Persist};
+use gateway_cache_store::{Body, Chunk, KeyRef, Lookup, Metadata, Store, Verdict};
 
 use crate::discovery::{Responses, Served};
 
 /// The tags of a response are all of its head.
 #[derive(Debug)]
-pub(crate) struct Head(&'static [&'static str]);
+pub(crate) struct Head(Vec<String>);
+
+impl Head {
+    fn tagged(tags: &[&str]) -> Self {
+        Self(tags.iter().map(|tag| (*tag).to_owned()).collect())
+    }
+}
 
 impl Metadata for Head {
     fn weight(&self) -> usize {
@@ -24,26 +31,78 @@ impl Metadata for Head {
     }
 }
 
+impl Persist for Head {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend(self.0.join(" ").bytes());
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        Some(Self::tagged(&str::from_utf8(bytes).ok()?.split(' ').collect::<Vec<_>>()))
+    }
+
+    fn variant(&self) -> u64 {
+        0
+    }
+
+    fn must_validate(self) -> Self {
+        self
+    }
+}
+
 /// What a data plane has stored.
-pub(crate) struct Stored(Store<Head>);
+pub(crate) struct Stored(Store<Head>, Option<Disk<Head>>);
 
 impl Stored {
     pub(crate) fn new() -> Self {
-        Self(Store::new(1 << 20, 7))
+        Self(Store::new(1 << 20, 7), None)
+    }
+
+    /// With a disk behind it.
+    pub(crate) async fn on_disk(dir: &Path) -> Self {
+        let config = Config { dir: dir.to_owned(), size: MIN_SIZE, seed: 7 };
+        Self(Store::new(1 << 20, 7), Some(Disk::open(config).await.expect("the folder can be used")))
     }
 
     /// What discovery gets of it, with so many hits and misses.
     pub(crate) fn responses(&self, hits: u64, misses: u64) -> Responses {
-        Responses::of(&self.0, move || Served { hits, misses, stale: 0 })
+        let responses = Responses::of(&self.0, move || Served { hits, misses, stale: 0 });
+        self.1.iter().fold(responses, Responses::and)
+    }
+
+    fn disk(&self) -> &Disk<Head> {
+        self.1.as_ref().expect("it has one")
+    }
+
+    /// A response to each URL on disk alone, with these tags.
+    pub(crate) fn fill_disk(&self, urls: &[&str], tags: &[&str]) {
+        let body: Body = [Chunk::from(&b"body"[..])].into_iter().collect();
+        for url in urls {
+            self.disk().put(&self.key(url), &Head::tagged(tags), &body, self.disk().stamp());
+        }
+    }
+
+    /// Those of these URLs that are found on disk, and not stale.
+    pub(crate) async fn on_disk_fresh<'u>(&self, urls: &[&'u str]) -> Vec<&'u str> {
+        let mut found = Vec::new();
+        for url in urls {
+            let whole = self.disk().get(&self.key(url), |_| Verdict::Fresh).await;
+            found.extend(whole.filter(|whole| !whole.is_stale).map(|_| *url));
+        }
+        found
+    }
+
+    /// Ends, so that another one can begin with what is on disk.
+    pub(crate) async fn close(self) {
+        self.disk().close().await.expect("it can be written");
     }
 
     /// A response to each URL, with these tags.
-    pub(crate) fn fill(&self, urls: &[&str], tags: &'static [&'static str]) {
+    pub(crate) fn fill(&self, urls: &[&str], tags: &[&str]) {
         for url in urls {
             let Lookup::Lead(leader) = self.0.lookup(&self.key(url), Instant::now(), |_| Verdict::Other) else {
                 panic!("nobody else asks for {url}")
             };
-            let mut fill = leader.begin(Head(tags), 1 << 10);
+            let mut fill = leader.begin(Head::tagged(tags), 1 << 10);
             fill.append(b"body");
             fill.finish().expect("it is stored");
         }

@@ -17,6 +17,7 @@ use super::{
     entry::Entry,
     fill::{self, Incoming},
     intake::{self, Answered, Taken},
+    on_disk::OnDisk,
     parts::Rest,
     told::{Outcome, Told},
     wanted,
@@ -69,7 +70,7 @@ impl Visit<'_, '_> {
     /// Asks for all who wait.
     pub(super) async fn lead(
         &self,
-        mut leader: Leader<Entry>,
+        (mut leader, on_disk): (Leader<Entry>, Option<OnDisk>),
         collapsed: Collapsed,
         exchange: &mut Exchange<'_>,
     ) -> Result<(), ProxyError> {
@@ -94,7 +95,7 @@ impl Visit<'_, '_> {
             }
             let key = self.store().key(self.key.bytes(), self.key.url(), self.key.host());
             let answered = self.answered(&answer, asked_at, exchange);
-            match intake::take((self.store(), &key), &self.wanted, leader, &answered) {
+            match intake::take((self.store(), &key, on_disk.as_ref()), &self.wanted, leader, &answered) {
                 Taken::Valid(stored) => {
                     self.give_back(answer, exchange);
                     return self.send_valid(stored.meta(), &stored, (why, Ok(())), exchange).await;
@@ -115,7 +116,7 @@ impl Visit<'_, '_> {
                     // It has only begun, so that there is one.
                     let reader = fill.reader().ok_or(ProxyError::Overloaded)?;
                     let own = fill.meta().left_out(&answer.head, self.answered(&answer, asked_at, exchange).bytes);
-                    fill::start(self.worker, self.incoming(answer, rest, exchange), fill);
+                    fill::start(self.worker, self.incoming(answer, (rest, on_disk), exchange), fill);
                     return self.send_coming(reader, &own, exchange).await;
                 }
                 Taken::Refused(reason) => {
@@ -153,6 +154,7 @@ impl Visit<'_, '_> {
         let told = (why, collapsed, None);
         let conditions = conditions(stale.as_ref());
         let is_about_stored = conditions != Conditions::default();
+        let on_disk = stale.as_ref().and_then(|_| OnDisk::of(self.worker, self.key));
         let asks = is_about_stored && !self.wanted.wishes.no_store && !self.wanted.is_head();
         let answer = match self.ask(asks.then_some(&conditions), exchange).await {
             Ok(answer) => answer,
@@ -168,7 +170,7 @@ impl Visit<'_, '_> {
             return self.send_rescued(stored, (why, Some(status)), exchange).await;
         }
         if self.wanted.is_head() {
-            self.freshen(stale, &self.answered(&answer, now, exchange));
+            self.freshen((stale, on_disk.as_ref()), &self.answered(&answer, now, exchange));
         } else if asks && status == StatusCode::NOT_MODIFIED {
             let revised = intake::revise(&self.wanted, stale.meta(), &self.answered(&answer, now, exchange));
             self.give_back(answer, exchange);
@@ -177,11 +179,14 @@ impl Visit<'_, '_> {
                 Some(Ok(entry)) => {
                     // What was purged meanwhile is not stored again, and still an answer to this request.
                     let stored = self.store().update(&key, stale, entry);
+                    if let (Some(stored), Some(on_disk)) = (&stored, on_disk) {
+                        on_disk.put(stored);
+                    }
                     let stored = stored.as_ref().unwrap_or(stale);
                     self.send_valid(stored.meta(), stored, (why, Ok(())), exchange).await
                 }
                 Some(Err((entry, reason))) => {
-                    self.store().discard(&key, stale);
+                    intake::discard((self.store(), &key, on_disk.as_ref()), stale);
                     self.send_valid(&entry, stale, (why, Err(Some(reason.name()))), exchange).await
                 }
                 None => {
@@ -194,7 +199,7 @@ impl Visit<'_, '_> {
     }
 
     /// RFC 9111 section 4.3.5.
-    fn freshen(&self, stored: &Kept, answered: &Answered<'_>) {
+    fn freshen(&self, (stored, on_disk): (&Kept, Option<&OnDisk>), answered: &Answered<'_>) {
         let response = answered.fields();
         let received = Validators::of(&response, answered.timing.received_at);
         let (entry, length) = (stored.meta(), Some(stored.body().len()));
@@ -206,9 +211,9 @@ impl Visit<'_, '_> {
             HeadEffect::Expire => Some(entry.expired(answered.timing.received_at)),
             HeadEffect::Update => intake::revise(&self.wanted, entry, answered).and_then(Result::ok),
         };
-        match new {
-            Some(new) => drop(self.store().update(&key, stored, new)),
-            None => self.store().discard(&key, stored),
+        let Some(new) = new else { return intake::discard((self.store(), &key, on_disk), stored) };
+        if let (Some(stored), Some(on_disk)) = (self.store().update(&key, stored, new), on_disk) {
+            on_disk.put(&stored);
         }
     }
 
@@ -263,13 +268,18 @@ impl Visit<'_, '_> {
     }
 
     /// The answer's body, as it is still to come.
-    fn incoming(&self, answer: Answer, rest: Option<Rest>, exchange: &mut Exchange<'_>) -> Incoming {
+    fn incoming(
+        &self,
+        answer: Answer,
+        (rest, on_disk): (Option<Rest>, Option<OnDisk>),
+        exchange: &mut Exchange<'_>,
+    ) -> Incoming {
         let Answer { connection, head: _, head_len, framing, persistent, upload: _ } = answer;
         exchange.buffers.upstream.consume(head_len);
         let mut buffers = self.worker.borrow_buffers();
         mem::swap(&mut buffers.upstream, &mut exchange.buffers.upstream);
         let keep = self.to.service.timeouts.idle;
-        Incoming { connection, framing, persistent, idle: self.to.timeouts.idle, keep, rest, buffers }
+        Incoming { connection, framing, persistent, idle: self.to.timeouts.idle, keep, rest, on_disk, buffers }
     }
 
     /// The connection of an answer without a body is free again.

@@ -18,7 +18,7 @@ use crate::http1::{
 };
 
 /// The head of a stored response.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub freshness: Freshness,
     /// Its `Date`, or when it came.
@@ -26,12 +26,12 @@ pub(crate) struct Entry {
     /// When the endpoint was asked for it, or about it, last.
     pub asked_at: Time,
     pub status: StatusCode,
-    head_len: u32,
+    pub(super) head_len: u32,
     pub vary: Vary,
     /// Which bytes the body has, where these are not all.
     pub part: Option<Box<ContentRange>>,
     /// The head without its empty line, and behind it what chooses this response among those of its key.
-    bytes: Box<[u8]>,
+    pub(super) bytes: Box<[u8]>,
 }
 
 /// What an entry is made of, beside its fields.

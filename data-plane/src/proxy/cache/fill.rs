@@ -14,7 +14,7 @@ use gateway_cache_store::{Fill, Wanted};
 use tokio::{io::AsyncWrite, time::Instant};
 use tokio_util::task::TaskTracker;
 
-use super::{entry::Entry, parts::Rest};
+use super::{entry::Entry, on_disk::OnDisk, parts::Rest};
 use crate::{
     http1::framing::Framing,
     proxy::{
@@ -60,6 +60,8 @@ pub(super) struct Incoming {
     pub keep: Duration,
     /// What is stored of the same content, and goes in front and behind.
     pub rest: Option<Rest>,
+    /// Where else it is stored.
+    pub on_disk: Option<OnDisk>,
     /// What of the body has come already, as upstream's.
     pub buffers: Scratch,
 }
@@ -73,7 +75,7 @@ pub(super) fn start(worker: &Rc<Worker>, incoming: Incoming, fill: Fill<Entry>) 
 }
 
 async fn receive(worker: Rc<Worker>, incoming: Incoming, mut fill: Fill<Entry>) {
-    let Incoming { mut connection, framing, persistent, idle, keep, rest, mut buffers } = incoming;
+    let Incoming { mut connection, framing, persistent, idle, keep, rest, on_disk, mut buffers } = incoming;
     let watch = worker.watchdog().register();
     watch.arm(idle);
     if let Some(Rest { stored, before, .. }) = &rest {
@@ -110,7 +112,9 @@ async fn receive(worker: Rc<Worker>, incoming: Incoming, mut fill: Fill<Entry>) 
         if let Some(Rest { stored, behind, .. }) = &rest {
             stored.body().slices(behind.clone()).for_each(|bytes| fill.append(bytes));
         }
-        fill.finish();
+        if let (Some(stored), Some(on_disk)) = (fill.finish(), on_disk) {
+            on_disk.put(&stored);
+        }
     } else {
         drop(fill);
     }

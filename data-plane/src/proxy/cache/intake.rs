@@ -17,6 +17,7 @@ use http::{Method, StatusCode};
 use super::{
     entry::{Entry, Made},
     fields::AsCame,
+    on_disk::OnDisk,
     parts::{self, Rest},
     wanted::Wanted,
 };
@@ -58,9 +59,12 @@ pub(super) enum Taken {
     Refused(&'static str),
 }
 
+/// Where something is stored.
+type Place<'p> = (&'p Store<Entry>, &'p KeyRef<'p>, Option<&'p OnDisk>);
+
 /// Takes in what the endpoint has answered to the request that `leader` leads.
 pub(super) fn take(
-    (store, key): (&Store<Entry>, &KeyRef<'_>),
+    place @ (store, key, on_disk): Place<'_>,
     wanted: &Wanted<'_>,
     mut leader: Leader<Entry>,
     answered: &Answered<'_>,
@@ -74,10 +78,14 @@ pub(super) fn take(
             Some(Ok(entry)) => {
                 release_unless_shared(&mut leader, &entry, answered);
                 // There is something stale.
-                leader.refresh(entry).map_or(Taken::Refused("gone"), Taken::Valid)
+                let Some(stored) = leader.refresh(entry) else { return Taken::Refused("gone") };
+                if let Some(on_disk) = on_disk {
+                    on_disk.put(&stored);
+                }
+                Taken::Valid(stored)
             }
             Some(Err((entry, reason))) => {
-                store.discard(key, stale);
+                discard(place, stale);
                 leader.release(Instant::now() + PASS);
                 Taken::ValidOnce(entry, reason.name())
             }
@@ -104,9 +112,18 @@ pub(super) fn take(
         && !answered.head.status.is_server_error()
     {
         // RFC 9111 section 4.3.3: it is not what the origin has now.
-        store.discard(key, &stale);
+        discard(place, &stale);
     }
     Taken::Refused(refused)
+}
+
+/// What is stored is not to be used any more.
+pub(super) fn discard((store, key, on_disk): Place<'_>, stored: &Arc<Stored<Entry>>) {
+    // The disk first, or somebody brings it back from there.
+    if let Some(on_disk) = on_disk {
+        on_disk.remove();
+    }
+    store.discard(key, stored);
 }
 
 /// Who waits for an answer that none but its own request may use must not wait one after the other.

@@ -60,7 +60,12 @@ impl Change {
                 let target = Target { path: &invalid.path, query: invalid.query, ..of(service, route) };
                 rules.primary(&target, &mut key);
                 let store = worker.cache();
-                store.invalidate(&store.key(key.bytes(), key.url(), key.host()));
+                let key = store.key(key.bytes(), key.url(), key.host());
+                // The disk first, or somebody brings it back from there.
+                if let Some(disk) = worker.disk() {
+                    disk.remove(&key);
+                }
+                store.invalidate(&key);
             }
         }
     }

@@ -8,8 +8,10 @@
 //!    as it lies in memory (`outflow`).
 //! 3. A miss: `ask` sends the request, and judges the answer. What is stored comes in by a task of its own
 //!    (`fill`), and its client reads along as everyone else does; what is not goes on as any answer.
-//! 4. `refresh`: what is served stale is validated by nobody's request.
-//! 5. `invalidate`: what changes something makes what is stored of it invalid.
+//! 4. `on_disk`: where there is a disk, a miss looks there first, and what is stored is kept there, too, as
+//!    `persist` writes it.
+//! 5. `refresh`: what is served stale is validated by nobody's request.
+//! 6. `invalidate`: what changes something makes what is stored of it invalid.
 
 mod ask;
 mod deliver;
@@ -18,8 +20,10 @@ mod fields;
 mod fill;
 mod intake;
 mod invalidate;
+mod on_disk;
 mod outflow;
 mod parts;
+mod persist;
 mod refresh;
 mod shown;
 mod told;
@@ -27,7 +31,7 @@ mod wanted;
 
 use std::{future::poll_fn, rc::Rc, sync::Arc, time::Instant};
 
-use gateway_cache_store::{Follower, Lookup, Store, Stored, Turn, Verdict};
+use gateway_cache_store::{Follower, Lookup, Restored, Store, Stored, Turn, Verdict};
 use gateway_caching::{
     control::RequestControl,
     key::Key,
@@ -38,6 +42,7 @@ use gateway_routing::route::Cache;
 
 use self::{
     deliver::Heading,
+    on_disk::OnDisk,
     outflow::Content,
     wanted::{Origins, Wanted, Who},
 };
@@ -157,13 +162,18 @@ impl Visit<'_, '_> {
             match found {
                 Lookup::Hit(stored) => return self.send_stored(&stored, exchange).await,
                 Lookup::Lead(leader) => {
+                    let on_disk = OnDisk::of(self.worker, self.key);
+                    let leader = match self.restore(leader, on_disk.as_ref(), exchange).await? {
+                        Restored::Hit(stored) => return self.send_stored(&stored, exchange).await,
+                        Restored::Lead(leader) => leader,
+                    };
                     if let Some(stored) = leader.stale().cloned()
                         && self.may_be_stale(&stored)
                     {
-                        refresh::start(self, leader, exchange);
+                        refresh::start(self, leader, on_disk, exchange);
                         return self.send_stored(&stored, exchange).await;
                     }
-                    return self.lead(leader, collapsed, exchange).await;
+                    return self.lead((leader, on_disk), collapsed, exchange).await;
                 }
                 Lookup::Pass(stale) => return self.alone(stale, collapsed, exchange).await,
                 Lookup::Follow(mut follower) => {

@@ -15,6 +15,7 @@ use super::{
     entry::Entry,
     fill::{self, Incoming},
     intake::{self, Answered, Taken},
+    on_disk::OnDisk,
     wanted::{Origins, Wanted, Who},
 };
 use crate::{
@@ -72,7 +73,7 @@ struct Refresh {
 
 /// Begins the validation that `leader` leads. Where there is no place for it, or no endpoint, what is
 /// stored stays stale until the next request.
-pub(super) fn start(visit: &Visit<'_, '_>, leader: Leader<Entry>, exchange: &Exchange<'_>) {
+pub(super) fn start(visit: &Visit<'_, '_>, leader: Leader<Entry>, on_disk: Option<OnDisk>, exchange: &Exchange<'_>) {
     let Visit { worker, to, wanted, key } = visit;
     let Some(place) = worker.refreshes().admit() else { return };
     let Ok(endpoint) = balance::pick(to.service, &[], &mut *worker.rng()) else { return };
@@ -101,18 +102,23 @@ pub(super) fn start(visit: &Visit<'_, '_>, leader: Leader<Entry>, exchange: &Exc
         id: exchange.id,
         _place: place,
     };
-    spawn_local(refresh.run(bytes, leader));
+    spawn_local(refresh.run(bytes, (leader, on_disk)));
 }
 
 impl Refresh {
-    async fn run(self, bytes: Vec<u8>, leader: Leader<Entry>) {
+    async fn run(self, bytes: Vec<u8>, leading: (Leader<Entry>, Option<OnDisk>)) {
         let mut buffers = self.worker.borrow_buffers();
         // An endpoint that cannot be asked is asked by the next request.
-        let _ = self.converse(bytes, leader, &mut buffers).await;
+        let _ = self.converse(bytes, leading, &mut buffers).await;
         self.worker.return_buffers(buffers);
     }
 
-    async fn converse(&self, bytes: Vec<u8>, leader: Leader<Entry>, buffers: &mut Scratch) -> Result<(), ProxyError> {
+    async fn converse(
+        &self,
+        bytes: Vec<u8>,
+        (leader, on_disk): (Leader<Entry>, Option<OnDisk>),
+        buffers: &mut Scratch,
+    ) -> Result<(), ProxyError> {
         let Timeouts { connect, response, .. } = self.timeouts;
         let watch = self.worker.watchdog().register();
         watch.bound(Some(connect.saturating_add(response)));
@@ -132,7 +138,7 @@ impl Refresh {
             let bytes = &buffers.upstream.filled()[..heard.head_len];
             let answered = Answered { head: &heard.head, bytes, framing: heard.framing, timing };
             let key = self.store.key(self.key.bytes(), self.key.url(), self.key.host());
-            intake::take((&self.store, &key), &wanted, leader, &answered)
+            intake::take((&self.store, &key, on_disk.as_ref()), &wanted, leader, &answered)
         };
         buffers.upstream.consume(heard.head_len);
         let persistent = heard.persistent && heard.uploaded;
@@ -141,7 +147,8 @@ impl Refresh {
                 let mut rest = self.worker.borrow_buffers();
                 std::mem::swap(&mut rest.upstream, &mut buffers.upstream);
                 let (framing, idle, keep) = (heard.framing, self.timeouts.idle, self.keep);
-                let incoming = Incoming { connection, framing, persistent, idle, keep, rest: parts, buffers: rest };
+                let buffers = rest;
+                let incoming = Incoming { connection, framing, persistent, idle, keep, rest: parts, on_disk, buffers };
                 fill::start(&self.worker, incoming, fill);
             }
             Taken::Valid(_) | Taken::ValidOnce(..) | Taken::Unrelated(_) | Taken::Refused(_) => {

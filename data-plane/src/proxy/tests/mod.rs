@@ -38,6 +38,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use gateway_cache_disk::Disk;
 use gateway_cache_store::Store;
 
 use crate::{
@@ -123,18 +124,18 @@ impl Proxy {
         log: Option<WorkerLog>,
         drain_timeout: Duration,
     ) -> Self {
-        let shared = (Store::new(0, 1), Source::default());
+        let shared = (Store::new(0, 1), None, Source::default());
         Self::spawn_sharing(listener, table, flags, log, drain_timeout, shared).await
     }
 
-    /// With this store and this clock.
+    /// With this store, this disk behind it and this clock.
     async fn spawn_sharing(
         listener: StdListener,
         table: RoutingTable,
         flags: &[&str],
         log: Option<WorkerLog>,
         drain_timeout: Duration,
-        (cache, clock): (Store<Stored>, Source),
+        (cache, disk, clock): (Store<Stored>, Option<Disk<Stored>>, Source),
     ) -> Self {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
@@ -151,6 +152,7 @@ impl Proxy {
             remote: remote(),
             cache,
             passwords: Arc::clone(&passwords),
+            disk,
             clock,
             shutdown: shutdown.clone(),
             drain_timeout,

@@ -105,6 +105,21 @@ async fn another_cluster_has_other_purges_so_that_nothing_is_left() {
     assert_eq!(version_of(&disk, URL).await, None);
 }
 
+#[tokio::test]
+async fn purges_that_come_before_the_first_beginning_are_of_the_cluster_that_it_tells() {
+    let dir = folder();
+    let disk = try_open(dir.path(), MIN_SIZE).await.unwrap();
+    disk.purge(4, Purge::Host(b"a.test"), Mode::Hard);
+    disk.begin(CLUSTER, 2).await.unwrap();
+    put(&disk, URL, &version(1), &body(10));
+    disk.close().await.unwrap();
+    drop(disk);
+    let disk = try_open(dir.path(), MIN_SIZE).await.unwrap();
+    disk.purge(4, Purge::Host(b"a.test"), Mode::Hard);
+    disk.begin(CLUSTER, 3).await.unwrap();
+    assert_eq!(version_of(&disk, URL).await, Some(1), "it was stored behind the purge");
+}
+
 /// Where in the files the bytes are.
 fn find(dir: &Path, wanted: &[u8]) -> Vec<(std::path::PathBuf, u64)> {
     let mut found = Vec::new();

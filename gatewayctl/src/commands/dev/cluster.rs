@@ -144,6 +144,8 @@ impl Cluster {
             node_id: id.clone(),
             cache_dir: None,
             cache_memory: CACHE,
+            cache_disk_dir: None,
+            cache_disk: CACHE,
             drain_timeout: DRAIN,
             auth: data_plane::AuthArgs::default(),
             limits: data_plane::Limits::default(),

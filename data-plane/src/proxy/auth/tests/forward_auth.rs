@@ -162,9 +162,9 @@ async fn delivered(reply: Reply, method: &str) -> String {
     let admission = Arc::new(Admission::new(&limits, 100));
     let telemetry = Telemetry::new(Arc::default(), None);
     let remote = remote().for_worker();
-    let (store, passwords) = (Store::new(0, 1), WorkerPasswords::new(Arc::default(), &[0; 32]));
-    let wall = Wall::new(Source::default());
-    let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, remote, store, passwords, wall));
+    let auth = (remote, WorkerPasswords::new(Arc::default(), &[0; 32]));
+    let (store, wall) = ((Store::new(0, 1), None), Wall::new(Source::default()));
+    let worker = Rc::new(Worker::new(telemetry, limits, admission, limiter, auth, store, wall));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (mut stream, from) = listener.accept().await.unwrap();

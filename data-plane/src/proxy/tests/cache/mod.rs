@@ -3,6 +3,7 @@
 
 mod coalescing;
 mod isolation;
+mod on_disk;
 mod ranges;
 mod rfc;
 mod serving;
@@ -20,6 +21,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use gateway_cache_disk::Disk;
 use gateway_cache_store::{Mode, Purge, Store};
 use gateway_caching::{Policy as Rules, key};
 use gateway_routing::route::{Cache, CacheBypass, Policies, Policy};
@@ -55,6 +57,7 @@ pub(super) fn caching(name: &str, endpoints: &[SocketAddr], cache: Cache) -> Ser
 /// Gateways that share one store and one clock, as the workers of a data plane do.
 pub(super) struct Bench {
     pub(super) store: Store<Entry>,
+    pub(super) disk: Option<Disk<Entry>>,
     millis: Arc<AtomicI64>,
 }
 
@@ -64,7 +67,7 @@ impl Bench {
     }
 
     pub(super) fn holding(memory: u64) -> Self {
-        Self { store: Store::new(memory, 7), millis: Arc::new(AtomicI64::new(T0 * 1000)) }
+        Self { store: Store::new(memory, 7), disk: None, millis: Arc::new(AtomicI64::new(T0 * 1000)) }
     }
 
     pub(super) async fn start(&self, site: &Site) -> Proxy {
@@ -72,7 +75,7 @@ impl Bench {
     }
 
     pub(super) async fn start_logged(&self, site: &Site, log: Option<WorkerLog>) -> Proxy {
-        let shared = (self.store.clone(), Source::Set(Arc::clone(&self.millis)));
+        let shared = (self.store.clone(), self.disk.clone(), Source::Set(Arc::clone(&self.millis)));
         Proxy::spawn_sharing(free_port(), site.table(), &[], log, PATIENCE, shared).await
     }
 
@@ -99,7 +102,11 @@ impl Gateway {
     }
 
     pub(super) async fn start_with(cache: Cache) -> Self {
-        let (bench, origin) = (Bench::new(), Origin::start().await);
+        Self::start_on(Bench::new(), cache).await
+    }
+
+    pub(super) async fn start_on(bench: Bench, cache: Cache) -> Self {
+        let origin = Origin::start().await;
         let proxy = bench.start(&Site::owned_by(caching("a", &[origin.address], cache))).await;
         Self { bench, proxy, origin }
     }

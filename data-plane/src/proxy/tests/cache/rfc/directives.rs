@@ -94,6 +94,38 @@ const REQUEST: &[Case] = &[
         < 200 #1
         > GET /a | Cache-Control: nonsense
         < 200 #1"),
+    ("9111 §5.2: MUST pass directives on, whatever the cache makes of them", "
+        > GET /a | Cache-Control: max-age=0, x=1
+        ? Cache-Control: max-age=0, x=1
+        = 200 | Cache-Control: max-age=60, s-maxage=60, proxy-revalidate, x=2
+        < 200 #1 | Cache-Control: max-age=60, s-maxage=60, proxy-revalidate, x=2
+        > GET /a
+        < 200 #1 | Cache-Control: max-age=60, s-maxage=60, proxy-revalidate, x=2"),
+    ("9111 §5.2.1.6: no-transform is passed on, and changes nothing here", "
+        > GET /a | Cache-Control: no-transform
+        ? Cache-Control: no-transform
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > GET /a
+        < 200 #1"),
+    ("9111 §5.2: quoted arguments of requests", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        + 10
+        > GET /a | Cache-Control: max-age=\"10\"
+        < 200 #1
+        > GET /a | Cache-Control: max-age=\"5\"
+        = 200
+        < 200 #2"),
+    ("9111 §5.2.1.1: max-age without max-stale takes nothing stale", "
+        > GET /a
+        = 200 | Cache-Control: max-age=10, stale-while-revalidate=600
+        < 200 #1
+        + 20
+        > GET /a | Cache-Control: max-age=30
+        = 200
+        < 200 #2"),
 ];
 
 #[rustfmt::skip]
@@ -162,6 +194,92 @@ const RESPONSE: &[Case] = &[
         < 200 #1
         > GET /a
         < 200 #1"),
+    ("9111 §5.2.2.3: must-understand is ignored where the status is understood, and no-store where it is not is kept", "
+        > GET /a
+        = 404 | Cache-Control: no-store, must-understand, max-age=60
+        < 404 #1
+        > GET /a
+        < 404 #1
+        > GET /b
+        = 299 | Cache-Control: no-store, must-understand, max-age=60
+        < 299 #2
+        > GET /b
+        = 200
+        < 200 #3"),
+    ("9111 §5.2.2.5: no-store goes before everything that allows storing", "
+        > GET /a
+        = 200 | Cache-Control: no-store, public, max-age=60, s-maxage=60 | Expires: @60
+        < 200 #1
+        > GET /a
+        = 200
+        < 200 #2"),
+    ("9111 §5.2.2.4, §5.2.2.7: names of fields as tokens and as lists", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60, private=X-One | X-One: 1 | X-All: 1
+        < 200 #1 | X-One: 1
+        > GET /a
+        < 200 #1 | !X-One | X-All: 1
+        > GET /b
+        = 200 | Cache-Control: max-age=60, no-cache=\"x-one, X-TWO\" | X-One: 1 | X-Two: 1 | X-All: 1
+        < 200 #2 | X-One: 1 | X-Two: 1
+        > GET /b
+        < 200 #2 | !X-One | !X-Two | X-All: 1"),
+    ("9111 §5.2.2.4: no-cache MUST NOT be served where the origin cannot be asked", "
+        > GET /a
+        = 200 | Cache-Control: no-cache, stale-if-error=600 | ETag: \"1\"
+        < 200 #1
+        > GET /a
+        = cut
+        < 504"),
+    ("9111 §5.2.2.10: s-maxage=0 has to be validated by a shared cache", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60, s-maxage=0 | ETag: \"1\"
+        < 200 #1
+        > GET /a
+        ? If-None-Match: \"1\"
+        = 304 | Cache-Control: max-age=60, s-maxage=60 | ETag: \"1\"
+        < 200 #1
+        > GET /a
+        < 200 #1"),
+    ("9111 §5.2.2.1: max-age of the origin, 0 too", "
+        > GET /a
+        = 200 | Cache-Control: max-age=0 | ETag: \"1\"
+        < 200 #1
+        > GET /a
+        ? If-None-Match: \"1\"
+        = 304 | ETag: \"1\"
+        < 200 #1
+        > GET /b
+        = 200 | Cache-Control: max-age=2
+        < 200 #3
+        + 1
+        > GET /b
+        < 200 #3
+        + 1
+        > GET /b
+        = 200
+        < 200 #4"),
+    ("9111 §5.2.2.6: no-transform MUST NOT be transformed, from the cache neither", "
+        : compression
+        > GET /a | Accept-Encoding: gzip
+        = 200 | Cache-Control: max-age=60, no-transform | Content-Type: text/plain
+        < 200 #1 | !Content-Encoding
+        > GET /a | Accept-Encoding: gzip
+        < 200 #1 | !Content-Encoding
+        > GET /b | Accept-Encoding: gzip
+        = 200 | Cache-Control: max-age=60 | Content-Type: text/plain
+        < 200 | Content-Encoding: gzip
+        > GET /b | Accept-Encoding: gzip
+        < 200 | Content-Encoding: gzip
+        > GET /b | Accept-Encoding: gzip | Cache-Control: no-transform
+        < 200 #2 | !Content-Encoding"),
+    ("9111 §5.2.2.7: private MUST NOT be stored, whatever else allows it", "
+        > GET /a
+        = 200 | Cache-Control: private, public, s-maxage=60 | Expires: @60
+        < 200 #1
+        > GET /a
+        = 200
+        < 200 #2"),
 ];
 
 #[tokio::test]

@@ -210,6 +210,57 @@ const CASES: &[Case] = &[
         + 10
         > GET /a
         < 200 #1 | Date: @0 | Age: 10"),
+    ("9111 §5.1: of several ages the first one counts", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | Age: 10, 50
+        < 200 #1
+        + 1
+        > GET /a
+        < 200 #1 | Age: 11"),
+    ("9111 §4.2.1: Expires that comes twice with different values is stale", "
+        > GET /a
+        = 200 | Expires: @60 | Expires: @600 | ETag: \"1\"
+        < 200 #1
+        > GET /a
+        ? If-None-Match: \"1\"
+        = 200
+        < 200 #2"),
+    ("9111 §5.3: max-age makes Expires mean nothing, s-maxage too", "
+        > GET /a
+        = 200 | Cache-Control: max-age=1 | Expires: @600
+        < 200 #1
+        > GET /b
+        = 200 | Cache-Control: s-maxage=1 | Expires: @600
+        < 200 #2
+        + 2
+        > GET /a
+        = 200
+        < 200 #3
+        > GET /b
+        = 200
+        < 200 #4"),
+    ("9111 §4.2.3: the larger of the apparent age and the one that it has", "
+        > GET /a
+        = 200 | Cache-Control: max-age=600 | Age: 30 | Date: @-50
+        < 200 #1
+        > GET /a
+        < 200 #1 | Age: 50
+        > GET /b
+        = 200 | Cache-Control: max-age=600 | Age: 50 | Date: @-30
+        < 200 #2
+        > GET /b
+        < 200 #2 | Age: 50"),
+    ("9111 §4: a response that was validated has the age of that", "
+        > GET /a
+        = 200 | Cache-Control: max-age=10 | ETag: \"1\" | Age: 5
+        < 200 #1
+        + 20
+        > GET /a
+        = 304 | Cache-Control: max-age=60 | ETag: \"1\"
+        < 200 #1 | Age: 0
+        + 7
+        > GET /a
+        < 200 #1 | Age: 7"),
 ];
 
 #[tokio::test]

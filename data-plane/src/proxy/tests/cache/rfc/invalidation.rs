@@ -103,6 +103,31 @@ const CASES: &[Case] = &[
         < 204
         > GET /a?1
         < 200 #1"),
+    ("9111 §4.4: what has to be validated anyway goes, too, and so does what HEAD would get", "
+        > GET /a
+        = 200 | Cache-Control: no-cache | ETag: \"1\"
+        < 200 #1
+        > POST /a | Content-Length: 0
+        = 303 | Location: /a
+        < 303
+        > HEAD /a
+        ? !If-None-Match
+        = 200 | Cache-Control: max-age=60
+        < 200
+        > GET /a
+        ? !If-None-Match
+        = 200
+        < 200 #4"),
+    ("9111 §4.4: a relative Location is resolved against the target", "
+        > GET /d/b
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > POST /d/a | Content-Length: 0
+        = 201 | Location: b
+        < 201
+        > GET /d/b
+        = 200
+        < 200 #3"),
 ];
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use gateway_caching::policy::{Assumed, Reloads, SetCookie};
-use gateway_routing::route::Cache;
+use gateway_caching::policy::{Assumed, Partial, Reloads, SetCookie};
+use gateway_routing::route::{Cache, Compression, CompressionAlgorithm, MediaRange, Policy};
 use tokio::time::timeout;
 
 use super::{
@@ -35,17 +35,28 @@ struct Run {
 pub(super) async fn run(script: &str) -> Result<(), String> {
     let mut lines = script::read(script, start()).peekable();
     let mut cache = plain();
+    let mut compression = Policy::Unset;
     while let Some(Line::Policy(words)) = lines.next_if(|line| matches!(line, Line::Policy(_))) {
-        set(&mut cache, words);
+        match words {
+            "compression" => compression = Policy::On(any_compression()),
+            _ => set(&mut cache, words),
+        }
     }
     let (bench, origin) = (Bench::new(), Upstream::start().await);
-    let proxy = bench.start(&Site::owned_by(caching("a", &[origin.address], cache))).await;
+    let mut service = caching("a", &[origin.address], cache);
+    service.policies.compression = compression;
+    let proxy = bench.start(&Site::owned_by(service)).await;
     let later = Duration::ZERO;
     let mut run = Run { bench, proxy, origin, later, client: None, is_head: false, asked: None, answers: 0, stored: 0 };
     for (line, number) in lines.zip(1..) {
         run.step(&line).await.map_err(|why| format!("step {number}, {line:?}: {why}"))?;
     }
     run.ends_quietly().await
+}
+
+fn any_compression() -> Compression {
+    let any = MediaRange { kind: None, subtype: None };
+    Compression { algorithms: [CompressionAlgorithm::Gzip].into(), min_size: 1, content_types: [any].into() }
 }
 
 fn start() -> SystemTime {
@@ -59,7 +70,9 @@ fn set(cache: &mut Cache, words: &str) {
         Some(("default_ttl", ttl)) => cache.rules.assumed = Assumed::Fixed(seconds(ttl)),
         Some(("heuristic_ttl", most)) => cache.rules.assumed = Assumed::Tenth { at_most: seconds(most) },
         Some(("client_no_cache", "ignore")) => cache.rules.reloads = Reloads::Ignore,
+        Some(("bypass", cookie)) => cache.bypass.cookies = [cookie.into()].into(),
         None if words == "set_cookie" => cache.rules.set_cookie = SetCookie::Store,
+        None if words == "partial" => cache.rules.partial = Partial::Store,
         Some(_) | None => panic!("no words of a policy: {words}"),
     }
 }
@@ -139,19 +152,31 @@ impl Run {
         }
         let said = |wanted: &str| answer.fields.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
         let body = answer.body.map_or_else(|| format!("answer {number}"), str::to_owned);
-        let mut text = format!("HTTP/1.1 {} Said\r\nConnection: close\r\n", answer.start);
+        let mut text = String::new();
+        if let Some(interim) = answer.interim {
+            let _ = write!(text, "HTTP/1.1 {interim} First\r\nCache-Control: max-age=60\r\n\r\n");
+        }
+        let _ = write!(text, "HTTP/1.1 {} Said\r\nConnection: close\r\n", answer.start);
         if !said("Date") && !answer.without.contains(&"Date") {
             let _ = write!(text, "Date: {}\r\n", httpdate::fmt_http_date(now));
         }
         let has_body = !["204", "304"].contains(&answer.start);
-        if has_body && !said("Content-Length") {
+        if !answer.trailers.is_empty() {
+            text.push_str("Transfer-Encoding: chunked\r\n");
+        } else if has_body && !said("Content-Length") {
             let _ = write!(text, "Content-Length: {}\r\n", body.len());
         }
         for (name, value) in &answer.fields {
             let _ = write!(text, "{name}: {value}\r\n");
         }
         text.push_str("\r\n");
-        if has_body && !head.starts_with("HEAD ") {
+        if !answer.trailers.is_empty() {
+            let _ = write!(text, "{:x}\r\n{body}\r\n0\r\n", body.len());
+            for (name, value) in &answer.trailers {
+                let _ = write!(text, "{name}: {value}\r\n");
+            }
+            text.push_str("\r\n");
+        } else if has_body && !head.starts_with("HEAD ") {
             text.push_str(&body);
         }
         peer.send(text).await;

@@ -30,6 +30,10 @@ pub(super) struct Message<'s> {
     /// Fields that are there by default, and are not to be.
     pub without: Vec<&'s str>,
     pub body: Option<&'s str>,
+    /// Of an answer, which is chunked then.
+    pub trailers: Vec<(&'s str, String)>,
+    /// The status of an answer in front of it.
+    pub interim: Option<&'s str>,
 }
 
 /// What a client has to get.
@@ -71,13 +75,23 @@ pub(super) fn read(script: &str, start: SystemTime) -> impl Iterator<Item = Line
 
 fn message(text: &str, start: SystemTime) -> Message<'_> {
     let mut pieces = text.split(" | ");
-    let mut message =
-        Message { start: pieces.next().unwrap_or_default(), fields: Vec::new(), without: Vec::new(), body: None };
+    let start_line = pieces.next().unwrap_or_default();
+    let (interim, start_line) = start_line.split_once(", ").map_or((None, start_line), |(one, two)| (Some(one), two));
+    let mut message = Message {
+        start: start_line,
+        fields: Vec::new(),
+        without: Vec::new(),
+        body: None,
+        trailers: Vec::new(),
+        interim,
+    };
     for piece in pieces {
         if let Some(body) = piece.strip_prefix('=') {
             message.body = Some(body);
         } else if let Some(name) = piece.strip_prefix('!') {
             message.without.push(name);
+        } else if let Some((name, value)) = piece.strip_prefix('^').and_then(|piece| piece.split_once(':')) {
+            message.trailers.push((name, self::value(value, start)));
         } else {
             let (name, value) = piece.split_once(':').expect("a field");
             message.fields.push((name, self::value(value, start)));

@@ -227,6 +227,119 @@ const CASES: &[Case] = &[
         < 200 #1
         > GET http://A.TEST:80/a
         < 200 #1"),
+    ("9111 §3: MUST NOT store what is not final", "
+        > GET /a
+        = 103, 200
+        < 103
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #2"),
+    ("9111 §3: a 304 that nobody asked for is no response to store", "
+        > GET /a
+        = 304 | Cache-Control: max-age=60 | ETag: \"1\"
+        < 304
+        > GET /a
+        = 200
+        < 200 #2"),
+    ("9111 §3: Expires, max-age, s-maxage and public each allow a status that is not heuristically cacheable", "
+        > GET /a
+        = 299 | Expires: @60
+        < 299 #1
+        > GET /a
+        < 299 #1
+        > GET /b
+        = 503 | Cache-Control: s-maxage=60
+        < 503 #2
+        > GET /b
+        < 503 #2
+        > GET /c
+        = 429 | Cache-Control: public | ETag: \"1\"
+        < 429 #3
+        > GET /c
+        ? If-None-Match: \"1\"
+        = 200
+        < 200 #4"),
+    ("9111 §3: no-store in a later line counts as well", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | Cache-Control: no-store
+        < 200 #1
+        > GET /a
+        = 200
+        < 200 #2"),
+    ("9111 §3.1: MUST NOT combine trailers with the fields of the head", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | ^X-Late: 1 | ^Cache-Control: no-store
+        < 200 | !X-Late
+        > GET /a
+        < 200 #1 | !X-Late | Cache-Control: max-age=60"),
+    ("9111 §3.1: the fields of the message that Connection names go in both directions", "
+        > GET /a | Connection: X-Mine | X-Mine: 1
+        ? !X-Mine
+        = 200 | Cache-Control: max-age=60 | Vary: X-Mine
+        < 200 #1
+        > GET /a
+        < 200 #1"),
+    ("9111 §3.3: MUST NOT serve what broke off, as a whole", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | Content-Length: 100
+        < 200
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #2
+        > GET /a
+        < 200 #2"),
+    ("9111 §3.3: a stored part answers for what it has, as a 206, and for nothing else", "
+        : partial
+        > GET /a | Range: bytes=2-5
+        ? Range: bytes=2-5
+        = 206 | Cache-Control: max-age=60 | ETag: \"1\" | Content-Range: bytes 2-5/10 | =2345
+        < 206 | =2345
+        > GET /a | Range: bytes=3-4
+        < 206 | =34 | Content-Range: bytes 3-4/10
+        > GET /a | Range: bytes=4-6
+        = 206 | Cache-Control: no-store | Content-Range: bytes 4-6/10 | =456
+        < 206 | =456
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | ETag: \"1\" | =0123456789
+        < 200 | =0123456789"),
+    ("9111 §3.4: parts with the same strong validator are put together", "
+        : partial
+        > GET /a | Range: bytes=0-4
+        = 206 | Cache-Control: max-age=60 | ETag: \"1\" | Content-Range: bytes 0-4/10 | X: old | =01234
+        < 206 | =01234
+        > GET /a | Range: bytes=5-9
+        = 206 | Cache-Control: max-age=60 | ETag: \"1\" | Content-Range: bytes 5-9/10 | X: new | =56789
+        < 206 | =56789
+        > GET /a
+        < 200 | =0123456789 | X: new | !Content-Range | Content-Length: 10"),
+    ("9111 §3.4: MUST NOT combine by a weak validator, or by another one", "
+        : partial
+        > GET /a | Range: bytes=0-4
+        = 206 | Cache-Control: max-age=60 | ETag: W/\"1\" | Content-Range: bytes 0-4/10 | =01234
+        < 206 | =01234
+        > GET /a | Range: bytes=5-9
+        = 206 | Cache-Control: max-age=60 | ETag: W/\"1\" | Content-Range: bytes 5-9/10 | =56789
+        < 206 | =56789
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | =0123456789
+        < 200 | =0123456789
+        > GET /b | Range: bytes=0-4
+        = 206 | Cache-Control: max-age=60 | ETag: \"1\" | Content-Range: bytes 0-4/10 | =01234
+        < 206 | =01234
+        > GET /b | Range: bytes=5-9
+        = 206 | Cache-Control: max-age=60 | ETag: \"2\" | Content-Range: bytes 5-9/10 | =56789
+        < 206 | =56789
+        > GET /b
+        = 200
+        < 200 #6"),
+    ("9111 §4: MUST write unsafe methods through, and says nothing before the origin has", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > PATCH /a | Content-Length: 3 | =abc
+        ? Content-Length: 3
+        = 202
+        < 202 #2"),
 ];
 
 #[tokio::test]

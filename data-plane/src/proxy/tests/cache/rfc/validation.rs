@@ -136,6 +136,64 @@ const ORIGIN: &[Case] = &[
         > GET /a
         = 200
         < 200 #3"),
+    ("9111 §4.3.1: SHOULD send Last-Modified where there is no entity tag", "
+        > GET /a
+        = 200 | Cache-Control: max-age=1 | Last-Modified: @-100
+        < 200 #1
+        + 1
+        > GET /a
+        ? If-Modified-Since: @-100 | !If-None-Match
+        = 304 | Cache-Control: max-age=60 | Last-Modified: @-100
+        < 200 #1
+        > GET /a
+        < 200 #1"),
+    ("9111 §3.2: all lines of a field are replaced, and fields that are not stored are not updated", "
+        > GET /a
+        = 200 | Cache-Control: max-age=1 | ETag: \"1\" | X: 1 | X: 2 | Y: 1
+        < 200 #1
+        + 1
+        > GET /a
+        = 304 | Cache-Control: max-age=60 | ETag: \"1\" | X: 3 | Connection: Y | Y: 2 | Proxy-Authenticate: Basic
+        < 200 #1 | X: 3 | Y: 1 | !Proxy-Authenticate
+        > GET /a
+        < 200 #1 | X: 3 | Y: 1 | !Proxy-Authenticate"),
+    ("9111 §4.3.3: a full response that may not be stored replaces what is", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | ETag: \"1\"
+        < 200 #1
+        > GET /a | Cache-Control: no-cache
+        = 200 | Cache-Control: no-store
+        < 200 #2
+        > GET /a
+        = 200
+        < 200 #3"),
+    ("9111 §4.3.3: an error of the client's kind replaces what is stored, too", "
+        > GET /a
+        = 200 | Cache-Control: max-age=1, stale-if-error=600 | ETag: \"1\"
+        < 200 #1
+        + 1
+        > GET /a
+        = 410
+        < 410 #2
+        > GET /a
+        ? !If-None-Match
+        = 200
+        < 200 #3"),
+    ("9111 §4.3.5: HEAD of another length makes it stale, and an error says nothing", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | ETag: \"1\"
+        < 200 #1
+        > HEAD /a | Cache-Control: no-cache
+        = 404
+        < 404
+        > GET /a
+        < 200 #1
+        > HEAD /a | Cache-Control: no-cache
+        = 200 | Cache-Control: max-age=60 | ETag: \"1\" | Content-Length: 9
+        < 200
+        > GET /a
+        = 200
+        < 200 #4"),
 ];
 
 #[rustfmt::skip]
@@ -235,6 +293,34 @@ const CLIENT: &[Case] = &[
         < 200
         > GET /a | Range: bytes=2-4 | If-None-Match: \"1\"
         < 304"),
+    ("9110 §15.4.5: a 304 has what a 200 would have had to update, and not what describes the content", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | ETag: \"1\" | Expires: @60 | Vary: X | Content-Location: /b | Content-Type: text/plain | Content-Language: de
+        < 200 #1
+        > GET /a | If-None-Match: \"1\"
+        < 304 | Cache-Control: max-age=60 | ETag: \"1\" | Expires: @60 | Vary: X | Content-Location: /b | Date: @0 | Age: 0 | !Content-Type | !Content-Language"),
+    ("9111 §4.3.2: what is stale is validated first, and then the client's condition is answered", "
+        > GET /a
+        = 200 | Cache-Control: max-age=1 | ETag: \"1\"
+        < 200 #1
+        + 1
+        > GET /a | If-None-Match: \"1\"
+        = 200 | Cache-Control: max-age=60 | ETag: \"2\"
+        < 200 #2
+        > GET /a | If-None-Match: \"2\"
+        < 304"),
+    ("9111 §4.3.2: a condition is for a 200 alone", "
+        > GET /a
+        = 404 | Cache-Control: max-age=60 | ETag: \"1\"
+        < 404 #1
+        > GET /a | If-None-Match: \"1\"
+        < 404 #1"),
+    ("9110 §9.3.2: HEAD with a condition", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | ETag: \"1\"
+        < 200 #1
+        > HEAD /a | If-None-Match: \"1\"
+        < 304 | ETag: \"1\""),
 ];
 
 #[tokio::test]

@@ -90,6 +90,39 @@ const CASES: &[Case] = &[
         < 200 #1
         > GET /a | X: 2
         < 200 #1"),
+    ("9111 §4.1: one that has a Vary goes before a newer one that has none", "
+        > GET /a | X: 1
+        = 200 | Cache-Control: max-age=60 | Vary: X
+        < 200 #1
+        + 1
+        > GET /a | X: 2
+        = 200 | Cache-Control: max-age=60
+        < 200 #2
+        > GET /a | X: 1
+        < 200 #1
+        > GET /a | X: 3
+        < 200 #2"),
+    ("9111 §4.1: a name that cannot be one fails to match", "
+        > GET /a
+        = 200 | Cache-Control: max-age=60 | Vary: a b
+        < 200 #1
+        > GET /a
+        = 200
+        < 200 #2"),
+    ("9111 §4.1: a response that is validated stays for those whom it was for", "
+        > GET /a | X: 1
+        = 200 | Cache-Control: max-age=1 | Vary: X | ETag: \"1\"
+        < 200 #1
+        + 1
+        > GET /a | X: 1
+        ? X: 1 | If-None-Match: \"1\"
+        = 304 | Cache-Control: max-age=60 | Vary: X | ETag: \"1\"
+        < 200 #1
+        > GET /a | X: 2
+        = 200 | Cache-Control: max-age=60 | Vary: X
+        < 200 #3
+        > GET /a | X: 1
+        < 200 #1"),
 ];
 
 #[tokio::test]
