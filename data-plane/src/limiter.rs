@@ -7,7 +7,7 @@ use std::{
     cell::RefCell,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError, TryLockError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError,
         atomic::{AtomicU64, Ordering::Acquire, Ordering::Release},
     },
     time::Instant,
@@ -76,6 +76,7 @@ impl Limiter {
             places: cells.capacity() as u64,
             taken: cells.held(self.nanos(Instant::now())) as u64,
             shared: cells.shared(),
+            unreported: self.demands().iter().map(|demand| demand.missed()).sum(),
         }
     }
 
@@ -88,8 +89,12 @@ impl Limiter {
     /// One worker's part.
     pub(crate) fn for_worker(self: &Arc<Self>) -> WorkerLimiter {
         let demand = Arc::<Demand>::default();
-        self.demands.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&demand));
+        self.demands().push(Arc::clone(&demand));
         WorkerLimiter { limiter: Arc::clone(self), demand, shares: RefCell::default() }
+    }
+
+    fn demands(&self) -> MutexGuard<'_, Vec<Arc<Demand>>> {
+        self.demands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// These shares hold from now on.
@@ -100,7 +105,7 @@ impl Limiter {
 
     /// What was asked of cluster-wide limits since the last time.
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        let demands = self.demands.lock().unwrap_or_else(PoisonError::into_inner);
+        let demands = self.demands();
         report(demands.iter().map(|demand| &**demand))
     }
 }

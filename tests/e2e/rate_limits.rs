@@ -98,6 +98,21 @@ async fn one_five_and_twenty_data_planes_let_the_limit_through() {
         story.row("the control plane is killed, and restarted", before);
         story.end().await;
     }
+    // Of a slow limit, the burst is had once, wherever it is asked for, and whoever rests meanwhile.
+    let mut story = Story::limited(5, "requests: 100, per: 10m, burst: 100").await;
+    let before = story.offer.counts();
+    for at in (0..5).chain(0..5) {
+        story.offer.spread("shop.test", &[(story.gateway.data_planes[at].proxy, 50.0)]);
+        story.offer.advance(150).await;
+    }
+    let after = story.offer.counts();
+    let allowed = 100.0 + (after.at - before.at).as_secs_f64() / 6.0;
+    let (asked, admitted) = (after.asked - before.asked, after.admitted - before.admitted);
+    let ratio = admitted as f64 / allowed;
+    println!("| 5 | all on one at a time | a slow limit | {asked} | {allowed:.0} | {admitted} | {:.1} % |", ratio * 100.0);
+    // Each data plane lets one through at rest, and the reserve is a part in 64.
+    assert!((0.8..=1.1).contains(&ratio), "of a slow limit: {ratio:.3}");
+    story.end().await;
 }
 
 /// A cluster with one limit, and what is sent to it.
@@ -113,17 +128,22 @@ struct Story {
 
 impl Story {
     async fn start(count: usize, tolerance: f64) -> Self {
+        let limit = format!("requests: {LIMIT}, per: 1s, burst: {BURST}");
+        Self { tolerance, ..Self::limited(count, &limit).await }
+    }
+
+    async fn limited(count: usize, limit: &str) -> Self {
         let gateway = Gateway::builder().data_planes(count).start().await;
         let upstream = Upstream::start("served").await;
         gateway.register_unchecked("shop", "shop.test", &[&upstream]).await;
         let document = format!(
             "services:\n  - name: shop\n    hosts: [shop.test]\n    endpoints: [{{address: \"{}\"}}]\n    \
              health_check: {{disabled: true}}\n    rate_limits:\n      \
-             - {{name: everyone, requests: {LIMIT}, per: 1s, burst: {BURST}, key: service, scope: cluster}}\n",
+             - {{name: everyone, {limit}, key: service, scope: cluster}}\n",
             upstream.address
         );
         gateway.apply(&document).await.ok();
-        Self { gateway, offer: Offer::default(), skew: None, tolerance, _upstream: upstream }
+        Self { gateway, offer: Offer::default(), skew: None, tolerance: 0.0, _upstream: upstream }
     }
 
     /// Spreads the load over the data planes that there are.

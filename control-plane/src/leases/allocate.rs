@@ -19,8 +19,9 @@ pub struct Claim {
 /// 1. Water-filling: each gets what it is asked for, up to the fair share.
 /// 2. What is left goes to those who are asked for more, in proportion to what they lack.
 /// 3. If all have what they are asked for, those who owe keep a share to make up for it.
-/// 4. Half of what is left even then is headroom, in proportion to what each has; the other half and the
-///    reserve are shared out evenly.
+/// 4. Half of what is left even then is headroom, in proportion to what each has; the other half goes evenly
+///    to those who are asked or owe: what comes to others would come without what is used of it, which they
+///    have no counter for. The reserve is shared out among all.
 ///
 /// A little more asked changes the shares a little: there is no edge for them to flap over.
 #[must_use]
@@ -35,10 +36,12 @@ pub fn allocate(whole: u64, claims: &[Claim]) -> Vec<u64> {
     let mut left = capacity - sum(&shares);
     left -= grant(left, &mut shares, |at, share| claims[at].asked - share);
     left -= grant(left, &mut shares, |at, share| claims[at].owed.saturating_sub(share));
-    let headroom = left / 2;
     let weights = shares.clone();
-    let headroom = if sum(&weights) == 0 { 0 } else { hand_out(headroom, &mut shares, |at, _| weights[at]) };
-    let even = (whole / RESERVE + left - headroom) / count;
+    left -= hand_out(left / 2, &mut shares, |at, _| weights[at]);
+    let claimed = |at: usize| claims[at].asked.max(claims[at].owed).min(whole / RESERVE);
+    left -= hand_out(left, &mut shares, |at, _| claimed(at));
+    // Where nobody claims anything, it is left until here.
+    let even = (whole / RESERVE + left) / count;
     shares.iter_mut().for_each(|share| *share += even);
     shares
 }

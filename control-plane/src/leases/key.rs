@@ -24,14 +24,20 @@ const STEP: i64 = (WHOLE / 16) as i64;
 pub(super) struct Key {
     holders: Vec<Holder>,
     pool: Pool,
-    /// What is shared out beyond the whole, or less than it.
+    /// What is shared out beyond the whole.
     surplus: i64,
+    /// Reports of this period.
+    heard: u64,
+    /// What went by unused since something was let through last.
+    missed: i64,
     /// The targets are not of the latest claims.
     stale: bool,
     /// Since when nobody has asked for it.
     calm_since: Option<Instant>,
     /// Every holder is told that it is not leased any more, and then it is forgotten.
     ending: bool,
+    /// It ends, whoever asks for it: its place is another's.
+    evicted: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,6 +53,13 @@ struct Holder {
     round: u64,
 }
 
+impl Holder {
+    /// What it has let through on credit, in parts of the limit's burst.
+    fn owed(&self, fair: u64) -> u64 {
+        scale(self.told.unwrap_or(fair), self.used, WHOLE)
+    }
+}
+
 /// What a data plane is to be told of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct News {
@@ -57,7 +70,17 @@ pub(super) struct News {
 impl Key {
     pub(super) fn new(seats: usize) -> Self {
         let holders = vec![Holder::default(); seats];
-        Self { holders, pool: Pool::default(), surplus: 0, stale: true, calm_since: None, ending: false }
+        Self {
+            holders,
+            pool: Pool::default(),
+            surplus: 0,
+            heard: 0,
+            missed: 0,
+            stale: true,
+            calm_since: None,
+            ending: false,
+            evicted: false,
+        }
     }
 
     /// A data plane sits down that holds nothing of it yet.
@@ -83,7 +106,7 @@ impl Key {
     }
 
     /// What its data plane says in report number `round`.
-    pub(super) fn report(&mut self, seat: usize, demand: &Demand, round: u64, seats: &Seats) {
+    pub(super) fn report(&mut self, seat: usize, demand: &Demand, round: u64) {
         let holder = &mut self.holders[seat];
         // Only of what another control plane has leased is more known there than here.
         if holder.round == 0 && demand.held.is_some() && holder.told.is_none_or(|told| told == 0) {
@@ -94,31 +117,42 @@ impl Key {
         holder.used = demand.used;
         holder.round = round;
         self.stale = true;
-        self.ending = false;
-        self.make_up(seats);
+        self.ending &= demand.asked == 0 || self.evicted;
     }
 
-    /// Its data plane has not named it in report number `round`, if that is so.
-    pub(super) fn pass_over(&mut self, seat: usize, round: u64, seats: &Seats) {
+    /// Its data plane has made report number `round`, and may not have named it.
+    pub(super) fn pass(&mut self, seat: usize, round: u64, seats: &Seats) {
         let holder = &mut self.holders[seat];
-        if holder.round == round || (holder.asked == 0 && holder.used == 0) {
-            return;
+        if holder.round != round && (holder.asked > 0 || holder.used > 0) {
+            holder.asked = blend(holder.asked, 0);
+            holder.passed = 0;
+            holder.used = 0;
+            self.stale = true;
         }
-        holder.asked = blend(holder.asked, 0);
-        holder.passed = 0;
-        holder.used = 0;
-        self.stale = true;
         self.make_up(seats);
     }
 
-    /// Ends the lease if nobody has asked for a while; at once if its place is wanted.
-    pub(super) fn rest(&mut self, now: Instant, is_wanted: bool) {
-        if self.holders.iter().any(|holder| holder.asked > 0 || holder.used > 0) {
+    /// Ends the lease if nobody has asked for a while and next to nothing is owed; at once if its place is
+    /// wanted.
+    pub(super) fn rest(&mut self, now: Instant, is_wanted: bool, seats: &Seats) {
+        if self.holders.iter().any(|holder| holder.asked > 0) || self.weight(seats) >= NOTHING {
             self.calm_since = None;
             return;
         }
         let since = *self.calm_since.get_or_insert(now);
         self.ending |= is_wanted || now.duration_since(since) >= 2 * PERIOD;
+    }
+
+    /// Ends the lease, whoever asks for it.
+    pub(super) fn evict(&mut self) {
+        (self.ending, self.evicted) = (true, true);
+    }
+
+    /// How much is asked for or owed in all: by that a place is worth having.
+    pub(super) fn weight(&self, seats: &Seats) -> u64 {
+        let fair = seats.fair();
+        let sum = |of: fn(&Holder, u64) -> u64| self.holders.iter().fold(0, |sum: u64, holder| sum.saturating_add(of(holder, fair)));
+        sum(|holder, _| holder.asked).max(sum(Holder::owed))
     }
 
     /// Whether every data plane knows that it is not leased any more.
@@ -129,8 +163,14 @@ impl Key {
     /// What the data plane has to be told of it, if anything, or in any case if it knows nothing.
     pub(super) fn tell(&mut self, seat: usize, seats: &Seats, knows_nothing: bool) -> Option<News> {
         if self.ending {
-            let told = self.holders[seat].told.take();
-            return told.map(|_| News { share: None, shift: 0 });
+            let fair = seats.fair();
+            let holder = &mut self.holders[seat];
+            let (owed, used) = (holder.owed(fair), holder.used);
+            holder.told.take()?;
+            // What it owes stays, whatever its share of the burst.
+            holder.used = scale(owed, WHOLE, fair);
+            let shift = i64::try_from(holder.used).unwrap_or(i64::MAX) - i64::try_from(used).unwrap_or(i64::MAX);
+            return Some(News { share: None, shift });
         }
         self.settle(seats);
         let free = self.free(seats);
@@ -172,12 +212,22 @@ impl Key {
         if seats.present().count() as u64 != seats.nodes() {
             return;
         }
+        // Every data plane reports once in a period.
+        self.heard += 1;
+        if self.heard < seats.nodes() {
+            return;
+        }
+        self.heard = 0;
         let asked: u64 = self.holders.iter().map(|holder| holder.asked).sum();
         let passed: u64 = self.holders.iter().map(|holder| holder.passed).sum();
-        // At most 2^62, for 2^10 data planes; bursts and beginnings are no measure.
-        let missed = (asked.min(WHOLE) as i64 - passed as i64).clamp(-STEP, STEP);
-        // Every data plane does so once in a period.
-        self.surplus = (self.surplus + missed / (4 * seats.nodes() as i64)).clamp(0, MOST);
+        // At most 2^62, for 2^10 data planes.
+        self.missed = self.missed.saturating_add(asked.min(WHOLE) as i64 - passed as i64);
+        // Of a slow limit many periods let nothing through, and then one as much as all of them could have.
+        if passed > 0 {
+            // Bursts and beginnings are no measure.
+            self.surplus = (self.surplus + self.missed.clamp(-STEP, STEP) / 4).clamp(0, MOST);
+            self.missed = 0;
+        }
     }
 
     /// Brings the targets up to date. Who has left, perhaps to return, keeps what it holds.
@@ -194,8 +244,7 @@ impl Key {
                 Presence::Empty => {}
                 Presence::Gone => whole = whole.saturating_sub(held),
                 Presence::Present => {
-                    let owed = scale(held, holder.used, WHOLE).min(WHOLE);
-                    present.push((seat, Claim { asked: holder.asked, owed }));
+                    present.push((seat, Claim { asked: holder.asked, owed: holder.owed(fair).min(WHOLE) }));
                 }
             }
         }

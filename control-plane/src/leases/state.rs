@@ -66,15 +66,13 @@ impl Leases {
         node.round += 1;
         let round = node.round;
         for demand in demands {
-            if let Some(key) = self.table.enter(demand.key, self.seats.len()) {
-                key.report(ticket.seat, demand, round, &self.seats);
+            if let Some(key) = self.table.enter(demand, self.seats.len()) {
+                key.report(ticket.seat, demand, round);
             }
         }
-        let is_short = std::mem::take(&mut self.table.is_short);
-        for (_, key) in self.table.iter_mut() {
-            key.pass_over(ticket.seat, round, &self.seats);
-            key.rest(now, is_short);
-        }
+        self.table.iter_mut().for_each(|(_, key)| key.pass(ticket.seat, round, &self.seats));
+        let is_short = self.table.make_room(&self.seats);
+        self.table.iter_mut().for_each(|(_, key)| key.rest(now, is_short, &self.seats));
         self.sweep(now);
     }
 

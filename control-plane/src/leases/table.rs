@@ -2,24 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::{KeyId, MAX_KEYS, MAX_KEYS_OF_LIMIT, MAX_SHARES, key::Key};
+use super::{Demand, KeyId, MAX_KEYS, MAX_KEYS_OF_LIMIT, MAX_SHARES, key::Key, seats::Seats};
 
 /// Keys in the order of their limits.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     keys: BTreeMap<KeyId, Key>,
     of_limit: BTreeMap<u64, usize>,
-    /// A key has found no place.
-    pub(super) is_short: bool,
+    /// What was asked of the keys that found no place in a report, by their limits; as many as a report has.
+    turned_away: Vec<(u64, u64)>,
 }
 
 impl Table {
-    /// The key, which is new if it was not there; `None` if there is no place for it.
-    pub(super) fn enter(&mut self, id: KeyId, seats: usize) -> Option<&mut Key> {
+    /// The key that is in demand, which is new if it was not there; `None` if there is no place for it.
+    pub(super) fn enter(&mut self, demand: &Demand, seats: usize) -> Option<&mut Key> {
+        let id = demand.key;
         if !self.keys.contains_key(&id) {
             let of_limit = self.of_limit.entry(id.limit).or_default();
             if *of_limit >= MAX_KEYS_OF_LIMIT || self.keys.len() >= room(seats) {
-                self.is_short = true;
+                self.turned_away.push((id.limit, demand.asked));
                 if *of_limit == 0 {
                     self.of_limit.remove(&id.limit);
                 }
@@ -28,6 +29,32 @@ impl Table {
             *of_limit += 1;
         }
         Some(self.keys.entry(id).or_insert_with(|| Key::new(seats)))
+    }
+
+    /// Whether a key has found no place in a report. For each that has not, the least of its limit ends, or of
+    /// all where all places are taken, if it is worth less than half as much: its place is free when all data
+    /// planes have been told.
+    pub(super) fn make_room(&mut self, seats: &Seats) -> bool {
+        let mut away = std::mem::take(&mut self.turned_away);
+        if away.is_empty() {
+            return false;
+        }
+        away.sort_unstable_by_key(|(_, asked)| *asked);
+        // Those whose limit has all its places need one of these.
+        let mut waiting: BTreeMap<Option<u64>, Vec<u64>> = BTreeMap::new();
+        for (limit, asked) in away {
+            let is_full = self.of_limit.get(&limit).is_some_and(|count| *count >= MAX_KEYS_OF_LIMIT);
+            waiting.entry(is_full.then_some(limit)).or_default().push(asked);
+        }
+        let mut least: Vec<_> = self.keys.iter_mut().map(|(id, key)| (key.weight(seats), id.limit, key)).collect();
+        least.sort_unstable_by_key(|(weight, limit, _)| (*weight, *limit));
+        for (weight, limit, key) in least {
+            let mut queues = [Some(limit), None].into_iter();
+            if queues.any(|of| waiting.get_mut(&of).and_then(|all| all.pop_if(|asked| weight < *asked / 2)).is_some()) {
+                key.evict();
+            }
+        }
+        true
     }
 
     /// Makes room for shares of this many data planes. Returns whether keys had to go for that.

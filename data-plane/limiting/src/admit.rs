@@ -90,6 +90,11 @@ impl<'t> Check<'t> {
         self.terms
     }
 
+    /// Finds out where its key stands, for a request that is refused in any case.
+    pub fn look_at(&mut self, table: &Table, now: u64) {
+        self.look(table, now);
+    }
+
     fn look(&mut self, table: &Table, now: u64) -> bool {
         (self.found, self.wait) = match self.counts {
             Counts::Requests => {

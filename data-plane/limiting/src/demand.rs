@@ -1,7 +1,8 @@
 //! How much is asked of a worker, by key: what the control plane shares limits out by.
 //!
 //! Two books are kept in turn. One is written in, while the other one is read and wiped. Only what the
-//! table knew before is worth a line (see [`crate::Check::is_known`]), so that made-up keys fill none.
+//! table knew before is worth a line (see [`crate::Check::is_known`]), so that made-up keys fill none. Those
+//! that come twice do, and give their lines up to keys that come more often.
 
 use std::{
     collections::HashMap,
@@ -42,6 +43,8 @@ struct Line {
     rate: [AtomicU64; 3],
     asked: AtomicU64,
     admitted: AtomicU64,
+    /// What was asked of others that found no line, since it became this key's.
+    others: AtomicU64,
 }
 
 /// What was asked of a key in a period, in requests or in bytes.
@@ -76,12 +79,30 @@ impl Line {
         if let Err(other) = self.tag.compare_exchange(0, tag, Relaxed, Relaxed) {
             return other == tag;
         }
+        self.begin(shared, check);
+        true
+    }
+
+    /// Another key's from now on, if more was asked of others than of the one it is. Whether it is.
+    fn gives_way(&self, tag: u64, shared: SharedKey, check: &Check<'_>, asked: u64) -> bool {
+        let others = self.others.fetch_add(asked, Relaxed).saturating_add(asked);
+        if others <= self.asked.load(Relaxed) {
+            return false;
+        }
+        // First, for it is not told without.
+        self.limit.store(0, Relaxed);
+        self.tag.store(tag, Relaxed);
+        [&self.asked, &self.admitted, &self.others].into_iter().for_each(|number| number.store(0, Relaxed));
+        self.begin(shared, check);
+        true
+    }
+
+    fn begin(&self, shared: SharedKey, check: &Check<'_>) {
         put(&self.shared, shared.0);
         put(&self.key, check.key().hash);
         self.rate.iter().zip(check.rate().to_parts()).for_each(|(part, value)| part.store(value, Relaxed));
         // Last, for without it the line is not told.
         self.limit.store(check.key().limit.0, Relaxed);
-        true
     }
 }
 
@@ -90,12 +111,16 @@ impl Demand {
     pub const MEMORY: usize = 2 * LINES * size_of::<Line>();
 
     /// Writes down that a request came for one of a limit's keys. Where there is no line, it is only
-    /// counted ([`Self::missed`]).
+    /// counted ([`Self::missed`]), until so many have come that the least of those there are gives way.
     pub fn record(&self, check: &Check<'_>, shared: SharedKey, asked: u64, admitted: u64) {
         let book = &self.books[(self.turn.load(Relaxed) & 1) as usize];
         let tag = (shared.low() ^ check.key().limit.0).max(1);
-        let lines = (0..TRIES).map(|step| &book[(tag as usize).wrapping_add(step) % LINES]);
-        match lines.into_iter().find(|line| line.is_for(tag, shared, check)) {
+        let lines = || (0..TRIES).map(|step| &book[(tag as usize).wrapping_add(step) % LINES]);
+        let own = lines().find(|line| line.is_for(tag, shared, check)).or_else(|| {
+            let least = lines().min_by_key(|line| line.asked.load(Relaxed));
+            least.filter(|line| line.gives_way(tag, shared, check, asked))
+        });
+        match own {
             Some(line) => {
                 line.asked.fetch_add(asked, Relaxed);
                 line.admitted.fetch_add(admitted, Relaxed);
@@ -128,6 +153,7 @@ impl Demand {
                 asked: line.asked.swap(0, Relaxed),
                 admitted: line.admitted.swap(0, Relaxed),
             };
+            line.others.store(0, Relaxed);
             line.tag.store(0, Relaxed);
             if asked.asked > 0 && limit.0 != 0 {
                 each(asked);

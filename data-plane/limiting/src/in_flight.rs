@@ -90,10 +90,12 @@ impl InFlight {
             let seen = self.see(key);
             let shared = self.shared(key);
             let common = shared.load(SeqCst);
-            if seen.count >= max {
+            // A key has one kind of place at a time: what it has in the shared cell has to end first. Where races
+            // have given it both, or others are there, they all count.
+            let beside = if seen.own.is_some() { common } else { 0 };
+            if seen.count + beside >= max {
                 return None;
             }
-            // A key has one kind of place at a time: what it has in the shared cell has to end first.
             let (cell, before, after) = match (seen.own, seen.free) {
                 (Some((cell, word)), _) => (cell, word, word + 1),
                 (None, Some(cell)) if common == 0 => (cell, 0, (tag(key) << COUNT_BITS) | 1),
@@ -106,9 +108,10 @@ impl InFlight {
             let permit = |count: u64| Permit { cell, remaining: u32::try_from(max - count).unwrap_or(u32::MAX) };
             let now = self.see(key).count;
             let is_shared = std::ptr::eq(cell, shared);
-            let meets = (is_shared && now > 0) || (seen.own.is_none() && !is_shared && shared.load(SeqCst) > 0);
-            if now <= max && !meets {
-                return Some(permit(if is_shared { after } else { now }));
+            let beside = if is_shared { 0 } else { shared.load(SeqCst) };
+            let meets = (is_shared && now > 0) || (seen.own.is_none() && beside > 0);
+            if now + beside <= max && !meets {
+                return Some(permit(if is_shared { after } else { now + beside }));
             }
             // Dropped, it gives its place back.
             drop(permit(max));

@@ -172,6 +172,15 @@ impl Terms {
         (tat > full.saturating_add(CLOCKS)).then_some(full)
     }
 
+    /// The TAT of a cell that keys share, as far as it can be that of a key with these terms. What is beyond is
+    /// owed to another limit, and that such a key has used more than all but one, nobody knows.
+    pub(crate) fn own_part(self, shared: u64, now: u64) -> u64 {
+        match self.emptied(shared, now) {
+            Some(full) => full.saturating_sub(self.cost),
+            None => shared,
+        }
+    }
+
     /// How long until anything is left of a cell that may be in debt.
     pub(crate) const fn wait_of_debt(self, tat: u64, now: u64) -> u64 {
         // The cell is empty at this very moment, and has something a nanosecond later.

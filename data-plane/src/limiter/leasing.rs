@@ -2,7 +2,7 @@
 //! cluster.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -14,7 +14,7 @@ use super::Limiter;
 use crate::{
     discovery::{
         Counted, HotKey, LimitCounters, LimitOwner,
-        leases::{self, Demand, DemandSource, Key, LeaseSink, Leasing, Shift},
+        leases::{self, Demand, DemandSource, Key, LeaseSink, Leasing, Shift, WHOLE},
     },
     proxy::limit::limit_id,
     telemetry::rate_limits::Owner,
@@ -65,24 +65,32 @@ impl DemandSource for Desk {
         let asked = self.limiter.asked();
         let mut state = self.state();
         let State { shares, known } = &mut *state;
-        let leased: HashMap<_, _> = shares.leased().map(|(key, share)| (*key, share)).collect();
-        known.retain(|key, _| leased.contains_key(key));
+        let leased: HashSet<_> = shares.leased().map(|(key, _)| *key).collect();
+        known.retain(|key, _| leased.contains(key));
         known.values_mut().for_each(|known| known.asked = 0);
-        let mut demands = Vec::new();
+        let now = self.now();
+        let used = |key: &gateway_limiting::Key, rate: &Rate| {
+            self.limiter.counters.get().map_or(0, |counters| counters.cells.used(key, rate, now))
+        };
+        let mut demands = HashMap::new();
         for Asked { shared, key, rate, asked, admitted } in asked {
             let name = Key { limit: key.limit().0, hash: shared.0 };
             // A byte may cost less than a nanosecond; a thousand do not.
             let mut demand = Demand::of(name, asked, admitted, rate.cost(1000), elapsed.saturating_mul(1000));
-            if let Some(counters) = self.limiter.counters.get() {
-                demand.used = counters.cells.used(&key, &rate, self.now());
-            }
+            demand.used = used(&key, &rate);
             known.insert(name, Known { key, rate, asked: demand.asked });
-            let share = leased.get(&name).copied();
-            if share.is_some() || demand.asked >= shares.even() / 2 {
-                demands.push(demand);
+            if leased.contains(&name) || demand.asked >= shares.even() / 2 || demand.used >= WHOLE / 2 {
+                demands.insert(name, demand);
             }
         }
-        demands
+        // What is used stays used while nobody asks.
+        for (name, Known { key, rate, asked: _ }) in known {
+            let used = used(key, rate);
+            if used > 0 && leased.contains(name) {
+                demands.entry(*name).or_insert(Demand { key: *name, asked: 0, passed: 0, used });
+            }
+        }
+        demands.into_values().collect()
     }
 }
 

@@ -13,23 +13,29 @@ use crate::http1::{field::Name, head::Fields};
 pub(crate) struct ClientAddress {
     text: Box<str>,
     ip: IpAddr,
+    /// Whether it is the client's own, and not that of a proxy that does not say who its client is.
+    is_known: bool,
 }
 
 impl ClientAddress {
     /// An IPv4 client of an IPv6 listener is an IPv4 client.
     pub(crate) fn new(address: IpAddr) -> Self {
         let address = address.to_canonical();
-        Self { text: address.to_string().into(), ip: address }
+        Self { text: address.to_string().into(), ip: address, is_known: true }
     }
 
-    /// The client's own, where a trusted proxy tells of one; `self` is the connection's.
+    /// The client's own, where a trusted proxy tells of one; `self` is the connection's. Where what it tells
+    /// cannot be read, all whom it brings in such a way count as one: the proxy, but for what that may do.
     pub(crate) fn behind(&self, trusted: &[Network], fields: &Fields, head: &[u8]) -> Option<Self> {
         let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
         if trusted.is_empty() || !is_trusted(self.ip) {
             return None;
         }
         let (plain, forwarded) = (fields.values(head, Name::XForwardedFor), fields.values(head, Name::Forwarded));
-        Some(client_address(self.ip, is_trusted, plain, forwarded)).filter(|ip| *ip != self.ip).map(Self::new)
+        match client_address(self.ip, is_trusted, plain, forwarded) {
+            Some(ip) => (ip != self.ip).then(|| Self::new(ip)),
+            None => Some(Self { is_known: false, ..Self::new(self.ip) }),
+        }
     }
 
     pub(crate) const fn as_str(&self) -> &str {
@@ -38,6 +44,11 @@ impl ClientAddress {
 
     pub(crate) const fn ip(&self) -> IpAddr {
         self.ip
+    }
+
+    /// The address, if it is known to be the client's own.
+    pub(crate) fn known(&self) -> Option<IpAddr> {
+        self.is_known.then_some(self.ip)
     }
 
     /// As in `X-Forwarded-For`.

@@ -93,9 +93,14 @@ fn key<'b>(
     key.filter(|key| !key.is_empty())
 }
 
-/// The value of the first cookie of this name (RFC 6265 section 4.2.1), quotes and all.
+/// The value of the first cookie of this name.
 pub(super) fn cookie<'b>(field: &'b [u8], name: &str) -> Option<&'b [u8]> {
-    field.split(|byte| *byte == b';').find_map(|pair| {
+    cookies(field, name).next()
+}
+
+/// The values of the cookies of this name (RFC 6265 section 4.2.1), quotes and all.
+pub(super) fn cookies<'b>(field: &'b [u8], name: &str) -> impl Iterator<Item = &'b [u8]> {
+    field.split(|byte| *byte == b';').filter_map(move |pair| {
         let equals = memchr::memchr(b'=', pair)?;
         (pair[..equals].trim_ascii() == name.as_bytes()).then(|| pair[equals + 1..].trim_ascii())
     })

@@ -42,6 +42,8 @@ pub(crate) struct CounterTotals {
     pub places: u64,
     pub taken: u64,
     pub shared: u64,
+    /// Requests that the control plane does not hear of.
+    pub unreported: u64,
 }
 
 /// The sum over workers.

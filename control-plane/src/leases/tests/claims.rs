@@ -65,10 +65,11 @@ fn modest_claims_are_met_and_the_rest_goes_by_what_is_lacking() {
     assert_eq!(shares(&[100, 100]), [50, 50]);
     assert_eq!(shares(&[300, 100]), [50, 50]);
     assert_eq!(shares(&[90, 90, 0, 0]), [50, 50, 0, 0]);
-    // Half of what is left is headroom, and half is for everybody.
-    assert_eq!(shares(&[40, 0]), [85, 15]);
+    // Half of what is left is headroom, and half is for all who are asked.
+    assert_eq!(shares(&[40, 0]), [99, 1]);
+    assert_eq!(shares(&[40, 2]), [82, 18]);
     let claims = [asked(WHOLE / 10), Claim { asked: 0, owed: WHOLE * 8 / 10 }, asked(0)];
     let shares: Vec<_> = allocate(WHOLE, &claims).into_iter().map(percent).collect();
-    assert_eq!(shares, [12, 86, 2]);
+    assert_eq!(shares, [13, 86, 1]);
     assert!(allocate(WHOLE, &[]).is_empty());
 }

@@ -75,6 +75,51 @@ fn a_burst_of_a_day_is_had_once_wherever_its_client_goes() {
 }
 
 #[test]
+fn a_burst_of_a_day_is_had_once_by_who_pauses() {
+    // Whoever pauses is not named for whole periods, and what it has used stays used all the same.
+    for (count, burst, load, pause) in [(2, 10_000.0, 1000.0, 3000), (5, 10_000.0, 200.0, 2500), (5, 100.0, 10.0, 3000)] {
+        let limit = Limit { rate: burst / 86_400.0, burst };
+        let mut cluster = Cluster::new(limit, count, 1);
+        for _ in 0..40 {
+            cluster.load[0] = load;
+            cluster.run(1000);
+            cluster.load.fill(0.0);
+            cluster.run(pause);
+        }
+        // Chance asks for a little more or less.
+        let (admitted, asked) = (cluster.admitted() as f64, 40.0 * load * 1.1);
+        let most = asked.min(1.05 * (limit.burst + limit.rate * cluster.now as f64 / 1000.0)) + count as f64;
+        assert!(admitted <= most && admitted > 0.75 * most, "{admitted} of {most} for {limit:?}");
+    }
+}
+
+#[test]
+fn a_burst_is_had_once_by_who_comes_now_here_and_now_there() {
+    let limit = Limit { rate: 100.0 / 86_400.0, burst: 100.0 };
+    let mut cluster = Cluster::new(limit, 5, 1);
+    for _ in 0..500 {
+        let at = cluster.chance.below(5) as usize;
+        cluster.load[at] = 1000.0;
+        cluster.run(1);
+        cluster.load.fill(0.0);
+        cluster.run(2999);
+    }
+    let admitted = cluster.admitted() as f64;
+    assert!((80.0..=110.0).contains(&admitted), "{admitted} of {limit:?}");
+}
+
+#[test]
+fn slow_limits_are_not_stretched() {
+    for (rate, burst, count) in [(0.1, 10.0, 2), (0.5, 10.0, 2), (1.0, 10.0, 2), (0.5, 20.0, 5), (2.0, 20.0, 5)] {
+        let mut cluster = Cluster::new(Limit { rate, burst }, count, 1);
+        cluster.spread(20.0, None);
+        cluster.run(200_000);
+        let ratio = cluster.run(600_000) as f64 / (600.0 * rate);
+        assert!((0.9..=1.15).contains(&ratio), "{ratio:.3} of {:?} on {count}", cluster.limit);
+    }
+}
+
+#[test]
 fn data_planes_come_and_go() {
     each_seed(30, |seed, mut chance| {
         let limit = limit(&mut chance);

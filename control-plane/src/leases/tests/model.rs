@@ -57,6 +57,11 @@ impl Cell {
         true
     }
 
+    /// Whether the data plane has the key in its table.
+    fn is_known(self, now: f64) -> bool {
+        self.arrival > now
+    }
+
     fn used(self, limit: Limit, now: f64) -> f64 {
         (self.arrival - now).max(0.0) / Self::tolerance(limit)
     }
@@ -70,6 +75,8 @@ pub(super) struct Node {
     cell: Cell,
     nodes: u32,
     held: Option<u64>,
+    /// Whether it knows where the key is counted: it was asked for while it was leased, or in the last period.
+    is_known: bool,
     asked: u64,
     passed: u64,
     reported: u64,
@@ -89,12 +96,13 @@ impl Node {
         let asked = std::mem::take(&mut self.asked) as f64 / (limit.rate * elapsed);
         let passed = std::mem::take(&mut self.passed) as f64 / (limit.rate * elapsed);
         let used = self.cell.used(limit, now as f64);
+        self.is_known = asked > 0.0 || (self.is_known && self.held.is_some());
         let is_worth_it = match self.held {
-            Some(_) => asked > 0.0 || used > 0.125,
+            Some(_) => asked > 0.0 || used > 0.0,
             None => asked >= self.share() / 2.0 || used >= 0.5,
         };
         let parts = |fraction: f64| (fraction * WHOLE as f64) as u64;
-        is_worth_it.then(|| Demand {
+        (self.is_known && is_worth_it).then(|| Demand {
             key: KEY,
             asked: parts(asked),
             passed: parts(passed),
@@ -111,6 +119,10 @@ impl Node {
         for Lease { key, share, shift } in &answer.leases {
             assert_eq!(*key, KEY);
             self.held = *share;
+            // Where nobody has asked for the key, there is no cell to shift.
+            if !self.is_known {
+                continue;
+            }
             let shift = *shift as f64 / WHOLE as f64 * Cell::tolerance(limit);
             self.cell.arrival = self.cell.arrival.max(now as f64) + shift;
         }
@@ -153,6 +165,7 @@ impl Cluster {
             cell: Cell::default(),
             nodes: 0,
             held: None,
+            is_known: false,
             asked: 0,
             passed: 0,
             reported: self.now.saturating_sub(phase),
@@ -279,10 +292,14 @@ impl Cluster {
         while expected > 0.0 {
             if self.chance.unit() < expected {
                 let node = &mut self.nodes[at];
-                node.asked += 1;
+                let now = self.now as f64;
+                // What nobody has used before is not written down.
+                let is_noted = u64::from(node.held.is_some() || node.cell.is_known(now));
                 let share = node.share();
-                let passes = u64::from(node.cell.admit(self.limit, share, self.now as f64));
-                (node.passed, node.admitted) = (node.passed + passes, node.admitted + passes);
+                let passes = u64::from(node.cell.admit(self.limit, share, now));
+                node.asked += is_noted;
+                node.passed += passes * is_noted;
+                node.admitted += passes;
             }
             expected -= 1.0;
         }

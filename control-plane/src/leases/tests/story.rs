@@ -172,6 +172,63 @@ fn keys_are_bounded_and_idle_ones_make_room() {
 }
 
 #[test]
+fn larger_demands_take_the_places_of_the_least() {
+    let mut story = Story::new();
+    let (a, b) = (story.join("a"), story.join("b"));
+    let made_up: Vec<_> = (0..1024).map(|hash| Demand { used: WHOLE / 8, ..demand(hash, 10) }).collect();
+    story.report(a, &made_up);
+    story.answer(b);
+    story.answer(a);
+    // They are not asked for any more, and what they have used is used.
+    let mut told = |other: Demand| {
+        let mut demands: Vec<_> = made_up.iter().map(|made_up| Demand { asked: 0, passed: 0, ..*made_up }).collect();
+        demands.push(other);
+        let mut told = Vec::new();
+        for _ in 0..4 {
+            let news = shares(&story.report(a, &demands));
+            // What is not leased any more and not asked for is not named.
+            demands.retain(|demand| demand.asked > 0 || !news.contains(&(demand.key.hash, None)));
+            told.extend(news);
+            story.answer(b);
+        }
+        assert_eq!(story.leases.keys(), MAX_KEYS_OF_LIMIT);
+        told
+    };
+    assert!(!told(demand(5000, 5)).iter().any(|(hash, _)| *hash == 5000));
+    let told = told(demand(6000, 300));
+    assert!(told.contains(&(6000, Some(99))), "{told:?}");
+    assert_eq!(told.iter().filter(|(_, share)| share.is_none()).count(), 1, "one has made room");
+}
+
+#[test]
+fn a_lease_ends_with_what_is_owed() {
+    let mut story = Story::new();
+    let (a, b) = (story.join("a"), story.join("b"));
+    let owing = |asked, used| Demand { used, ..demand(7, asked) };
+    for _ in 0..2 {
+        story.report(a, &[owing(300, WHOLE / 2)]);
+        story.answer(b);
+    }
+    // Idle for however long, it is leased while it owes.
+    for _ in 0..10 {
+        story.pass(PERIOD);
+        story.report(a, &[owing(0, WHOLE / 2)]);
+        story.answer(b);
+    }
+    assert_eq!(story.leases.keys(), 1);
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        story.pass(PERIOD);
+        told.extend(story.report(a, &[owing(0, WHOLE / 2048)]).leases);
+        story.answer(b);
+    }
+    let end = told.iter().find(|lease| lease.share.is_none()).unwrap();
+    // Of half a burst it is nearly twice the part.
+    assert!((WHOLE as i64 / 2100..=WHOLE as i64 / 2048).contains(&end.shift), "{end:?}");
+    assert_eq!(story.leases.keys(), 0);
+}
+
+#[test]
 fn data_planes_are_bounded_and_with_many_of_them_the_keys() {
     let mut story = Story::new();
     let tickets: Vec<_> = (0..MAX_NODES).map(|at| story.join(&at.to_string())).collect();

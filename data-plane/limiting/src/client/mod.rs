@@ -12,27 +12,27 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Their values are in the order in which they came.
 ///
 /// Where there are both fields, they have to say the same. If they do not, or if what they say cannot be
-/// read, or if the client would be nobody, it is the connection's address: then all whom the proxy
-/// brings in such a way count as one.
+/// read, nobody knows who the client is: `None`. It is not the proxy, for a client can bring that about, and
+/// what the proxy may do it may not.
 pub fn client_address<'a>(
     connection: IpAddr,
     is_trusted: impl Fn(IpAddr) -> bool,
     x_forwarded_for: impl Iterator<Item = &'a [u8]>,
     forwarded: impl Iterator<Item = &'a [u8]>,
-) -> IpAddr {
+) -> Option<IpAddr> {
     let connection = connection.to_canonical();
     if !is_trusted(connection) {
-        return connection;
+        return Some(connection);
     }
     let mut plain = Walk::new(&is_trusted);
     x_forwarded_for.for_each(|value| value.split(|&byte| byte == b',').for_each(|hop| plain.step(address(trim(hop)))));
     let mut named = Walk::new(&is_trusted);
     forwarded.for_each(|value| forwarded::each_for(value, |hop| named.step(hop)));
     match (plain.seen, named.seen) {
-        (Seen::Nothing, Seen::Nothing) => connection,
-        (Seen::Client(client), Seen::Nothing) | (Seen::Nothing, Seen::Client(client)) => client,
-        (Seen::Client(one), Seen::Client(other)) if one == other => one,
-        (Seen::Unreadable, _) | (_, Seen::Unreadable) | (Seen::Client(_), Seen::Client(_)) => connection,
+        (Seen::Nothing, Seen::Nothing) => Some(connection),
+        (Seen::Client(client), Seen::Nothing) | (Seen::Nothing, Seen::Client(client)) => Some(client),
+        (Seen::Client(one), Seen::Client(other)) if one == other => Some(one),
+        (Seen::Unreadable, _) | (_, Seen::Unreadable) | (Seen::Client(_), Seen::Client(_)) => None,
     }
 }
 

@@ -148,11 +148,12 @@ impl Table {
     pub(crate) fn look(&self, key: &Key, terms: Option<Terms>, now: u64) -> Found {
         let (set, tag, from) = self.place(key);
         let Some((slot, owner)) = set.find(tag, from) else {
-            return Found { tat: set.shared(key.limit).load(SeqCst), is_known: false };
+            return Found { tat: shared(set, key, terms, now), is_known: false };
         };
         let before = slot.tat.load(SeqCst);
         let tat = terms.map_or(before, |terms| empty(slot, before, terms, now));
-        Found { tat: with_shared(set, key, owner, tat), is_known: true }
+        let tat = if owner.is_fresh() { tat.max(shared(set, key, terms, now)) } else { tat };
+        Found { tat, is_known: true }
     }
 
     /// Charges one that costs what the terms say, if there is something left of it.
@@ -246,9 +247,11 @@ fn charge_slot<'t>(
     charge: Charge,
 ) -> Option<Outcome<'t>> {
     let before = slot.tat.load(SeqCst);
-    let tat = with_shared(set, key, owner, before);
-    let Some(next) = charge.judge(tat) else {
-        let tat = with_shared(set, key, owner, empty(slot, before, charge.terms, charge.now));
+    let terms = charge.is_asked.then_some(charge.terms);
+    // What a slot's first charge begins at: the later of its own TAT and that of the shared cell.
+    let begins = |tat: u64| if owner.is_fresh() { tat.max(shared(set, key, terms, charge.now)) } else { tat };
+    let Some(next) = charge.judge(begins(before)) else {
+        let tat = begins(empty(slot, before, charge.terms, charge.now));
         let is_ours = slot.owner().tag() == owner.tag();
         return is_ours.then_some(Outcome::Refused(Found { tat, is_known }));
     };
@@ -273,9 +276,11 @@ fn charge_slot<'t>(
     Some(Outcome::Spent(spent))
 }
 
-/// What a slot's first charge begins at: the later of its own TAT and that of the shared cell.
-fn with_shared(set: &Set, key: &Key, owner: Owner, tat: u64) -> u64 {
-    if owner.is_fresh() { tat.max(set.shared(key.limit).load(SeqCst)) } else { tat }
+/// The TAT of what a key has used while it had no slot, by the terms that it is spent by: bytes can be owed
+/// however long, and have none.
+fn shared(set: &Set, key: &Key, terms: Option<Terms>, now: u64) -> u64 {
+    let tat = set.shared(key.limit).load(SeqCst);
+    terms.map_or(tat, |terms| terms.own_part(tat, now))
 }
 
 /// Empties a slot that is emptier than its terms can make it. What its TAT is then.

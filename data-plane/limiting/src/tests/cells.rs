@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::{SECOND, ask, check, model::Model, per_second};
-use crate::{Counts, Rate, Share, Table, admit, table::WAYS};
+use crate::{Check, Counts, InFlight, Key, LimitId, Rate, Share, Table, admit, table::WAYS};
 
 const KEYS: u64 = 40;
 
@@ -72,12 +72,41 @@ fn what_was_used_of_the_shared_cell_counts_in_the_next() {
 }
 
 #[test]
+fn a_newcomer_pays_for_no_other_limits_debt() {
+    let table = Table::of_sets(1, 7);
+    let daily = Rate::requests(10, std::time::Duration::from_hours(24), 10).unwrap();
+    assert!((0..WAYS as u64).all(|key| ask(&table, per_second(10, 1), key, 0)));
+    assert_eq!((100..120).filter(|&key| ask(&table, daily, key, 0)).count(), 10);
+    // Now there are places, and the cell that this limit shares with the other has a day to go.
+    let other = |key: &[u8], rate| Check::new(table.key(LimitId(8), key), rate, Share::WHOLE, Counts::Requests);
+    let ask = |key: &[u8], now| admit(&table, &mut [other(key, per_second(10, 10))], now);
+    let now = 10 * SECOND;
+    assert!(ask(b"x", now) && !ask(b"x", now) && ask(b"x", now + SECOND / 10));
+    let mut beside = [other(b"y", per_second(10, 10)), other(b"z", per_second(10, 10))];
+    assert!(admit(&table, &mut beside, now) && !ask(b"y", now));
+}
+
+#[test]
+fn what_is_under_way_beside_a_place_of_its_own_counts() {
+    let in_flight = InFlight::new(0);
+    // All in one set, and with one shared cell.
+    let key = |number: u128| Key { hash: number << 84 | 5, limit: LimitId(0) };
+    let own = in_flight.enter(&key(1), 2).unwrap();
+    let others: Vec<_> = (2..=8).map(|number| in_flight.enter(&key(number), 2).unwrap()).collect();
+    let beside = in_flight.enter(&key(9), 2).unwrap();
+    assert!(in_flight.enter(&key(1), 2).is_none());
+    drop(beside);
+    assert_eq!(in_flight.enter(&key(1), 2).map(|permit| permit.remaining()), Some(0));
+    drop((own, others));
+}
+
+#[test]
 fn bytes_are_owed() {
     let table = Table::of_sets(1, 7);
     let rate = Rate::bytes(1000, std::time::Duration::from_secs(1), 2000).unwrap();
     let download = |bytes: u64, now| {
-        let key = table.key(crate::LimitId(1), b"somebody");
-        let mut checks = [crate::Check::new(key, rate, Share::WHOLE, Counts::Bytes)];
+        let key = table.key(LimitId(1), b"somebody");
+        let mut checks = [Check::new(key, rate, Share::WHOLE, Counts::Bytes)];
         let admitted = admit(&table, &mut checks, now);
         if admitted {
             checks[0].owe(&table, bytes, now);

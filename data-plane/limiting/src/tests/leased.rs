@@ -132,6 +132,23 @@ fn a_report_is_bounded_and_leaves_out_the_least() {
 }
 
 #[test]
+fn a_key_that_comes_often_finds_a_line_among_those_that_come_twice() {
+    let table = Table::of_sets(1, 7);
+    let worker = Demand::default();
+    let check = shared(&table, per_second(10, 10), 1, Share::WHOLE);
+    let record = |key: u128| worker.record(&check, SharedKey(key * 0x9e37_79b9_7f4a_7c15), 1, 1);
+    (1..=100_000).for_each(|key| (0..2).for_each(|_| record(key)));
+    assert!(worker.missed() > 0);
+    for round in 0..100 {
+        record(1_000_000);
+        (0..100).for_each(|key| record(200_000 + 100 * round + key));
+    }
+    let told = report([&worker]);
+    assert_eq!(told[0].shared, SharedKey(1_000_000 * 0x9e37_79b9_7f4a_7c15));
+    assert!((90..=100).contains(&told[0].asked), "{told:?}");
+}
+
+#[test]
 fn only_what_comes_again_is_known() {
     let table = Table::of_sets(1, 7);
     let known = |now| {

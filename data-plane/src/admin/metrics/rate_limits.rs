@@ -28,10 +28,12 @@ pub(super) fn encode(
             ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
         }
     }
-    let CounterTotals { memory, places, taken, shared } = *counters;
+    let CounterTotals { memory, places, taken, shared, unreported } = *counters;
     gauge(encoder, "rate_limit_memory_bytes", "Memory that the counters of rate limits take up", memory)?;
     gauge(encoder, "rate_limit_keys", "Keys of rate limits that have a counter", taken)?;
     gauge(encoder, "rate_limit_keys_max", "Keys of rate limits for which there is a place", places)?;
     let help = "Requests that were charged to a counter which keys share, for want of places";
-    counter(encoder, "rate_limit_shared_charges", help, shared)
+    counter(encoder, "rate_limit_shared_charges", help, shared)?;
+    let help = "Requests that limits of the cluster are not shared out by, for want of lines to write them down in";
+    counter(encoder, "rate_limit_unreported", help, unreported)
 }

@@ -30,14 +30,19 @@ pub const PERIOD: Duration = Duration::from_millis(500);
 /// How long shares hold after the control plane was heard last; then every share is the even one, among
 /// as many data planes as there were.
 pub const HOLD: Duration = Duration::from_secs(10);
+/// How long after the end of a stream the next one is opened on the same connection.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Among how many data planes limits are shared, at least, where a control plane takes no more.
+const MAX_NODES: u32 = 1024;
 /// How long a data plane that drains waits for its leave to be taken.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Where it is counted what is asked for.
 pub trait DemandSource: Send {
-    /// What was asked for since the last call, which is so long ago: of the keys that are leased, and of
-    /// those that were asked for at half their share or more. Of more than 1,024 of a limit, or 8,192 in all,
-    /// those of which most was asked.
+    /// What was asked for since the last call, which is so long ago, and what is used: of the keys that are
+    /// leased, asked for or not, and of those that were asked for at half their share or more, or of which
+    /// half is used. Of more than 1,024 of a limit, or 8,192 in all, those of which most is asked or used are
+    /// told.
     fn take(&mut self, elapsed: Duration) -> Vec<Demand>;
 }
 
@@ -100,6 +105,7 @@ impl Lessee {
         let shutdown = self.shutdown.clone();
         loop {
             let channel = self.channels.borrow_and_update().clone();
+            let mut again = None;
             if let Some(channel) = channel {
                 match self.converse(channel).await {
                     Ok(End::Drained) => return,
@@ -109,10 +115,14 @@ impl Lessee {
                     }
                     Err(status) => {
                         warn!(reason = %status, "limits are not shared out; the last shares hold for a while");
+                        if status.code() == Code::ResourceExhausted {
+                            self.assume_many();
+                        }
+                        again = Some(Instant::now() + AGAIN);
                     }
                 }
             }
-            // The next connection is the next chance.
+            // The next connection is the next chance, and so is this one after a while.
             loop {
                 let heard = self.heard;
                 tokio::select! {
@@ -122,6 +132,7 @@ impl Lessee {
                         Err(_) => return,
                     },
                     () = old(heard) => self.forget(),
+                    () = at(again) => break,
                 }
             }
         }
@@ -175,6 +186,13 @@ impl Lessee {
         Ok(())
     }
 
+    /// There are so many data planes that this one has no part in what they share.
+    fn assume_many(&mut self) {
+        self.heard = None;
+        self.shares.share_evenly(MAX_NODES);
+        self.leasing.sink.apply(&self.shares, &[]);
+    }
+
     /// Nothing was heard for too long.
     fn forget(&mut self) {
         self.heard = None;
@@ -192,8 +210,12 @@ fn beat() -> Interval {
 
 /// When what was heard holds no more.
 async fn old(heard: Option<Instant>) {
-    match heard {
-        Some(heard) => sleep_until(heard + HOLD).await,
+    at(heard.map(|heard| heard + HOLD)).await;
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
     }
 }

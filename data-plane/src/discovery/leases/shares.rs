@@ -101,11 +101,17 @@ impl Shares {
         self.leased.clear();
     }
 
+    /// The same, among so many or more.
+    pub(super) fn share_evenly(&mut self, nodes: u32) {
+        self.nodes = self.nodes.max(nodes);
+        self.forget();
+    }
+
     /// Takes in what the control plane says, and returns what is to be shifted.
     ///
     /// # Errors
     /// Why that cannot be; nothing has changed then.
-    pub(super) fn take_in(&mut self, lease: pb::LimitLease) -> Result<Vec<Shift>, String> {
+    pub(crate) fn take_in(&mut self, lease: pb::LimitLease) -> Result<Vec<Shift>, String> {
         let pb::LimitLease { nodes, complete, limits } = lease;
         if nodes == 0 {
             return Err("nodes is 0, although this data plane is one".into());
@@ -136,9 +142,12 @@ impl Shares {
         Ok(shifts)
     }
 
-    /// Says what is asked for and held: no more than is taken, those of which most is asked.
+    /// Says what is asked for, used and held: no more than is taken, those of which most is asked or used.
     pub(super) fn to_wire(&self, mut demands: Vec<Demand>) -> Vec<pb::DemandOfLimit> {
-        demands.sort_unstable_by_key(|demand| (demand.key.limit, Reverse(demand.asked), demand.key.hash));
+        // What is used, in parts of the whole burst.
+        let owed = |demand: &Demand| (u128::from(demand.used) * u128::from(self.of(&demand.key))) >> 32;
+        let weight = |demand: &Demand| u128::from(demand.asked).max(owed(demand));
+        demands.sort_by_cached_key(|demand| (demand.key.limit, Reverse(weight(demand)), demand.key.hash));
         let mut limits: Vec<pb::DemandOfLimit> = Vec::new();
         let mut count = 0;
         for Demand { key, asked, passed, used } in demands {

@@ -9,7 +9,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::Status as GrpcStatus;
 
-use super::{Demand, DemandSource, HOLD, Key, LeaseSink, Leasing, Lessee, Shares, Shift, WHOLE};
+use super::{AGAIN, Demand, DemandSource, HOLD, Key, LeaseSink, Leasing, Lessee, Shares, Shift, WHOLE};
 use crate::discovery::{
     Counted, HotKey, LimitCounters, LimitOwner,
     tests::{ControlPlane, DataPlane, SOON, Sharing, digested, full, resource, route_resource},
@@ -193,6 +193,33 @@ async fn the_last_shares_hold_for_a_while_and_then_the_even_one() {
     drop(channels);
 }
 
+#[tokio::test]
+async fn who_is_refused_takes_little_and_asks_again() {
+    let (mut control_plane, mut streams) = ControlPlane::start_leasing().await;
+    let (mut fake, leasing) = Fake::new();
+    let _data_plane = DataPlane::start_leasing(&[control_plane.uri()], leasing);
+    let (_stream, _) = control_plane.accept().await;
+    let sharing = shared(&mut streams).await;
+    sharing.fail(GrpcStatus::resource_exhausted("there are too many")).await;
+    let (shares, _) = fake.applied().await;
+    assert_eq!((shares.nodes(), shares.of(&KEY)), (1024, WHOLE / 1024));
+    // On the same connection.
+    let mut sharing = timeout(AGAIN + SOON, streams.recv()).await.expect("it shares limits again").unwrap();
+    sharing.demand().await;
+    sharing.lease(lease(4, Some(1 << 31), 0)).await;
+    let (shares, _) = fake.applied().await;
+    assert_eq!((shares.nodes(), shares.of(&KEY)), (4, WHOLE / 2));
+}
+
+#[test]
+fn what_is_used_is_told_before_what_is_hardly_asked_for() {
+    let demand = |hash, asked, used| Demand { key: Key { limit: 1, hash }, asked, passed: 0, used };
+    let mut demands: Vec<_> = (0..2000).map(|hash| demand(hash, WHOLE / 100, 0)).collect();
+    demands.push(demand(5000, 0, WHOLE / 2));
+    let told = Shares::default().to_wire(demands);
+    assert_eq!((told[0].keys.len(), told[0].keys[0].key_low), (1024, 5000));
+}
+
 fn many(count: u64) -> pb::LimitLease {
     let key = |low| pb::LeaseOfKey { key_high: 0, key_low: low, share: Some(1), shift: 0 };
     let limits = vec![pb::LeaseOfLimit { limit: 1, keys: (0..count).map(key).collect() }];
@@ -217,13 +244,15 @@ fn shares_are_bounded_and_what_is_wrong_changes_nothing() {
 #[test]
 fn only_the_largest_demands_are_said() {
     let key = |limit, hash| Key { limit, hash };
-    let demand = |limit, hash, asked| Demand { key: key(limit, hash), asked, passed: u64::MAX, used: u64::MAX };
+    let demand = |limit, hash, asked| Demand { key: key(limit, hash), asked, passed: u64::MAX, used: 0 };
     let demands = (0..12).flat_map(|limit| (0..2000).map(move |hash| demand(limit, hash, hash as u64)));
     let told = Shares::default().to_wire(demands.collect());
     assert_eq!(told.iter().map(|limit| limit.keys.len()).collect::<Vec<_>>(), [1024; 8]);
     let asked: Vec<_> = told[3].keys.iter().map(|key| key.asked).collect();
     assert_eq!((asked[0], asked[1023]), (1999, 976));
-    assert!(told[0].keys.iter().all(|key| key.passed == 1 << 52 && key.used == 1 << 52));
+    assert!(told[0].keys.iter().all(|key| key.passed == 1 << 52));
+    let told = Shares::default().to_wire(vec![Demand { used: u64::MAX, ..demand(1, 1, 1) }]);
+    assert_eq!(told[0].keys[0].used, 1 << 52);
     // Ten of a hundred in a second, in half a second.
     let demand = Demand::of(KEY, 10, 5, 10_000_000, Duration::from_millis(500));
     assert_eq!((demand.asked, demand.passed), (WHOLE / 5, WHOLE / 10));

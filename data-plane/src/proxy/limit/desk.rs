@@ -37,7 +37,7 @@ impl<'t> Desk<'t> {
         exchange: &Exchange<'t>,
     ) -> Held<'t> {
         let head = exchange.head();
-        let client = exchange.client_address().ip();
+        let client = exchange.client_address().known();
         let counts = |limit: &&RateLimit| !limit.exempt.holds(client, &Asked::new(request, head));
         let mut bytes = Vec::with_capacity(128);
         let mut held = Held { head: head.len() as u64, now: self.now, ..Held::default() };
@@ -77,6 +77,7 @@ impl<'t> Desk<'t> {
             check: Check::new(self.counters.cells.key(id, bytes), rate, share, counts),
             permit: None,
             is_full: false,
+            free: None,
         }
     }
 
@@ -107,16 +108,25 @@ impl<'t> Desk<'t> {
 
     /// All of them, or none.
     fn take_all(&self, limits: &mut [HeldLimit<'t>]) -> bool {
-        let has_place = limits.iter_mut().all(|held| {
-            let Quota::Concurrent(most) = held.limit.quota else { return true };
+        // Every one, so that each knows where it stands.
+        let full = limits.iter_mut().filter_map(|held| {
+            let Quota::Concurrent(most) = held.limit.quota else { return None };
             held.permit = self.counters.in_flight.enter(held.check.key(), most);
             held.is_full = held.permit.is_none();
-            !held.is_full
+            held.is_full.then_some(())
         });
-        if has_place && admit_each(&self.counters.cells, limits, HeldLimit::rated, self.now) {
+        let has_place = full.count() == 0;
+        let cells = &self.counters.cells;
+        if has_place && admit_each(cells, limits, HeldLimit::rated, self.now) {
             return true;
         }
-        limits.iter_mut().for_each(|held| held.permit = None);
+        for held in limits {
+            // What it does not take is there for another.
+            held.free = held.permit.take().map(|permit| permit.remaining().saturating_add(1));
+            if !has_place && let Some(check) = held.rated() {
+                check.look_at(cells, self.now);
+            }
+        }
         false
     }
 
@@ -130,8 +140,13 @@ impl<'t> Desk<'t> {
             };
             self.worker.telemetry().limited(id, held.owner, &held.limit.name, counted);
         }
+        let passes = held.wait() == 0;
+        // What another limit has refused was not asked of this one.
+        if !is_admitted && passes {
+            return;
+        }
         match held.limit.quota {
-            Quota::Requests { .. } => self.demand(held, 1, u64::from(is_admitted)),
+            Quota::Requests { .. } => self.demand(held, 1, u64::from(passes)),
             // Otherwise it is known when the request is over.
             Quota::Bytes { .. } if !is_admitted => self.demand(held, UNKNOWN_BYTES, 0),
             Quota::Bytes { .. } | Quota::Concurrent(_) => {}
@@ -141,9 +156,15 @@ impl<'t> Desk<'t> {
     /// Charges the bytes of a request that is over.
     pub(super) fn owe(&self, held: &Held<'_>, bytes: u64) {
         for held in &held.limits {
-            if matches!(held.limit.quota, Quota::Bytes { .. }) {
+            if !matches!(held.limit.quota, Quota::Bytes { .. }) {
+                continue;
+            }
+            // What a limit in shadow mode would have refused would not have been charged.
+            if held.wait() == 0 {
                 held.check.owe(&self.counters.cells, bytes, self.now);
                 self.demand(held, bytes, bytes);
+            } else {
+                self.demand(held, bytes, 0);
             }
         }
     }

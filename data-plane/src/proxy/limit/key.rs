@@ -10,7 +10,7 @@ use gateway_routing::{
 
 use crate::{
     http1::field::Name,
-    proxy::{auth::write_claim, exchange::Exchange, parse::ParsedRequest, route::Asked, split::cookie},
+    proxy::{auth::write_claim, exchange::Exchange, parse::ParsedRequest, route::Asked, split::cookies},
     telemetry::rate_limits::Owner,
 };
 
@@ -66,14 +66,11 @@ pub(super) fn write(parts: &[KeyPart], request: &ParsedRequest, exchange: &Excha
             KeyPart::Route => push_one(bytes, exchange.route.map(|route| route.name.as_bytes())),
             KeyPart::Service => push_one(bytes, exchange.service.map(|service| service.name.as_bytes())),
             KeyPart::Header(name) => {
-                let asked = Asked::new(request, head);
-                // All of them: which one the endpoint goes by, nobody knows.
-                asked.headers(name).for_each(|value| push_one(bytes, Some(value)));
-                push_one(bytes, None);
+                push_one(bytes, only(Asked::new(request, head).headers(name)));
             }
             KeyPart::Cookie(name) => {
-                let mut fields = request.head.fields.values(head, Name::Cookie);
-                push_one(bytes, fields.find_map(|value| cookie(value, name)));
+                let fields = request.head.fields.values(head, Name::Cookie);
+                push_one(bytes, only(fields.flat_map(|value| cookies(value, name))));
             }
             KeyPart::Consumer => push_one(bytes, exchange.caller.name().map(str::as_bytes)),
             KeyPart::Claim(name) => {
@@ -86,6 +83,13 @@ pub(super) fn write(parts: &[KeyPart], request: &ParsedRequest, exchange: &Excha
             }
         }
     }
+}
+
+/// The value where there is one. Of several nobody knows which one the endpoint goes by, and whoever adds
+/// another each time would be another each time: they are none.
+fn only<'b>(mut values: impl Iterator<Item = &'b [u8]>) -> Option<&'b [u8]> {
+    let value = values.next();
+    if values.next().is_none() { value } else { None }
 }
 
 /// Tells nothing from something that is empty.

@@ -48,6 +48,8 @@ struct HeldLimit<'t> {
     /// Of a limit on requests at once: its place among them, or that there was none.
     permit: Option<Permit<'t>>,
     is_full: bool,
+    /// How many more there might have been, where another limit has refused it.
+    free: Option<u32>,
 }
 
 impl<'t> HeldLimit<'t> {
@@ -94,6 +96,7 @@ pub(crate) fn settle(worker: &Worker, exchange: &Exchange<'_>) {
     if held.limits.is_empty() || held.refused_by.is_some() {
         return;
     }
+    // As they come, with the lines and trailers of chunks.
     let received = exchange.received().saturating_sub(held.head);
     let sent = exchange.sent.saturating_sub(exchange.sent_head);
     Desk::at(worker, exchange.ended.unwrap_or_else(Instant::now)).owe(held, received.saturating_add(sent));

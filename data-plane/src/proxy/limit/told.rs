@@ -17,7 +17,12 @@ impl Held<'_> {
         if in_force.is_empty() {
             return;
         }
-        let adverts: Vec<_> = in_force.iter().map(|held| held.advert(self.now)).collect();
+        let mut adverts: Vec<_> = in_force.iter().map(|held| held.advert(self.now)).collect();
+        if self.refused_by.is_some() {
+            // `Retry-After` is not to be earlier than a `t` beside it (section 4 of the draft). Nobody has to wait
+            // for a limit that has something left, so that it is these that say none.
+            adverts.iter_mut().filter(|advert| advert.standing.remaining > 0).for_each(|advert| advert.standing.next = None);
+        }
         out.extend_from_slice(b"RateLimit-Policy: ");
         write_policies(out, &adverts);
         out.extend_from_slice(b"\r\nRateLimit: ");
@@ -40,8 +45,8 @@ impl<'t> HeldLimit<'t> {
         let standing = match (self.limit.quota, &self.permit) {
             (Quota::Concurrent(_), Some(permit)) => Standing { remaining: permit.remaining().into(), next: None },
             // It was refused, by this or by another one.
-            (Quota::Concurrent(most), None) => {
-                Standing { remaining: if self.is_full { 0 } else { u64::from(most) }, next: None }
+            (Quota::Concurrent(_), None) => {
+                Standing { remaining: self.free.map(u64::from).unwrap_or_default(), next: None }
             }
             (Quota::Requests { .. } | Quota::Bytes { .. }, _) => self.check.standing(now),
         };

@@ -91,10 +91,10 @@ pub struct Exemption {
 }
 
 impl Exemption {
-    /// Whether this client's request is not counted.
-    pub fn holds(&self, client: IpAddr, request: &impl Request) -> bool {
+    /// Whether this client's request is not counted. A client whose address nobody knows is in no network.
+    pub fn holds(&self, client: Option<IpAddr>, request: &impl Request) -> bool {
         let Self { client_networks, headers } = self;
-        client_networks.iter().any(|network| network.contains(client))
+        client.is_some_and(|client| client_networks.iter().any(|network| network.contains(client)))
             || headers.iter().any(|condition| condition.holds_in_header(request))
     }
 }
