@@ -97,7 +97,8 @@ async fn trailers_do_not_bring_back_what_is_removed_or_set() {
     let proxy = site.start().await;
     let trailers = "x-gone: 1\r\nX_User: root\r\nX-Kept: 1\r\nX-USER: root\r\n";
     let head = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n";
-    proxy.connect().await.send(format!("{head}\r\n2\r\nhi\r\n0\r\n{trailers}\r\n")).await;
+    let mut client = proxy.connect().await;
+    client.send(format!("{head}\r\n2\r\nhi\r\n0\r\n{trailers}\r\n")).await;
     for endpoint in [upstream, shadow] {
         let mut server = endpoint.accept().await;
         assert_eq!(values(&server.head().await, "X-User"), ["none"]);
