@@ -139,7 +139,10 @@ fn check(sorted: &[Spec], routes: &HostRoutes<Named>, call: &Call) -> Result<usi
     }
 
     let explanation = routes.explain(&asked, usize::MAX);
-    prop_assert_eq!(explanation.selected.map(|selected| selected.route().name.to_string()), expected.map(str::to_owned));
+    prop_assert_eq!(
+        explanation.selected.map(|selected| selected.route().name.to_string()),
+        expected.map(str::to_owned)
+    );
     let passed_over = explanation.passed_over.iter();
     let told: Vec<_> = passed_over.map(|passed| (passed.name, matches!(passed.why, Why::Behind { .. }))).collect();
     let others = sorted.iter().filter(|spec| Some(spec.name.as_str()) != expected);

@@ -1,7 +1,7 @@
 //! What an operator is told.
 
-use super::{Asked, route};
 use super::Named;
+use super::{Asked, route};
 use crate::{HostRoutes, Match, Methods, PathMatcher, Test};
 
 fn shop() -> HostRoutes<Named> {

@@ -279,7 +279,10 @@ fn wait(exchange: &mut Exchange<'_>) {
 }
 
 /// Gives up when the client does.
-async fn while_there<T>(client: &ClientSide<'_>, mut asked: Pin<Box<impl Future<Output = T>>>) -> Result<T, ProxyError> {
+async fn while_there<T>(
+    client: &ClientSide<'_>,
+    mut asked: Pin<Box<impl Future<Output = T>>>,
+) -> Result<T, ProxyError> {
     poll_fn(|cx| match asked.as_mut().poll(cx) {
         Poll::Ready(said) => Poll::Ready(Ok(said)),
         Poll::Pending => poll_gone(cx, client).map(|()| Err(ProxyError::ClientGone)),

@@ -154,7 +154,8 @@ fn a_change_of_a_service_recompiles_no_route() {
     let table = RoutingTable::default().amend(stamp(1), &all).unwrap();
 
     let next = table.amend(stamp(2), &changes([("a", entry("a", &["h0.test"]))])).unwrap();
-    let compiled = |table: &'_ RoutingTable, host: &str| -> *const [Arc<Route>] { table.bound(host).unwrap().routes.routes() };
+    let compiled =
+        |table: &'_ RoutingTable, host: &str| -> *const [Arc<Route>] { table.bound(host).unwrap().routes.routes() };
     for host in &hosts {
         assert!(std::ptr::eq(compiled(&table, host), compiled(&next, host)), "{host}");
     }
