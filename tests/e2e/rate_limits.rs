@@ -109,7 +109,10 @@ async fn one_five_and_twenty_data_planes_let_the_limit_through() {
     let allowed = 100.0 + (after.at - before.at).as_secs_f64() / 6.0;
     let (asked, admitted) = (after.asked - before.asked, after.admitted - before.admitted);
     let ratio = admitted as f64 / allowed;
-    println!("| 5 | all on one at a time | a slow limit | {asked} | {allowed:.0} | {admitted} | {:.1} % |", ratio * 100.0);
+    println!(
+        "| 5 | all on one at a time | a slow limit | {asked} | {allowed:.0} | {admitted} | {:.1} % |",
+        ratio * 100.0
+    );
     // Each data plane lets one through at rest, and the reserve is a part in 64.
     assert!((0.8..=1.1).contains(&ratio), "of a slow limit: {ratio:.3}");
     story.end().await;

@@ -151,7 +151,9 @@ impl Key {
     /// How much is asked for or owed in all: by that a place is worth having.
     pub(super) fn weight(&self, seats: &Seats) -> u64 {
         let fair = seats.fair();
-        let sum = |of: fn(&Holder, u64) -> u64| self.holders.iter().fold(0, |sum: u64, holder| sum.saturating_add(of(holder, fair)));
+        let sum = |of: fn(&Holder, u64) -> u64| {
+            self.holders.iter().fold(0, |sum: u64, holder| sum.saturating_add(of(holder, fair)))
+        };
         sum(|holder, _| holder.asked).max(sum(Holder::owed))
     }
 

@@ -77,7 +77,8 @@ fn a_burst_of_a_day_is_had_once_wherever_its_client_goes() {
 #[test]
 fn a_burst_of_a_day_is_had_once_by_who_pauses() {
     // Whoever pauses is not named for whole periods, and what it has used stays used all the same.
-    for (count, burst, load, pause) in [(2, 10_000.0, 1000.0, 3000), (5, 10_000.0, 200.0, 2500), (5, 100.0, 10.0, 3000)] {
+    for (count, burst, load, pause) in [(2, 10_000.0, 1000.0, 3000), (5, 10_000.0, 200.0, 2500), (5, 100.0, 10.0, 3000)]
+    {
         let limit = Limit { rate: burst / 86_400.0, burst };
         let mut cluster = Cluster::new(limit, count, 1);
         for _ in 0..40 {
