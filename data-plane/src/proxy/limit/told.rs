@@ -21,10 +21,9 @@ impl Held<'_> {
         if self.refused_by.is_some() {
             // `Retry-After` is not to be earlier than a `t` beside it (section 4 of the draft). Nobody has to wait
             // for a limit that has something left, so that it is these that say none.
-            adverts
-                .iter_mut()
-                .filter(|advert| advert.standing.remaining > 0)
-                .for_each(|advert| advert.standing.next = None);
+            for advert in adverts.iter_mut().filter(|advert| advert.standing.remaining > 0) {
+                advert.standing.next = None;
+            }
         }
         out.extend_from_slice(b"RateLimit-Policy: ");
         write_policies(out, &adverts);
