@@ -4,15 +4,16 @@
 //! | when | call |
 //! | --- | --- |
 //! | at the start, off the workers | [`Disk::open`]; an [`OpenError`] is one sentence, and the end (exit 1) |
-//! | all purges that the control plane keeps were passed on | [`Disk::begin`]; before, nothing is found |
+//! | all purges that the control plane keeps were passed on | [`Disk::begin`], and again when more of them are not kept; before, nothing is found |
 //! | a purge comes, and *before* [`gateway_cache_store::Store::purge`] | [`Disk::purge`] |
 //! | `Lookup::Lead` or `Turn::Lead`, and `leader.stale()` is none | [`Disk::stamp`], then [`Disk::get`], and what it finds to [`gateway_cache_store::Leader::restore`] |
 //! | `Lookup::Lead` or `Turn::Lead` otherwise | [`Disk::stamp`], before the upstream is asked |
-//! | `Fill::finish` or `Leader::refresh` gave what is stored | [`Disk::put`] with that stamp |
-//! | a request has changed something (RFC 9111 section 4.4), beside `Store::invalidate` | [`Disk::remove`] |
+//! | `Fill::finish`, `Leader::refresh` or `Store::update` gave what is stored | [`Disk::put`] with that stamp |
+//! | a request has changed something (RFC 9111 section 4.4), or what is stored may not be used any more, and *before* `Store::invalidate` and `Store::discard` | [`Disk::remove`] |
 //! | a scrape | [`Disk::stats`] |
 //! | at the end, when the workers have drained | [`Disk::close`] |
 //!
+//! A request for which nobody may lead (HEAD, `no-store`, `only-if-cached`) has what is in memory, and no more.
 //! On a worker only [`Disk::get`] takes time, and not the worker's: it awaits what the disk's own threads
 //! do, half a second for each response of the key at the most. Everything else returns at once there.
 //! What was restored is not put again.
