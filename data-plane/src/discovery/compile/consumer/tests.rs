@@ -54,21 +54,18 @@ fn a_consumer_is_known_by_keys_password_and_name() {
     assert_eq!(anna.groups.iter().map(|group| &**group).collect::<Vec<_>>(), ["ops", "staff"]);
     assert_eq!(anna.password().map(|hash| &**hash), Some(HASH));
     let [limit] = anna.rate_limits() else { panic!("{:?}", anna.rate_limits()) };
-    assert_eq!((&*limit.key, limit.quota), (&[KeyPart::Consumer][..], Quota::Requests {
-        count: 5,
-        per: Duration::from_secs(60),
-        burst: 5,
-    }));
+    assert_eq!(
+        (&*limit.key, limit.quota),
+        (&[KeyPart::Consumer][..], Quota::Requests { count: 5, per: Duration::from_secs(60), burst: 5 })
+    );
     let who = |byte, millis| {
         let found = table.consumers().of_key(&[byte; 32], Time::from_millis(millis));
         found.map(|consumer| &*consumer.name)
     };
-    assert_eq!((who(1, i64::MAX - 1), who(2, 100_499), who(2, 100_500), who(3, 0)), (
-        Some("anna"),
-        Some("anna"),
-        None,
-        None
-    ));
+    assert_eq!(
+        (who(1, i64::MAX - 1), who(2, 100_499), who(2, 100_500), who(3, 0)),
+        (Some("anna"), Some("anna"), None, None)
+    );
     let bert = table.consumers().named("bert").unwrap();
     assert!(bert.password().is_none() && bert.rate_limits().is_empty());
     assert_eq!(table.consumers().len(), 2);
@@ -78,7 +75,8 @@ fn a_consumer_is_known_by_keys_password_and_name() {
 fn what_is_wrong_is_told_without_what_is_secret() {
     let mut wrong = consumer("anna", &[1]);
     wrong.keys.push(pb::ApiKey { sha256: vec![77; 31], ..key(1) });
-    wrong.password_hash = "$argon2id$v=19$m=99999999,t=2,p=1$c2FsdHNhbHQ$pmWGvDCuWZVLY1DCD4zVYgdpzg1E2tzCG7qpzSUcgnE".into();
+    wrong.password_hash =
+        "$argon2id$v=19$m=99999999,t=2,p=1$c2FsdHNhbHQ$pmWGvDCuWZVLY1DCD4zVYgdpzg1E2tzCG7qpzSUcgnE".into();
     wrong.rate_limits = Some(registry::RateLimits { limits: vec![registry::RateLimit::default()] });
     let mut other = resource(consumer("anna", &[]));
     other.name = "consumers/bert".into();
@@ -86,7 +84,7 @@ fn what_is_wrong_is_told_without_what_is_secret() {
     for part in [
         "consumers/anna: keys[1].sha256 has not 32 bytes",
         "consumers/anna: password_hash is no Argon2id hash",
-        "consumers/anna: consumer.rate_limits.limits[0].name is empty",
+        "consumers/anna: consumer.rate_limits.limits[0].name: is empty",
         "consumers/bert: holds a consumer named \"anna\"",
     ] {
         assert!(told.iter().any(|violation| violation.starts_with(part)), "{part} in {told:?}");
