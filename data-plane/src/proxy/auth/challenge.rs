@@ -63,3 +63,50 @@ impl Scheme {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gateway_routing::route::{Auth, AuthMethod, CredentialPlace, Identity, IdentityClaims, Introspection};
+    use http::header::AUTHORIZATION;
+
+    use super::Challenge;
+
+    #[test]
+    fn who_has_shown_a_token_is_told_that_it_is_not_valid() {
+        let place = || CredentialPlace::Header(AUTHORIZATION);
+        let introspection = || {
+            AuthMethod::Introspection(Box::new(Introspection {
+                url: "http://issuer.test/".parse().unwrap(),
+                client_id: "gateway".into(),
+                client_secret_file: "secret".into(),
+                timeout: Duration::from_secs(1),
+                cache_ttl: Duration::ZERO,
+                required_claims: [].into(),
+                claims: IdentityClaims { consumer: "sub".into(), groups: "groups".into() },
+                place: place(),
+            }))
+        };
+        let policy = Auth {
+            methods: [introspection(), AuthMethod::Basic, introspection(), AuthMethod::ApiKey(place())].into(),
+            anonymous: false,
+            allow: [].into(),
+            deny: [].into(),
+            keep_credentials: false,
+            shadow: false,
+            identity: Identity { consumer_header: None, groups_header: None, claims: [].into() },
+            realm: "a realm".into(),
+        };
+        for (has_shown, error) in [(false, ""), (true, ", error=\"invalid_token\"")] {
+            let mut out = Vec::new();
+            Challenge::new(&policy, has_shown).write(&mut out);
+            let expected = format!(
+                "WWW-Authenticate: Bearer realm=\"a realm\"{error}\r\n\
+                 WWW-Authenticate: Basic realm=\"a realm\", charset=\"UTF-8\"\r\n\
+                 WWW-Authenticate: ApiKey realm=\"a realm\"\r\n"
+            );
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}
