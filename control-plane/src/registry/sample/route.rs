@@ -1,7 +1,5 @@
 //! Routes for tests.
 
-use std::sync::Arc;
-
 use gateway_proto::{
     host::HostPattern,
     registry::v1 as pb,
@@ -29,7 +27,7 @@ pub(crate) fn route(name: &str, hosts: &[&str], prefix: &str, service: &str) -> 
     let route = routing::Route {
         name: name.into(),
         hosts: hosts.iter().map(|host| HostPattern::parse(host).unwrap()).collect(),
-        rule: Arc::new(Match::new(PathMatcher::prefix(prefix).unwrap())),
+        rule: Match::new(PathMatcher::prefix(prefix).unwrap()),
         action: Action::Forward(forward),
         timeouts: TimeoutOverrides::default(),
         limits: routing::Limits::default(),

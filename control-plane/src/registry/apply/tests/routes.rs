@@ -71,7 +71,7 @@ fn a_route_carries_its_revision_and_times() {
 fn a_route_that_asks_for_the_same_is_no_commit_and_anything_else_is() {
     let template = |text: &str| {
         but(route("r", "/a"), |route| {
-            route.rule = Arc::new(Match::new(PathMatcher::template(text).unwrap()));
+            route.rule = Match::new(PathMatcher::template(text).unwrap());
         })
     };
     let now = with_routes(&[template("/users/{id}")]);
@@ -165,7 +165,7 @@ fn two_routes_that_match_the_same_requests_of_a_host_are_refused_and_both_are_na
     // What parameters are called, and that a slash ends a prefix, makes no difference.
     let rule = |matcher: PathMatcher| {
         move |route: &mut gateway_routing::route::Route| {
-            route.rule = Arc::new(Match::new(matcher));
+            route.rule = Match::new(matcher);
         }
     };
     assert_eq!(conflicts(create_route(&now, route("q", "/a/"), at(3))), [text(0, "x.test")]);
@@ -177,7 +177,7 @@ fn two_routes_that_match_the_same_requests_of_a_host_are_refused_and_both_are_na
     for free in [
         on("q", &["z.test", "a.x.test"]),
         route("q", "/b"),
-        but(route("q", "/a"), |route| route.rule = Arc::new(priority)),
+        but(route("q", "/a"), |route| route.rule = priority),
         but(route("q", "/a"), rule(PathMatcher::exact("/a").unwrap())),
     ] {
         assert!(create_route(&now, free, at(3)).is_ok());
