@@ -202,7 +202,7 @@ impl<'c> Exchange<'c> {
     pub(crate) fn settle(&mut self, policies: &InForce<'c>, request: &ParsedRequest) {
         let fields = &request.head.fields;
         self.cors = policies.cors.map(|policy| Stance::of(policy, fields, self.head()));
-        self.wish = policies.compression.map(|policy| Wish::of(policy, fields, self.head()));
+        self.wish = Wish::under(policies, fields, self.head());
     }
 
     /// Bytes of the request that were taken from the client's connection, its head included; to be
