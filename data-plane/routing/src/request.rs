@@ -17,4 +17,9 @@ pub trait Request {
     /// The values of the fields of this name, which is in lower case and to be compared without
     /// regard to case; without the white space around them.
     fn headers(&self, name: &str) -> impl Iterator<Item = &[u8]>;
+
+    /// Whether there is a field of this name, which is in lower case.
+    fn has_header(&self, name: &str) -> bool {
+        self.headers(name).next().is_some()
+    }
 }

@@ -8,6 +8,7 @@ use gateway_routing::{
 use http::{HeaderName, HeaderValue};
 
 use super::{
+    cors::{Stance, is_name_of_cors},
     headers::write_field,
     parse::{ParsedRequest, Target},
 };
@@ -122,10 +123,14 @@ impl<'t> FieldEdits<'t> {
 
     /// Writes the fields that are set and added.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
-        let Some(HeaderRules { remove: _, set, add }) = self.0 else { return };
-        for field in set.iter().chain(add) {
-            write_field(out, field.name.as_str(), field.value.as_bytes());
-        }
+        self.told().for_each(|(name, value)| write_field(out, name.as_str(), value.as_bytes()));
+    }
+
+    /// The same for an answer; where a policy says who may read it, rules do not.
+    pub(crate) fn write_beside(self, cors: Option<&Stance<'_>>, out: &mut Vec<u8>) {
+        let is_left = |name: &HeaderName| cors.is_none() || !is_name_of_cors(name.as_str().as_bytes());
+        let fields = self.told().filter(|(name, _)| is_left(name));
+        fields.for_each(|(name, value)| write_field(out, name.as_str(), value.as_bytes()));
     }
 
     /// Writes a field of the gateway's own that an operator may change.

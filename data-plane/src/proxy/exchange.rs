@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use gateway_proto::network::Network;
-use gateway_routing::route::Route;
+use gateway_routing::route::{Route, Scheme};
 use http::{Method, StatusCode};
 use rand::Rng;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -60,6 +60,8 @@ pub(crate) struct Exchange<'c> {
     pub head_len: usize,
     /// The client's address, where a trusted proxy tells of another one than the connection's.
     told_address: Option<ClientAddress>,
+    /// What the client uses, as far as it is known: a trusted proxy in front may take TLS off.
+    pub scheme: Scheme,
     /// Names the request.
     pub id: RequestId,
     pub method: Method,
@@ -141,6 +143,7 @@ impl<'c> Exchange<'c> {
             stage: Stage::Request,
             head_len,
             told_address: None,
+            scheme: Scheme::Http,
             id: RequestId::random(rng),
             method: Method::GET,
             is_http10: false,
@@ -205,8 +208,9 @@ impl<'c> Exchange<'c> {
             self.unread && !self.is_http10 && request.head.fields.values(self.head(), Name::Expect).next().is_some();
     }
 
-    /// Finds out who the client is, while the request's head is there.
+    /// Finds out who the client is, and what it uses, while the request's head is there.
     pub(crate) fn recognise(&mut self, trusted: &[Network], request: &ParsedRequest) {
+        self.scheme = self.client.address.scheme(trusted, &request.head.fields, self.head());
         self.told_address = self.client.address.behind(trusted, &request.head.fields, self.head());
     }
 
@@ -219,7 +223,7 @@ impl<'c> Exchange<'c> {
     pub(crate) fn settle(&mut self, policies: &InForce<'c>, request: &ParsedRequest) {
         let fields = &request.head.fields;
         self.cors = policies.cors.map(|policy| Stance::of(policy, fields, self.head()));
-        self.wish = policies.compression.map(|policy| Wish::of(policy, fields, self.head()));
+        self.wish = Wish::under(policies, fields, self.head());
     }
 
     /// Bytes of the request that were taken from the client's connection, its head included; to be

@@ -131,6 +131,7 @@ pub(crate) fn write_request(
     out.extend_from_slice(authority);
     out.extend_from_slice(b"\";proto=http\r\n");
     write_field(out, "X-Forwarded-Host", authority);
+    // Of the gateway's own hop, as in Forwarded, whatever came: the caches' keys have no other either.
     write_field(out, "X-Forwarded-Proto", b"http");
     write_field(out, "X-Request-Id", id.as_bytes());
     if let Some(hops) = request.max_forwards {
@@ -158,7 +159,7 @@ pub(crate) fn write_response(out: &mut Vec<u8>, head: &[u8], response: &Response
     write_status(out, head, response);
     let fields = &response.fields;
     let has_date = copy_response_fields(out, head, response, edits, variant);
-    edits.write(out);
+    edits.write_beside(variant.cors, out);
     variant.write(out, fields, head, edits);
     if let Some(limits) = limits {
         limits.write(out);

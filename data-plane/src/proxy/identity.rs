@@ -4,6 +4,7 @@ use std::{fmt::Write, net::IpAddr};
 
 use gateway_limiting::client_address;
 use gateway_proto::network::Network;
+use gateway_routing::route::Scheme;
 use rand::{Rng, RngExt};
 
 use crate::http1::{field::Name, head::Fields};
@@ -27,14 +28,31 @@ impl ClientAddress {
     /// The client's own, where a trusted proxy tells of one; `self` is the connection's. Where what it tells
     /// cannot be read, all whom it brings in such a way count as one: the proxy, but for what that may do.
     pub(crate) fn behind(&self, trusted: &[Network], fields: &Fields, head: &[u8]) -> Option<Self> {
-        let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
-        if trusted.is_empty() || !is_trusted(self.ip) {
+        if !self.is_among(trusted) {
             return None;
         }
+        let is_trusted = |address| trusted.iter().any(|network| network.contains(address));
         let (plain, forwarded) = (fields.values(head, Name::XForwardedFor), fields.values(head, Name::Forwarded));
         match client_address(self.ip, is_trusted, plain, forwarded) {
             Some(ip) => (ip != self.ip).then(|| Self::new(ip)),
             None => Some(Self { is_known: false, ..Self::new(self.ip) }),
+        }
+    }
+
+    fn is_among(&self, trusted: &[Network]) -> bool {
+        trusted.iter().any(|network| network.contains(self.ip))
+    }
+
+    /// What the client uses, where a trusted proxy says so; else what the gateway is asked by. Two words of
+    /// it are none.
+    pub(crate) fn scheme(&self, trusted: &[Network], fields: &Fields, head: &[u8]) -> Scheme {
+        if !self.is_among(trusted) {
+            return Scheme::Http;
+        }
+        let mut told = fields.values(head, Name::XForwardedProto);
+        match (told.next(), told.next()) {
+            (Some(only), None) if only.eq_ignore_ascii_case(b"https") => Scheme::Https,
+            _ => Scheme::Http,
         }
     }
 

@@ -40,12 +40,12 @@ pub(crate) async fn redirect<'t>(
     let asked = Asked::new(request, exchange.head());
     let mut location = Vec::new();
     let authority = request.authority(exchange.head())?;
-    redirect.write_location(route.rule.path(), &authority, &asked, &mut location);
+    redirect.write_location(route.rule.path(), exchange.scheme, &authority, &asked, &mut location);
     exchange.consume_head();
     let mut out = own_head(worker, exchange, redirect.status);
     policies.response_fields.write_own(&mut out, "Location", &location);
     write_field(&mut out, "Content-Length", b"0");
-    policies.response_fields.write(&mut out);
+    policies.response_fields.write_beside(exchange.cors.as_ref(), &mut out);
     out.extend_from_slice(b"\r\n");
     deliver(worker, route.timeouts, exchange, out, b"").await
 }
@@ -75,7 +75,7 @@ pub(crate) async fn fixed<'t>(
     if ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(status) {
         write_field(&mut out, "Content-Length", body.len().to_string().as_bytes());
     }
-    policies.response_fields.write(&mut out);
+    policies.response_fields.write_beside(exchange.cors.as_ref(), &mut out);
     out.extend_from_slice(b"\r\n");
     deliver(worker, route.timeouts, exchange, out, body).await
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use gateway_routing::{Request, route::Route};
-use http::Method;
+use http::{HeaderName, Method};
 
 use super::parse::{ParsedRequest, Target};
 use crate::{
@@ -16,6 +16,8 @@ use crate::{
 pub(crate) struct Asked<'r> {
     /// The method to route by; of a preflight, that of the request which it asks for.
     pub method: &'r Method,
+    /// Fields that it will have, whatever their values; those that a preflight asks about.
+    pub announced: &'r [HeaderName],
     request: &'r ParsedRequest,
     head: &'r [u8],
 }
@@ -23,7 +25,18 @@ pub(crate) struct Asked<'r> {
 impl<'r> Asked<'r> {
     /// Of a request and the head that it was read from.
     pub(crate) const fn new(request: &'r ParsedRequest, head: &'r [u8]) -> Self {
-        Self { method: &request.head.method, request, head }
+        Self { method: &request.head.method, announced: &[], request, head }
+    }
+
+    /// The values of the fields of this name, which is in lower case. As Host, what the endpoint gets:
+    /// the absolute form wins over the field (RFC 9112 section 3.2.2).
+    pub(crate) fn values(self, name: &str) -> impl Iterator<Item = &'r [u8]> {
+        let Self { request, head, .. } = self;
+        let host = (name == "host").then(|| &head[request.authority.clone()]);
+        let is_other = host.is_none();
+        let fields = request.head.fields.iter();
+        let named = fields.filter(move |field| is_other && field.is_named(head, name));
+        host.into_iter().chain(named.map(move |field| field.value(head)))
     }
 
     /// What is behind the `?`, for as long as the head is there.
@@ -60,9 +73,11 @@ impl Request for Asked<'_> {
     }
 
     fn headers(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        let fields = self.request.head.fields.iter();
-        let named = fields.filter(move |field| field.name_bytes(self.head).eq_ignore_ascii_case(name.as_bytes()));
-        named.map(|field| field.value(self.head))
+        self.values(name)
+    }
+
+    fn has_header(&self, name: &str) -> bool {
+        self.values(name).next().is_some() || self.announced.iter().any(|announced| announced == name)
     }
 }
 

@@ -4,7 +4,7 @@ use gateway_routing::route::{Sticky, WeightedService};
 use rand::{Rng, RngExt};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::{identity::ClientAddress, parse::ParsedRequest};
+use super::{identity::ClientAddress, parse::ParsedRequest, route::Asked};
 use crate::http1::field::Name;
 
 /// What all shares of a route are together.
@@ -77,16 +77,13 @@ pub(crate) fn recognise(
 /// The bytes that a client is recognised by. An empty value says nothing.
 fn key<'b>(
     sticky: &Sticky,
-    request: &ParsedRequest,
+    request: &'b ParsedRequest,
     head: &'b [u8],
     client: Option<&'b ClientAddress>,
 ) -> Option<&'b [u8]> {
     let fields = &request.head.fields;
     let key = match sticky {
-        Sticky::Header(name) => fields
-            .iter()
-            .find(|field| field.name_bytes(head).eq_ignore_ascii_case(name.as_bytes()))
-            .map(|field| field.value(head)),
+        Sticky::Header(name) => Asked::new(request, head).values(name).next(),
         Sticky::Cookie(name) => fields.values(head, Name::Cookie).find_map(|value| cookie(value, name)),
         Sticky::ClientAddress => client.map(ClientAddress::plain),
     };

@@ -70,7 +70,7 @@ pub struct Limits {
     /// Memory for the counters of rate limits, 2MiB to 1TiB, taken up once there are limits: 20 bytes for each key that has used any of its limit
     #[arg(long, env = "GATEWAY_LIMIT_MEMORY", value_name = "SIZE", value_parser = limit_memory, default_value = "32MiB")]
     pub limit_memory: NonZeroUsize,
-    /// Networks of proxies whose X-Forwarded-For and Forwarded fields say who the client is, such as 10.0.0.0/8,2001:db8::/32 [default: none is believed]
+    /// Networks of proxies whose X-Forwarded-For and Forwarded fields say who the client is, and X-Forwarded-Proto whether redirects keep https, such as 10.0.0.0/8,2001:db8::/32 [default: none is believed]
     #[arg(long, env = "GATEWAY_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<Network>,
 }

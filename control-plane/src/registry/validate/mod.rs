@@ -116,7 +116,11 @@ fn read_service(wire: pb::Service, path: &Path<'_>, violations: &mut Violations)
     let health_check = health_check.map(|wire| health::check(wire, &path.field("health_check"), violations));
     let timeouts = timeouts.map(|wire| read_timeouts(&wire, &path.field("timeouts"), violations));
     let limits = limits.map(|wire| read_limits(&wire, &path.field("limits"), violations));
-    let policies = policies.map(|wire| routing::policies(&wire, &path.field("policies"), violations));
+    let policies = policies.map(|wire| {
+        let path = path.field("policies");
+        routing::check_policies(&wire, &path, violations);
+        routing::policies(&wire, &path, violations)
+    });
     Some(Draft { name: name?, title, tags, hosts, endpoints, load_balancing, health_check, timeouts, limits, policies })
 }
 

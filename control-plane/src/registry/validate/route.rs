@@ -35,6 +35,7 @@ pub fn route_name(wire: &str) -> Result<RouteName, RegistryError> {
 
 pub(super) fn read_route(wire: pb::Route, path: &Path<'_>, violations: &mut Violations) -> Option<Route> {
     let read = route::route(&wire, path, violations);
+    route::check_route(&wire, path, violations);
     let title = read_title(wire.title, &path.field("title"), violations);
     Some(Route::new(read?, title.unwrap_or_default()))
 }

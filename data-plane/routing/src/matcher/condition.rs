@@ -69,7 +69,10 @@ impl Condition {
 
     /// Whether it is met by a header field of the request, as whose name it is meant.
     pub(crate) fn holds_in_header(&self, request: &impl Request) -> bool {
-        self.holds(request.headers(&self.name))
+        match &self.test {
+            Test::Present => request.has_header(&self.name),
+            Test::Exact(_) | Test::Prefix(_) | Test::Regex(_) => self.holds(request.headers(&self.name)),
+        }
     }
 
     /// Whether it is met by a parameter of the request's query.

@@ -29,6 +29,9 @@ pub enum MatchError {
     /// Paths are compared in normal form, so that this one would never match.
     #[error("is not in normal form; write {0:?}, which matches every spelling of it")]
     NotNormal(String),
+    /// A prefix that ends in several slashes: of these, one would be left out each time it is read.
+    #[error("ends in \"//\", and a '/' at the end of a prefix means nothing; leave it out")]
+    Slashes,
     /// More than [`MAX_SEGMENTS`].
     #[error("has more than {MAX_SEGMENTS} segments")]
     Segments,

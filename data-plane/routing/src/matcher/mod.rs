@@ -15,7 +15,7 @@ pub use error::MatchError;
 pub use methods::Methods;
 pub(crate) use methods::bit;
 pub use path::{PathKind, PathMatcher};
-pub(crate) use path::{Segment, check_path};
+pub(crate) use path::{Segment, check_path, without_slash};
 pub use pattern::Pattern;
 
 use crate::{explain::Why, request::Request};

@@ -65,10 +65,10 @@ impl PathMatcher {
     /// `/usersx`. A slash at the end means nothing.
     ///
     /// # Errors
-    /// As for [`PathMatcher::exact`].
+    /// As for [`PathMatcher::exact`]; or it ends in more than one slash.
     pub fn prefix(text: &str) -> Result<Self, MatchError> {
         check_literal(text)?;
-        Ok(Self { kind: PathKind::Prefix, text: text.strip_suffix('/').unwrap_or(text).into(), pattern: None })
+        Ok(Self { kind: PathKind::Prefix, text: without_slash(text)?.into(), pattern: None })
     }
 
     /// A path with parameters, such as `/users/{id}/orders`. A parameter is one whole segment, which
@@ -235,6 +235,12 @@ fn check_literal(text: &str) -> Result<(), MatchError> {
 fn check(text: &str) -> Result<(), MatchError> {
     check_path(text)?;
     if segments(text).any(|segment| segment == "*") { Err(MatchError::Star) } else { Ok(()) }
+}
+
+/// A prefix without the slash at its end. There is but one, so that what is left reads as the same again.
+pub(crate) fn without_slash(prefix: &str) -> Result<&str, MatchError> {
+    let text = prefix.strip_suffix('/').unwrap_or(prefix);
+    if text.ends_with('/') { Err(MatchError::Slashes) } else { Ok(text) }
 }
 
 /// What holds for every path that is written down.

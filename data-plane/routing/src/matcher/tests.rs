@@ -26,6 +26,10 @@ fn paths_that_could_never_match_are_refused() {
         assert_eq!(PathMatcher::exact(path).unwrap_err(), error, "{path}");
         assert_eq!(PathMatcher::prefix(path).unwrap_err(), error, "{path}");
     }
+    for path in ["//", "///", "/a//", "//a//"] {
+        assert_eq!(PathMatcher::prefix(path).unwrap_err(), MatchError::Slashes, "{path}");
+        assert!(PathMatcher::exact(path).is_ok(), "{path}");
+    }
     assert_eq!(
         refusal(PathMatcher::exact("/%61")),
         "is not in normal form; write \"/a\", which matches every spelling of it"

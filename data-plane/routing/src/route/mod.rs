@@ -21,7 +21,7 @@ pub use policy::{
     Quota, RateLimit, Scope, TimeoutOverrides,
 };
 
-pub use read::{limits, policies, route, timeouts};
+pub use read::{check_policies, check_route, limits, policies, route, timeouts};
 
 /// A rule for some of the requests of some hosts.
 #[derive(Debug, Clone)]

@@ -29,6 +29,16 @@ fn segments() -> impl Strategy<Value = Vec<&'static str>> {
     prop::collection::vec(segment(), 1..4)
 }
 
+/// Its last segment is not empty.
+fn prefix() -> impl Strategy<Value = Vec<&'static str>> {
+    prop::collection::vec(segment(), 0..3).prop_map(|mut segments| {
+        while segments.last() == Some(&"") {
+            segments.pop();
+        }
+        segments
+    })
+}
+
 fn path() -> impl Strategy<Value = Path> {
     let or_parameter = prop_oneof![segment(), Just("{}")];
     let template = prop::collection::vec(or_parameter, 1..4).prop_map(|mut segments| {
@@ -40,7 +50,7 @@ fn path() -> impl Strategy<Value = Path> {
     prop_oneof![
         3 => segments().prop_map(Path::Exact),
         4 => template,
-        3 => prop::collection::vec(segment(), 0..3).prop_map(Path::Prefix),
+        3 => prefix().prop_map(Path::Prefix),
         2 => (0..REGEXES.len()).prop_map(Path::Regex),
         2 => Just(Path::Any),
     ]

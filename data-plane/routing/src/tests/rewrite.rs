@@ -32,7 +32,11 @@ fn a_prefix_takes_the_place_of_the_one_that_was_matched() {
         ("/api", "", "/api", "/"),
         ("/api", "", "/api/", "/"),
         ("/api", "", "/api/a", "/a"),
-        ("/api", "", "/api//a", "//a"),
+        ("/api", "", "/api//a", "/a"),
+        ("/api", "", "/api///", "/"),
+        ("/api", "", "/api//evil.test/..x//y", "/evil.test/..x//y"),
+        ("/api", "/v2", "/api//a", "/v2//a"),
+        ("/", "", "//a", "/a"),
         ("/", "/v2", "/", "/v2/"),
         ("/", "/v2", "/a", "/v2/a"),
         ("/", "", "/a", "/a"),
@@ -58,8 +62,12 @@ fn a_template_takes_the_place_of_the_whole_path() {
 }
 
 fn location(redirect: &Redirect, matched: &PathMatcher, authority: &str, target: &str) -> String {
+    location_by(Scheme::Http, redirect, matched, authority, target)
+}
+
+fn location_by(scheme: Scheme, redirect: &Redirect, matched: &PathMatcher, authority: &str, target: &str) -> String {
     let mut out = Vec::new();
-    redirect.write_location(matched, &Authority::parse(authority).unwrap(), &Asked::get(target), &mut out);
+    redirect.write_location(matched, scheme, &Authority::parse(authority).unwrap(), &Asked::get(target), &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -96,12 +104,25 @@ fn what_a_redirect_does_not_say_stays_as_it_was_sent() {
 }
 
 #[test]
+fn a_client_that_uses_https_is_sent_there() {
+    let to = |redirect: &Redirect, authority: &str| {
+        location_by(Scheme::Https, redirect, &PathMatcher::default(), authority, "/x")
+    };
+    let host = Redirect { host: Some("b.test".into()), ..UNCHANGED };
+    let http = Redirect { scheme: Some(Scheme::Http), ..UNCHANGED };
+    assert_eq!(to(&host, "a.test:8443"), "https://b.test/x");
+    assert_eq!(to(&UNCHANGED, "a.test:443"), "https://a.test/x");
+    assert_eq!(to(&UNCHANGED, "a.test:8443"), "https://a.test:8443/x");
+    assert_eq!(to(&http, "a.test:8443"), "http://a.test/x");
+}
+
+#[test]
 fn a_redirect_rewrites_as_forwarding_does() {
     let matched = PathMatcher::prefix("/old").unwrap();
     let redirect = Redirect { path: Some(PathRewrite::Prefix("/new".into())), ..UNCHANGED };
     assert_eq!(location(&redirect, &matched, "a.test", "/x/../old/a%7e?q=1"), "http://a.test/new/a~?q=1");
     let redirect = Redirect { path: Some(PathRewrite::Prefix("".into())), ..UNCHANGED };
-    assert_eq!(location(&redirect, &matched, "a.test", "/old//evil.test"), "http://a.test//evil.test");
+    assert_eq!(location(&redirect, &matched, "a.test", "/old//evil.test"), "http://a.test/evil.test");
     let redirect = Redirect { path: Some(whole(&["/"])), ..UNCHANGED };
     assert_eq!(location(&redirect, &matched, "a.test", "/old/x?y"), "http://a.test/?y");
 }
@@ -131,9 +152,14 @@ proptest! {
         let rewritten = rewritten(&PathRewrite::Prefix(new.into()), &matched, &sent);
         prop_assert_eq!(normalize(rewritten.as_bytes()), rewritten.as_bytes(), "it is in normal form");
         prop_assert!(PathMatcher::prefix(&format!("{new}/")).unwrap().matches(rewritten.as_bytes()), "{}", rewritten);
-        // Back again, it is what was matched.
+        prop_assert!(!rewritten.starts_with("//"), "{}", rewritten);
+        // Back again, it is what was matched, without the slashes that would have been the first.
         let back = rewritten.strip_prefix(new).unwrap();
         let normal = String::from_utf8(normalize(sent.as_bytes()).into_owned()).unwrap();
+        let normal = match normal.strip_prefix(old) {
+            Some(rest) if new.is_empty() => format!("{old}/{}", rest.trim_start_matches('/')),
+            _ => normal,
+        };
         let back = format!("{old}{back}");
         prop_assert_eq!(back.trim_end_matches('/'), normal.trim_end_matches('/'));
     }

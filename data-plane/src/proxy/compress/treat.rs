@@ -1,12 +1,13 @@
 //! Which responses are compressed, and how their heads say so.
 
+use gateway_caching::validation::{EntityTag, entity_tags};
 use gateway_routing::route::{Compression, CompressionAlgorithm, MediaRange};
 use http::StatusCode;
 
 use crate::http1::{
     field::{Name, elements},
     framing,
-    head::{Field, ResponseHead},
+    head::{Field, Fields, ResponseHead},
 };
 
 use super::forbids_transforming;
@@ -60,10 +61,12 @@ pub(crate) fn is_false_of_other_content(field: &Field, head: &[u8]) -> bool {
     ["etag", "repr-digest", "content-digest", "digest", "content-md5"].iter().any(|name| field.is_named(head, name))
 }
 
-/// What becomes of a response to a client that would have `algorithm`.
+/// What becomes of a response to a client that would have `algorithm`, and that has what these tags are of,
+/// the weak ones among them.
 pub(super) fn treat(
     policy: &Compression,
     algorithm: Option<CompressionAlgorithm>,
+    has: Option<&[u8]>,
     response: &ResponseHead,
     head: &[u8],
 ) -> Treatment {
@@ -78,16 +81,37 @@ pub(super) fn treat(
     if !is_listed || forbids_transforming(fields, head) {
         return Treatment::Untouched;
     }
+    // RFC 9110 section 15.3.7: what a 200 would say, a part says too.
+    if response.status == StatusCode::PARTIAL_CONTENT && !is_encoded(fields, head) {
+        return Treatment::Varies;
+    }
     if !is_whole(response, head) {
         return Treatment::Untouched;
     }
     if response.status == StatusCode::NOT_MODIFIED {
-        return if algorithm.is_some() { Treatment::Confirms } else { Treatment::Varies };
+        let is_compressed = algorithm.is_some() && has_compressed(has, fields, head);
+        return if is_compressed { Treatment::Confirms } else { Treatment::Varies };
     }
     if framing::content_length(fields, head).is_some_and(|length| length < policy.min_size.max(1)) {
         return Treatment::Untouched;
     }
     algorithm.map_or(Treatment::Varies, Treatment::Compressed)
+}
+
+/// Whether what a 304 is about may be had compressed by a client with these tags: where it has a tag, the
+/// client has got it as a weak one. What came without one, nobody can tell.
+fn has_compressed(has: Option<&[u8]>, fields: &Fields, head: &[u8]) -> bool {
+    let mut tags = fields.others(head, "etag").peekable();
+    let is_had = |tag: &EntityTag<'_>| {
+        let mut had = has.into_iter().flat_map(entity_tags);
+        had.any(|had| !had.is_strong() && had.matches_weakly(tag))
+    };
+    tags.peek().is_none() || tags.filter_map(EntityTag::parse).any(|tag| is_had(&tag))
+}
+
+fn is_encoded(fields: &Fields, head: &[u8]) -> bool {
+    let is_encoded = |value| elements(value).any(|coding| !coding.eq_ignore_ascii_case(b"identity"));
+    fields.others(head, "content-encoding").any(is_encoded)
 }
 
 /// Whether it has a representation, all of it, and as it is.
@@ -101,9 +125,8 @@ fn is_whole(response: &ResponseHead, head: &[u8]) -> bool {
             StatusCode::IM_USED,
         ]
         .contains(&response.status);
-    let is_encoded = |value| elements(value).any(|coding| !coding.eq_ignore_ascii_case(b"identity"));
     !has_other_content
-        && !response.fields.others(head, "content-encoding").any(is_encoded)
+        && !is_encoded(&response.fields, head)
         && response.fields.others(head, "content-range").next().is_none()
 }
 
@@ -147,11 +170,21 @@ mod tests {
         fields: &str,
         algorithm: Option<CompressionAlgorithm>,
     ) -> Treatment {
+        treated_having(None, content_types, status, fields, algorithm)
+    }
+
+    fn treated_having(
+        has: Option<&str>,
+        content_types: Box<[MediaRange]>,
+        status: &str,
+        fields: &str,
+        algorithm: Option<CompressionAlgorithm>,
+    ) -> Treatment {
         let policy = Compression { algorithms: [Gzip].into(), min_size: 100, content_types };
         let head = format!("HTTP/1.1 {status} x\r\n{fields}\r\n");
         let mut response = ResponseHead::default();
         response.parse(head.as_bytes(), 20).unwrap();
-        treat(&policy, algorithm, &response, head.as_bytes())
+        treat(&policy, algorithm, has.map(str::as_bytes), &response, head.as_bytes())
     }
 
     #[test]
@@ -190,8 +223,9 @@ mod tests {
             ("200", "Content-Type: text/html\r\nCache-Control: public\r\nCache-Control: no-transform\r\n"),
             ("204", "Content-Type: text/html\r\n"),
             ("205", "Content-Type: text/html\r\n"),
-            ("206", "Content-Type: text/html\r\nContent-Range: bytes 0-999/2000\r\n"),
-            ("206", "Content-Type: text/html\r\n"),
+            ("206", "Content-Type: image/png\r\nContent-Range: bytes 0-999/2000\r\n"),
+            ("206", "Content-Type: text/html\r\nContent-Encoding: br\r\nContent-Range: bytes 0-999/2000\r\n"),
+            ("206", "Content-Type: text/html\r\nCache-Control: no-transform\r\n"),
             ("226", "Content-Type: text/html\r\n"),
             ("304", "Content-Type: image/png\r\n"),
             ("304", "Cache-Control: no-transform\r\n"),
@@ -205,9 +239,33 @@ mod tests {
 
     #[test]
     fn a_304_speaks_of_what_its_client_has() {
-        assert_eq!(treated("304", "ETag: \"a\"\r\n", Some(Gzip)), Treatment::Confirms);
+        let of = |has: &str, fields: &str, algorithm| {
+            treated_having(Some(has), [range(None, None)].into(), "304", fields, algorithm)
+        };
+        for (has, tag, expected) in [
+            ("W/\"a\"", "\"a\"", Treatment::Confirms),
+            ("\"b\", W/\"a,W/\", W/\"a\"", "\"a\"", Treatment::Confirms),
+            ("W/\"a\"", "W/\"a\"", Treatment::Confirms),
+            // It was never compressed.
+            ("\"a\"", "\"a\"", Treatment::Varies),
+            ("W/\"b\", \"a\"", "\"a\"", Treatment::Varies),
+            ("*", "\"a\"", Treatment::Varies),
+            ("W/\"a\"", "a", Treatment::Varies),
+        ] {
+            let fields = format!("ETag: {tag}\r\n");
+            assert_eq!(of(has, &fields, Some(Gzip)), expected, "{has} {tag}");
+            assert_eq!(of(has, &fields, None), Treatment::Varies, "{has} {tag}");
+        }
+        assert_eq!(treated("304", "ETag: \"a\"\r\n", Some(Gzip)), Treatment::Varies);
         assert_eq!(treated("304", "Content-Type: text/css\r\n", Some(Gzip)), Treatment::Confirms);
-        assert_eq!(treated("304", "ETag: \"a\"\r\n", None), Treatment::Varies);
+    }
+
+    #[test]
+    fn a_part_varies_as_the_whole_does() {
+        for fields in ["Content-Type: text/html\r\n", "Content-Type: text/css\r\nContent-Range: bytes 0-9/2000\r\n"] {
+            assert_eq!(treated("206", fields, Some(Gzip)), Treatment::Varies);
+            assert_eq!(treated("206", fields, None), Treatment::Varies);
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Cross-origin resource sharing (Fetch Standard, section 3.2): which pages of other origins may read
 //! what the gateway answers. Nothing is refused for it: browsers do that.
 //!
-//! Preflights are answered here. What an endpoint says of it is removed, as two policies for one
-//! response are none.
+//! Preflights are answered here. What an endpoint says of it is removed, and what header rules say of it is
+//! not written, as two policies for one response are none.
 
 mod origin;
 #[cfg(test)]
@@ -25,8 +25,13 @@ use crate::http1::{
 
 /// Whether a response's field is one of those that CORS consists of.
 pub(crate) fn is_of_cors(field: &Field, head: &[u8]) -> bool {
+    is_name_of_cors(field.name_bytes(head))
+}
+
+/// Whether such a field has this name.
+pub(crate) fn is_name_of_cors(name: &[u8]) -> bool {
     const PREFIX: &[u8] = b"access-control-";
-    field.name_bytes(head).get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
 /// What answers to one client say.
@@ -135,10 +140,11 @@ impl Preflight {
         Some(Self { method, headers })
     }
 
-    /// What decides about the request that it asks for.
+    /// What decides about the request that it asks for. Of its fields, names are known and no values.
     pub(crate) fn asked<'r>(&'r self, request: &'r ParsedRequest, head: &'r [u8]) -> Asked<'r> {
         let mut asked = Asked::new(request, head);
         asked.method = &self.method;
+        asked.announced = self.headers.as_deref().unwrap_or_default();
         asked
     }
 }

@@ -7,7 +7,7 @@ mod tests;
 use gateway_proto::host::HostPattern;
 use gateway_routing::{
     Ambiguity, PassedOver, Request, ambiguity, normalize,
-    route::{Action, Forward, Redirect, Route, WeightedService},
+    route::{Action, Forward, Redirect, Route, Scheme, WeightedService},
 };
 use http::Method;
 
@@ -192,7 +192,10 @@ impl<'t, 'r> Subject<'t, 'r> {
         let mut location = Vec::new();
         let policies = InForce::of_route(route);
         match self.request.authority(self.head) {
-            Ok(authority) => redirect.write_location(route.rule.path(), &authority, &self.asked(), &mut location),
+            // Who asks is no trusted proxy.
+            Ok(authority) => {
+                redirect.write_location(route.rule.path(), Scheme::Http, &authority, &self.asked(), &mut location);
+            }
             Err(error) => return End::Refused(error),
         }
         auth::forget_shown(&policies, &mut location);

@@ -39,6 +39,33 @@ fn a_request_is_seen_by_its_parts_in_every_form_of_its_target() {
 }
 
 #[test]
+fn the_host_that_is_seen_is_the_one_that_is_sent() {
+    for (target, field, expected) in [
+        ("GET http://a.test:81/x", "Host: B.test\r\n", "a.test:81"),
+        ("GET http://A.test", "hOST: a.test\r\n", "A.test"),
+        ("OPTIONS *", "Host: a.test:80\r\n", "a.test:80"),
+    ] {
+        let head = format!("{target} HTTP/1.1\r\n{field}\r\n");
+        let request = parsed(&head);
+        let asked = Asked::new(&request, head.as_bytes());
+        assert_eq!(asked.headers("host").collect::<Vec<_>>(), [expected.as_bytes()], "{target}");
+    }
+    let head = "GET http://a.test/ HTTP/1.0\r\n\r\n";
+    let request = parsed(head);
+    assert!(Asked::new(&request, head.as_bytes()).has_header("host"));
+}
+
+#[test]
+fn a_field_that_is_announced_is_there_and_has_no_value() {
+    let head = "OPTIONS /a HTTP/1.1\r\nHost: a.test\r\nX-One: 1\r\n\r\n";
+    let request = parsed(head);
+    let announced = ["x-two".parse().unwrap()];
+    let asked = Asked { announced: &announced, ..Asked::new(&request, head.as_bytes()) };
+    assert_eq!(["x-one", "x-two", "x-three"].map(|name| asked.has_header(name)), [true, true, false]);
+    assert_eq!(asked.headers("x-two").count(), 0);
+}
+
+#[test]
 fn a_preflight_can_be_routed_by_the_method_that_it_asks_for() {
     let head = "OPTIONS /a HTTP/1.1\r\nHost: a.test\r\n\r\n";
     let request = parsed(head);

@@ -10,6 +10,7 @@ use gateway_routing::route::{
 
 use super::{
     Peer, Proxy, Upstream,
+    cache::{Bench, plain},
     cors::app,
     site::{Site, named, rules},
 };
@@ -152,8 +153,7 @@ async fn what_is_not_to_be_compressed_is_not_touched() {
         ("200 OK", "Content-Type: text/plain\r\n", 0),
         ("200 OK", "Content-Type: text/plain\r\nContent-Encoding: gzip\r\n", 200),
         ("200 OK", "Content-Type: text/plain\r\nCache-Control: public, no-transform\r\n", 200),
-        ("206 Partial Content", "Content-Type: text/plain\r\nContent-Range: bytes 0-199/300\r\n", 200),
-        ("206 Partial Content", "Content-Type: text/plain\r\n", 200),
+        ("206 Partial Content", "Content-Type: image/png\r\nContent-Range: bytes 0-199/300\r\n", 200),
         ("416 Range Not Satisfiable", "Content-Type: text/plain\r\nContent-Range: bytes */300\r\n", 200),
     ] {
         let plain = answer(status, &format!("{fields}ETag: \"a\"\r\n"), &prose()[..length]);
@@ -218,6 +218,10 @@ async fn a_304_confirms_the_variant_that_the_client_has() {
         assert_eq!((values(&head, "ETag"), values(&head, "Vary")), (vec![tag], vec!["Accept-Encoding"]));
         assert!(values(&head, "Content-Encoding").is_empty(), "{head}");
     }
+    // What was never compressed keeps its tag.
+    let fields = "If-None-Match: \"a\", W/\"b\"\r\nAccept-Encoding: br\r\n";
+    let (_, head) = ask(&upstream, &proxy, "GET / HTTP/1.1", fields, unchanged).await;
+    assert_eq!((values(&head, "ETag"), values(&head, "Vary")), (vec!["\"a\""], vec!["Accept-Encoding"]));
     // What it says of bytes is of others than the client has.
     let fields = "Content-Length: 200\r\nRepr-Digest: x\r\nAccept-Ranges: bytes\r\n";
     let unchanged = format!("HTTP/1.1 304 Not Modified\r\n{fields}\r\n");
@@ -225,6 +229,48 @@ async fn a_304_confirms_the_variant_that_the_client_has() {
         let accepts = format!("Accept-Encoding: {accepted}\r\n");
         let (_, head) = ask(&upstream, &proxy, "GET / HTTP/1.1", &accepts, &unchanged).await;
         assert!(fields.lines().all(|line| head.contains(line) == stays), "{accepted}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_says_what_the_whole_varies_by() {
+    let (upstream, proxy) = start().await;
+    let part =
+        answer("206 Partial Content", "Content-Type: text/plain\r\nContent-Range: bytes 0-199/300\r\n", &prose());
+    let (mut client, head) = ask(&upstream, &proxy, "GET / HTTP/1.1", "Accept-Encoding: gzip\r\n", &part).await;
+    assert_eq!((values(&head, "Vary"), values(&head, "Content-Length")), (vec!["Accept-Encoding"], vec!["200"]));
+    assert!(values(&head, "Content-Encoding").is_empty(), "{head}");
+    assert_eq!(client.exactly(200).await, prose().as_bytes());
+}
+
+#[tokio::test]
+async fn what_is_stored_is_confirmed_and_cut_as_it_was_sent() {
+    let (bench, upstream) = (Bench::new(), Upstream::start().await);
+    let mut service = service(&upstream);
+    service.policies.cache = Policy::On(plain());
+    let proxy = bench.start(&Site::owned_by(service)).await;
+    let accepts = "Accept-Encoding: gzip\r\n";
+    for (path, media_type, is_text) in [("/text", "text/plain", true), ("/image", "image/png", false)] {
+        let fields = format!("Content-Type: {media_type}\r\nCache-Control: max-age=60\r\nETag: \"a\"\r\n");
+        let line = format!("GET {path} HTTP/1.1");
+        let (mut client, head) = ask(&upstream, &proxy, &line, accepts, &answer("200 OK", &fields, &prose())).await;
+        let tag = if is_text { "W/\"a\"" } else { "\"a\"" };
+        assert_eq!(values(&head, "ETag"), [tag]);
+        if is_text {
+            client.chunks().await;
+        } else {
+            client.exactly(200).await;
+        }
+        let get = async |fields: &str| {
+            let asked = format!("{line}\r\nHost: a.test\r\nConnection: close\r\n{accepts}{fields}\r\n");
+            proxy.ask(&asked).await
+        };
+        let head = get(&format!("If-None-Match: {tag}\r\n")).await;
+        assert!(head.starts_with("HTTP/1.1 304 ") && values(&head, "ETag") == [tag], "{head}");
+        let part = get("Range: bytes=0-9\r\n").await;
+        assert!(part.starts_with("HTTP/1.1 206 ") && part.ends_with(&prose()[..10]), "{part}");
+        let vary: &[&str] = if is_text { &["Accept-Encoding"] } else { &[] };
+        assert_eq!(values(&part, "Vary"), vary, "{path}");
     }
 }
 
@@ -322,6 +368,22 @@ async fn an_operators_rules_do_not_undo_it() {
     let (_, head) = ask(&upstream, &proxy, "GET / HTTP/1.1", "Accept-Encoding: gzip\r\n", &plain).await;
     assert_eq!((values(&head, "Vary"), values(&head, "X-Added")), (vec!["Accept-Encoding"], vec!["1"]));
     assert!(values(&head, "ETag").is_empty(), "{head}");
+}
+
+#[tokio::test]
+async fn an_operator_can_say_that_nothing_is_to_be_done_to_it() {
+    let upstream = Upstream::start().await;
+    let plain = answer("200 OK", "Content-Type: text/plain\r\nETag: \"a\"\r\n", &prose());
+    let value = "max-age=60, No-Transform";
+    for rules in [rules(&[], &[("Cache-Control", value)], &[]), rules(&[], &[], &[("Cache-Control", value)])] {
+        let mut service = service(&upstream);
+        service.policies.response_headers = rules;
+        let proxy = Site::owned_by(service).start().await;
+        let (mut client, head) = ask(&upstream, &proxy, "GET / HTTP/1.1", "Accept-Encoding: gzip\r\n", &plain).await;
+        assert_eq!((values(&head, "ETag"), values(&head, "cache-control")), (vec!["\"a\""], vec![value]));
+        assert!(values(&head, "Content-Encoding").is_empty() && values(&head, "Vary").is_empty(), "{head}");
+        assert_eq!(client.exactly(200).await, prose().as_bytes());
+    }
 }
 
 #[tokio::test]

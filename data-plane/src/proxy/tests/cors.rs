@@ -1,7 +1,7 @@
 //! What pages of other origins may read.
 
 use gateway_routing::{
-    Methods,
+    Methods, Test,
     route::{Action, AllowOrigin, Allowed, AmbiguousPaths, Cors, Policies, Policy, Redirect, Respond, Route},
 };
 use http::{Method, StatusCode};
@@ -156,6 +156,26 @@ async fn a_preflight_takes_the_route_of_the_request_that_it_asks_for() {
 }
 
 #[tokio::test]
+async fn a_preflight_has_the_fields_that_it_asks_about_and_no_values() {
+    let upstream = Upstream::start().await.forever(OPEN);
+    let with = |name: &str, test| {
+        let rule = below("/x").header(name, test).unwrap();
+        Route { policies: policies(app()), ..route(name, rule, Action::Forward(to("a"))) }
+    };
+    let site = Site::owned_by(named("a", &[upstream]))
+        .route(with("x-one", Test::Present))
+        .route(with("x-two", Test::Exact("".into())));
+    let proxy = site.start().await;
+    let asks = |name: &str| format!("{}Access-Control-Request-Headers: {name}\r\n", preflight_of("PUT"));
+    let got = head(&proxy, "OPTIONS /x", &asks("x-one")).await;
+    assert!(got.starts_with("HTTP/1.1 204 ") && got.contains(ALLOWED), "{got}");
+    for fields in [asks("x-two"), asks("x-three"), preflight_of("PUT")] {
+        let got = head(&proxy, "OPTIONS /x", &fields).await;
+        assert!(got.starts_with("HTTP/1.1 200 "), "no route, no policy, and so it is for the endpoint: {got}");
+    }
+}
+
+#[tokio::test]
 async fn of_several_services_the_largest_speaks_for_all() {
     let site = Site::default()
         .put(Service { policies: policies(app()), ..named("large", &[]) }, &[])
@@ -216,4 +236,30 @@ async fn an_operators_rules_do_not_undo_it() {
     let policies = Policies { response_headers: rules(&["Vary"], &[], &[]), ..policies(app()) };
     let proxy = Site::owned_by(Service { policies, ..named("a", &[upstream]) }).start().await;
     assert_eq!(of_cors(&head(&proxy, "GET /", "").await), ["Vary: Origin"]);
+}
+
+#[tokio::test]
+async fn an_operators_rules_say_nothing_of_it_beside_a_policy() {
+    let upstream = Upstream::start().await.forever(OPEN);
+    let says = rules(&[], &[("Access-Control-Allow-Origin", "*"), ("X-Set", "1")], &[("access-control-max-age", "1")]);
+    let both = Policies { response_headers: says.clone(), ..policies(app()) };
+    let alone = Policies { response_headers: says, ..Policies::default() };
+    let hello = Respond { status: StatusCode::OK, body: "hello".into(), content_type: "text/plain".into() };
+    let elsewhere =
+        Redirect { status: StatusCode::FOUND, scheme: None, host: None, port: Some(81), path: None, strip_query: true };
+    let with = |policies: &Policies, route: Route| Route { policies: policies.clone(), ..route };
+    let site = Site::owned_by(Service { policies: both.clone(), ..named("a", &[upstream]) })
+        .route(with(&both, route("hello", below("/hello"), Action::Respond(hello))))
+        .route(with(&both, route("moved", below("/moved"), Action::Redirect(elsewhere))))
+        .route(with(&Policies { cors: Policy::Off, ..alone }, route("open", below("/open"), Action::Forward(to("a")))));
+    let proxy = site.start().await;
+    for path in ["/", "/hello", "/moved"] {
+        let got = head(&proxy, &format!("GET {path}"), "Origin: https://app.test\r\n").await;
+        assert_eq!(of_cors(&got), [ALLOWED.trim_end(), "Vary: Origin"], "{path}");
+        assert!(got.contains("\r\nx-set: 1\r\n"), "{got}");
+        let got = head(&proxy, &format!("GET {path}"), "Origin: https://evil.test\r\n").await;
+        assert_eq!(of_cors(&got), ["Vary: Origin"], "{path}");
+    }
+    let got = head(&proxy, "GET /open", "").await;
+    assert!(got.contains("\r\naccess-control-allow-origin: *\r\n"), "without a policy, rules may: {got}");
 }

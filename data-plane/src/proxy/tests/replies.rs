@@ -58,6 +58,31 @@ async fn a_redirect_says_where_to_and_keeps_the_connection() {
 }
 
 #[tokio::test]
+async fn a_redirect_keeps_the_scheme_that_a_trusted_proxy_tells() {
+    let Action::Redirect(redirect) = moved().action else { panic!() };
+    let redirect = Redirect { scheme: None, port: None, host: Some("b.test".into()), ..redirect };
+    let site = Site::of(&[]).route(Route { action: Action::Redirect(redirect), ..moved() });
+    let trusting = site.start_limited(&["--trusted-proxies=127.0.0.0/8"]).await;
+    let location = async |proxy: &Proxy, fields: &str| {
+        let head = proxy.ask(&format!("GET /old HTTP/1.1\r\n{HOST}Connection: close\r\n{fields}\r\n")).await;
+        let (_, location) = head.split_once("\r\nLocation: ").unwrap();
+        location.split_once("\r\n").unwrap().0.to_owned()
+    };
+    for (fields, expected) in [
+        ("X-Forwarded-Proto: https\r\n", "https://b.test/new"),
+        ("x-forwarded-proto: HTTPS\r\n", "https://b.test/new"),
+        ("X-Forwarded-Proto: http\r\n", "http://b.test/new"),
+        ("X-Forwarded-Proto: wss\r\n", "http://b.test/new"),
+        ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", "http://b.test/new"),
+        ("", "http://b.test/new"),
+    ] {
+        assert_eq!(location(&trusting, fields).await, expected, "{fields}");
+    }
+    let wary = site.start().await;
+    assert_eq!(location(&wary, "X-Forwarded-Proto: https\r\n").await, "http://b.test/new");
+}
+
+#[tokio::test]
 async fn a_fixed_answer_is_what_the_route_says() {
     let proxy = proxy([says("/robots", 200, "all of them\n"), says("/teapot", 418, "")]).await;
     let mut client = proxy.connect().await;

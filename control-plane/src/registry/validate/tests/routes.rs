@@ -52,6 +52,20 @@ fn everything_that_is_wrong_with_a_route_is_told_with_its_field() {
 }
 
 #[test]
+fn what_is_in_vain_is_refused_where_it_is_new() {
+    let redirect = pb::Redirect { strip_query: true, ..pb::Redirect::default() };
+    let around = pb::Route { action: Some(pb::route::Action::Redirect(redirect)), ..good_route() };
+    assert_eq!(fields(&wrong(route(Some(around.clone())))), ["route.redirect.strip_query"]);
+    assert_eq!(fields(&wrong(routes(vec![around]))), ["routes[0].redirect.strip_query"]);
+    let exact = pb::condition::Test::Exact("1 ".into());
+    let headers = vec![pb::Condition { name: "x-a".into(), test: Some(exact) }];
+    let bypass = Some(pb::CacheBypass { headers, ..pb::CacheBypass::default() });
+    let cache = Some(pb::Cache { bypass, ..pb::Cache::default() });
+    let wire = pb::Service { policies: Some(pb::Policies { cache, ..pb::Policies::default() }), ..good() };
+    assert_eq!(fields(&wrong(service(Some(wire)))), ["service.policies.cache.bypass.headers[0].exact"]);
+}
+
+#[test]
 fn policies_of_a_service_are_read_and_told_by_their_fields() {
     let wire = pb::Service { policies: Some(sample::wire_policies()), ..good() };
     let draft = service(Some(wire.clone())).unwrap();

@@ -32,10 +32,12 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 mod token;
+mod vain;
 
 pub(super) use compression::DEFAULT_CONTENT_TYPES;
 pub use limits::{limits, timeouts};
 pub use policy::policies;
+pub use vain::{check_policies, check_route};
 
 /// The most hosts of a route.
 const MAX_HOSTS: usize = 256;

@@ -6,7 +6,7 @@ use gateway_proto::violation::{Path, Shown, Violations};
 
 use crate::{
     MatchError, PathKind, PathMatcher,
-    matcher::check_path,
+    matcher::{check_path, without_slash},
     route::{PathRewrite, Piece},
 };
 
@@ -67,7 +67,8 @@ pub(super) fn prefix(
     });
     let checked = if text.contains(['{', '}']) { Err(Wrong::Brace) } else { check(text) };
     let checked = checked.and(if has_prefix { Ok(()) } else { Err(Wrong::NoPrefix) });
-    let rewrite = checked.map(|()| PathRewrite::Prefix(text.strip_suffix('/').unwrap_or(text).into()));
+    let prefix = checked.and_then(|()| without_slash(text).map_err(Wrong::Path));
+    let rewrite = prefix.map(|prefix| PathRewrite::Prefix(prefix.into()));
     noted(rewrite, text, path, violations)
 }
 

@@ -94,6 +94,8 @@ fn a_prefix_takes_the_place_of_a_prefix() {
         ("/{id}", "holds a brace; only what replaces the whole path"),
         ("/a/..", "is not in normal form; write \"/\""),
         ("/a%", "has a '%' without two hexadecimal digits"),
+        ("//", "ends in \"//\", and a '/' at the end of a prefix means nothing"),
+        ("/a//", "ends in \"//\""),
     ] {
         refuses("forward.rewrite.prefix", words, |wire| wire.action = rewritten(Rewritten::Prefix(bad.into())));
     }

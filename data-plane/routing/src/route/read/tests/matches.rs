@@ -30,6 +30,7 @@ fn paths() {
     refuses_path("exact", "\"api\" does not begin with '/'", Kind::Exact("api".into()));
     refuses_path("prefix", "\"/%61\" is not in normal form; write \"/a\"", Kind::Prefix("/%61".into()));
     refuses_path("prefix", "has a '*' for a segment; use a prefix", Kind::Prefix("/api/*".into()));
+    refuses_path("prefix", "\"/a//\" ends in \"//\"", Kind::Prefix("/a//".into()));
     refuses_path("template", "has no parameter such as {id}", Kind::Template("/a".into()));
     refuses_path("template", "has two parameters {a}", Kind::Template("/{a}/{a}".into()));
     refuses_path("regex", "is no regular expression: unclosed group", Kind::Regex("(".into()));

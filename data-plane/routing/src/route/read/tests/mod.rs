@@ -14,6 +14,7 @@ mod cache;
 mod matches;
 mod policy;
 mod rate_limit;
+mod vain;
 
 fn good() -> pb::Route {
     pb::Route {

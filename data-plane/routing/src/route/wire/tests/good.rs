@@ -64,8 +64,8 @@ fn route_match() -> impl Strategy<Value = pb::RouteMatch> {
 
 fn kind() -> impl Strategy<Value = Kind> {
     prop_oneof![
-        "(/[a-z~]{1,5}){1,4}/?".prop_map(Kind::Exact),
-        "(/[a-z]{1,5}){0,4}/".prop_map(Kind::Prefix),
+        "(/[a-z~]{0,5}){1,4}/{0,3}".prop_map(Kind::Exact),
+        prefix().prop_map(Kind::Prefix),
         "(/[a-z]{1,5}){0,2}/\\{[a-z]{1,3}\\}(/%2F)?".prop_map(Kind::Template),
         "\\^?/[a-z]{1,4}(\\.\\*|\\\\d\\+)\\$?".prop_map(Kind::Regex),
     ]
@@ -108,8 +108,9 @@ fn forward() -> impl Strategy<Value = pb::Forward> {
     })
 }
 
+/// With empty segments, but not at its end.
 fn prefix() -> impl Strategy<Value = String> {
-    "(/[a-z]{1,5}){0,3}/"
+    prop_oneof![Just("/".to_owned()), "(/[a-z]{0,5}){0,3}/[a-z]{1,5}/?"]
 }
 
 fn whole() -> impl Strategy<Value = String> {

@@ -33,6 +33,34 @@ proptest! {
     }
 }
 
+proptest! {
+    /// With whatever slashes: what is read is read as the same wherever it comes to, or nowhere.
+    #[test]
+    fn a_prefix_is_the_same_prefix_everywhere(matched in "(/[ab]{0,1}){1,4}", rewritten in "(/[ab]{0,1}){1,4}") {
+        let path = pb::PathMatch { kind: Some(pb::path_match::Kind::Prefix(matched)) };
+        let rewrite = pb::Rewrite {
+            host: String::new(),
+            path_rewrite: Some(pb::rewrite::PathRewrite::Prefix(rewritten)),
+        };
+        let sent = pb::Route {
+            name: "a".into(),
+            hosts: vec!["a.test".into()],
+            r#match: Some(pb::RouteMatch { path: Some(path), ..pb::RouteMatch::default() }),
+            action: Some(pb::route::Action::Forward(pb::Forward {
+                services: vec![pb::WeightedService { name: "a".into(), weight: None }],
+                rewrite: Some(rewrite),
+                ..pb::Forward::default()
+            })),
+            ..pb::Route::default()
+        };
+        let mut violations = Violations::default();
+        let first = read(&sent, &Path::Root("route"), &mut violations);
+        if let Ok(first) = violations.finish(first) {
+            prop_assert_eq!(route(&wire::route(&first)), first);
+        }
+    }
+}
+
 #[test]
 fn defaults_are_written_out() {
     let service = pb::WeightedService { name: "a".into(), weight: None };
