@@ -15,6 +15,7 @@ mod bad_input;
 mod balancing;
 mod cache_disk;
 mod cache_purge;
+mod callers;
 mod canary;
 mod cli;
 mod connections;
