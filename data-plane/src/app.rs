@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, net::TcpListener as StdListener, path::PathBuf, sync::Arc};
 
 use futures_util::{Stream, StreamExt, stream::FuturesUnordered};
-use gateway_cache_disk::Disk;
+use gateway_cache_disk::{Disk, PATIENCE};
 use gateway_cache_store::Store;
 use gateway_proto::{
     access::Access,
@@ -184,7 +184,7 @@ pub async fn run(
 /// Opens the disk behind the cache, if there is to be one.
 async fn open_disk(dir: Option<PathBuf>, size: u64) -> Result<Option<Disk<Entry>>, Failure> {
     let Some(dir) = dir else { return Ok(None) };
-    let config = gateway_cache_disk::Config { dir, size, seed: rand::rng().random() };
+    let config = gateway_cache_disk::Config { dir, size, seed: rand::rng().random(), patience: PATIENCE };
     Disk::open(config).await.map(Some).map_err(|err| Failure::Failed(err.to_string()))
 }
 

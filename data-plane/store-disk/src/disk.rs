@@ -19,6 +19,8 @@ use crate::{
 
 /// Places of a key: more would have fewer responses meet there, and cost each miss more.
 const PLACES: u64 = 16;
+/// What a request may lose to a slow disk, before it is as if nothing were there.
+pub const PATIENCE: Duration = Duration::from_millis(500);
 /// What waits gets this long to be written at the end.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 
@@ -32,6 +34,8 @@ pub struct Config {
     pub size: u64,
     /// Chance, and a secret: who knows it can choose keys that take each other's places.
     pub seed: u64,
+    /// How long [`Disk::get`] waits for each response of a key: [`PATIENCE`], where nobody knows better.
+    pub patience: Duration,
 }
 
 /// The responses on a disk. A clone is another handle.
@@ -56,10 +60,10 @@ impl<M: Persist> Disk<M> {
     /// # Errors
     /// What is wrong with the folder, or the size.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
-        let Config { dir, size, seed } = config;
+        let Config { dir, size, seed, patience } = config;
         let cut = Cut::of(size)?;
         let (folder, former) = Folder::open(&dir, cut)?;
-        let engine = Engine::open(folder, former, cut, seed).await?;
+        let engine = Engine::open(folder, former, cut, (seed, patience)).await?;
         Ok(Self(Arc::new(engine), PhantomData))
     }
 
@@ -96,7 +100,7 @@ impl<M: Persist> Disk<M> {
     }
 
     /// What there is under `key`: the first that `judge` calls fresh, else one that it calls stale.
-    /// Waits for the disk's own threads, half a second for each response of the key at the most.
+    /// Waits for the disk's own threads, [`Config::patience`] for each response of the key at the most.
     pub async fn get(&self, key: &KeyRef<'_>, mut judge: impl FnMut(&M) -> Verdict) -> Option<Whole<M>> {
         let engine = &*self.0;
         if !engine.is_ready() {

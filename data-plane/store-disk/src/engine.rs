@@ -33,8 +33,6 @@ use crate::{
 
 /// Entries that are read at a time.
 const READS: usize = 32;
-/// A request waits no longer for an entry. Tests do, as nothing is told by how fast their machine is.
-const READ_TIME: Duration = Duration::from_millis(if cfg!(test) { 60_000 } else { 500 });
 const THREADS: usize = 2;
 /// What foyer aligns entries to, and what it writes in front of each batch.
 const PAGE: u64 = 4096;
@@ -54,13 +52,20 @@ pub(crate) struct Engine {
     pub(crate) counters: Counters,
     /// The largest entry, in bytes.
     largest: u64,
+    /// A request waits no longer for an entry.
+    patience: Duration,
     seed: u64,
     is_ready: AtomicBool,
     is_closed: AtomicBool,
 }
 
 impl Engine {
-    pub(crate) async fn open(folder: Folder, former: Option<State>, cut: Cut, seed: u64) -> Result<Self, OpenError> {
+    pub(crate) async fn open(
+        folder: Folder,
+        former: Option<State>,
+        cut: Cut,
+        (seed, patience): (u64, Duration),
+    ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { dir: folder.path().to_owned(), source };
         let (seed, run, cluster, kept) = match former {
             Some(State { seed, run, cluster, is_closed, kept, .. }) => {
@@ -96,6 +101,7 @@ impl Engine {
             reads: Arc::new(Semaphore::new(READS)),
             counters: Counters::default(),
             largest: QUEUE.min(block - PAGE),
+            patience,
             seed,
             is_ready: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
@@ -171,7 +177,8 @@ impl Engine {
             drop(permit);
             loaded
         });
-        let in_time = self.spawner.spawn(async move { timeout(READ_TIME, read).await });
+        let patience = self.patience;
+        let in_time = self.spawner.spawn(async move { timeout(patience, read).await });
         let record = match in_time.await {
             Ok(Ok(Ok(Ok(Load::Entry { value, .. })))) => Some((value.is_of(key), value.stamp, value.meta, value.body)),
             Ok(Ok(Ok(Ok(Load::Piece { piece, .. })))) => {

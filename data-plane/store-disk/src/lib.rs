@@ -15,7 +15,7 @@
 //!
 //! A request for which nobody may lead (HEAD, `no-store`, `only-if-cached`) has what is in memory, and no more.
 //! On a worker only [`Disk::get`] takes time, and not the worker's: it awaits what the disk's own threads
-//! do, half a second for each response of the key at the most. Everything else returns at once there.
+//! do, [`Config::patience`] for each response of the key at the most. Everything else returns at once there.
 //! What was restored is not put again.
 //!
 //! # What is whose
@@ -60,7 +60,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-pub use disk::{Config, Disk};
+pub use disk::{Config, Disk, PATIENCE};
 pub use error::OpenError;
 pub use folder::{MAX_SIZE, MIN_SIZE};
 pub use knowledge::Stamp;

@@ -5,6 +5,7 @@ use std::{path::Path, time::Instant};
 use gateway_cache_disk::{Config, Disk, MIN_SIZE, Persist};
 use gateway_cache_store::{Body, Chunk, KeyRef, Lookup, Metadata, Store, Verdict};
 
+use super::control_plane::SOON;
 use crate::discovery::{Responses, Served};
 
 /// The tags of a response are all of its head.
@@ -59,7 +60,7 @@ impl Stored {
 
     /// With a disk behind it.
     pub(crate) async fn on_disk(dir: &Path) -> Self {
-        let config = Config { dir: dir.to_owned(), size: MIN_SIZE, seed: 7 };
+        let config = Config { dir: dir.to_owned(), size: MIN_SIZE, seed: 7, patience: SOON };
         Self(Store::new(1 << 20, 7), Some(Disk::open(config).await.expect("the folder can be used")))
     }
 

@@ -66,7 +66,7 @@ impl Scheme {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
     use gateway_routing::route::{Auth, AuthMethod, CredentialPlace, Identity, IdentityClaims, Introspection};
     use http::header::AUTHORIZATION;
@@ -77,7 +77,7 @@ mod tests {
     fn who_has_shown_a_token_is_told_that_it_is_not_valid() {
         let place = || CredentialPlace::Header(AUTHORIZATION);
         let introspection = || {
-            AuthMethod::Introspection(Box::new(Introspection {
+            AuthMethod::Introspection(Arc::new(Introspection {
                 url: "http://issuer.test/".parse().unwrap(),
                 client_id: "gateway".into(),
                 client_secret_file: "secret".into(),

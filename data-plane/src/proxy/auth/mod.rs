@@ -93,7 +93,7 @@ pub(super) async fn check<'t>(
     }
     exchange.has_credentials = !matches!(verdict, Verdict::Nothing);
     let asked = Asked::new(request, exchange.head());
-    let may = |caller: &Caller<'_>| rules::allow(policy, caller, exchange.client_address().ip(), &asked);
+    let may = |caller: &Caller<'_>| rules::allow(policy, caller, exchange.client_address().known(), &asked);
     let judged = match verdict {
         Verdict::Accepted(caller) => {
             let judged = if may(&caller) { Ok(by) } else { Err(Refusal::Forbidden) };
@@ -163,7 +163,7 @@ pub(crate) fn enter_by_key(
         AuthMethod::Basic | AuthMethod::Jwt(_) | AuthMethod::Introspection(_) | AuthMethod::Forward(_) => None,
     });
     let Some(caller) = caller.filter(|_| is_sole) else { return false };
-    let client = Ipv4Addr::LOCALHOST.into();
+    let client = Some(Ipv4Addr::LOCALHOST.into());
     let is_allowed = rules::allow(policy, &caller, client, &Asked::new(request, head));
     told::write(&policy.identity, &caller, FieldEdits::default(), identity);
     place::forget(place::places(policy), request, head);

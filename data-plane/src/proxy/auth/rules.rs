@@ -10,15 +10,18 @@ use gateway_routing::{
 
 use super::caller::Caller;
 
-/// Whether this client may make this request. What is denied is denied, whatever is allowed.
-pub(super) fn allow(policy: &Auth, caller: &Caller<'_>, client: IpAddr, request: &impl Request) -> bool {
+/// Whether this client may make this request. What is denied is denied, whatever is allowed. Of a client whose
+/// address is not known, rules that deny take it to be theirs, and rules that allow do not.
+pub(super) fn allow(policy: &Auth, caller: &Caller<'_>, client: Option<IpAddr>, request: &impl Request) -> bool {
     let Auth { allow, deny, .. } = policy;
     if allow.is_empty() && deny.is_empty() {
         return true;
     }
     let path = normalize(request.path());
-    let is_met = |rule: &AuthRule| rule.is_about(client, request, &path) && is_of(rule, caller);
-    !deny.iter().any(is_met) && (allow.is_empty() || allow.iter().any(is_met))
+    let is_met = |rule: &&AuthRule| rule.is_about(request, &path) && is_of(rule, caller);
+    let denies = |rule: &AuthRule| client.is_none_or(|client| rule.is_from(client));
+    let allows = |rule: &AuthRule| client.map_or(rule.client_networks.is_empty(), |client| rule.is_from(client));
+    !deny.iter().filter(is_met).any(denies) && (allow.is_empty() || allow.iter().filter(is_met).any(allows))
 }
 
 /// Whether the rule is about this caller, whatever he asks for.
@@ -93,7 +96,7 @@ mod tests {
         let head = format!("{line} HTTP/1.1\r\nHost: a\r\n\r\n");
         let mut request = ParsedRequest::default();
         request.parse(head.as_bytes(), 10).unwrap();
-        allow(policy, caller, client.parse().unwrap(), &Asked::new(&request, head.as_bytes()))
+        allow(policy, caller, client.parse().ok(), &Asked::new(&request, head.as_bytes()))
     }
 
     fn claim(name: &str, value: Option<&str>) -> Option<AuthClaim> {
@@ -144,6 +147,15 @@ mod tests {
         let anna_is = AuthRule { consumer: Some("anna".into()), ..rule() };
         assert!(!may(&policy([staff.clone()], [anna_is.clone()]), &anna(), "10.0.0.1", "GET /"));
         assert!(!may(&policy([anna_is], [staff]), &anna(), "10.0.0.1", "GET /"));
+    }
+
+    #[test]
+    fn a_client_whose_address_is_not_known_gains_nothing_by_it() {
+        let near = AuthRule { client_networks: ["10.0.0.0/8".parse().unwrap()].into(), ..rule() };
+        for (client, is_allowed, passes) in [("10.0.0.1", true, false), ("192.0.2.1", false, true), ("", false, false)] {
+            assert_eq!(may(&policy([near.clone()], []), &anna(), client, "GET /"), is_allowed, "{client:?}");
+            assert_eq!(may(&policy([], [near.clone()]), &anna(), client, "GET /"), passes, "{client:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,10 @@ mod folders;
 mod keeping;
 mod removing;
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use gateway_cache_store::{Body, Chunk, KeyRef, Metadata, Store, Verdict, Whole};
 use tempfile::TempDir;
@@ -97,7 +100,8 @@ fn folder() -> TempDir {
 }
 
 async fn try_open(dir: &Path, size: u64) -> Result<Disk<Meta>, OpenError> {
-    Disk::open(Config { dir: dir.to_owned(), size, seed: 7 }).await
+    // Nothing is told by how fast a machine is that tests.
+    Disk::open(Config { dir: dir.to_owned(), size, seed: 7, patience: Duration::from_secs(60) }).await
 }
 
 /// Opened, and nothing was purged.

@@ -132,13 +132,18 @@ pub struct AuthRule {
 }
 
 impl AuthRule {
-    /// Whether it is about this request of this client, whoever that is; `path` is the request's, in
-    /// normal form. Consumer, group and claim have to hold beside it.
-    pub fn is_about(&self, client: IpAddr, request: &impl Request, path: &[u8]) -> bool {
-        let Self { consumer: _, group: _, claim: _, methods, path: paths, client_networks } = self;
-        methods.contain(request.method(), bit(request.method()))
-            && paths.matches(path)
-            && (client_networks.is_empty() || client_networks.iter().any(|network| network.contains(client)))
+    /// Whether it is about this request, whoever makes it; `path` is the request's, in normal form. Who calls,
+    /// and from where, has to hold beside it.
+    pub fn is_about(&self, request: &impl Request, path: &[u8]) -> bool {
+        let Self { consumer: _, group: _, claim: _, methods, path: paths, client_networks: _ } = self;
+        methods.contain(request.method(), bit(request.method())) && paths.matches(path)
+    }
+
+    /// Whether it is about clients of this address.
+    #[must_use]
+    pub fn is_from(&self, client: IpAddr) -> bool {
+        let networks = &self.client_networks;
+        networks.is_empty() || networks.iter().any(|network| network.contains(client))
     }
 
     /// Whether it asks who the client is, so that nobody's request never meets it.

@@ -25,7 +25,7 @@ enum End {
 async fn open(dir: &Path) -> Disk<Entry> {
     let mut opened = None;
     eventually(async || {
-        let config = Config { dir: dir.to_owned(), size: MIN_SIZE, seed: 5 };
+        let config = Config { dir: dir.to_owned(), size: MIN_SIZE, seed: 5, patience: PATIENCE };
         match Disk::open(config).await {
             Ok(disk) => opened = Some(disk),
             Err(OpenError::InUse { .. }) => {}
