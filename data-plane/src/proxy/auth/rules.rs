@@ -152,7 +152,8 @@ mod tests {
     #[test]
     fn a_client_whose_address_is_not_known_gains_nothing_by_it() {
         let near = AuthRule { client_networks: ["10.0.0.0/8".parse().unwrap()].into(), ..rule() };
-        for (client, is_allowed, passes) in [("10.0.0.1", true, false), ("192.0.2.1", false, true), ("", false, false)] {
+        for (client, is_allowed, passes) in [("10.0.0.1", true, false), ("192.0.2.1", false, true), ("", false, false)]
+        {
             assert_eq!(may(&policy([near.clone()], []), &anna(), client, "GET /"), is_allowed, "{client:?}");
             assert_eq!(may(&policy([], [near.clone()]), &anna(), client, "GET /"), passes, "{client:?}");
         }
