@@ -93,9 +93,9 @@ impl<'t> Destination<'t> {
 
     /// Refuses what must not be forwarded there.
     pub(crate) fn admit(&self, asked: &Asked<'_>) -> Result<(), ProxyError> {
-        // RFC 9110 section 9.3.8: the answer to a TRACE shows all fields, and an operator's may be
-        // credentials.
-        if *asked.method == Method::TRACE && self.edits.fields.tell() {
+        // RFC 9110 section 9.3.8: the answer to a TRACE shows all fields, and an operator's, or those of a
+        // server that says who calls, may be credentials.
+        if *asked.method == Method::TRACE && (self.edits.fields.tell() || self.policies.auth.is_some()) {
             return Err(ProxyError::NotForwarded);
         }
         self.policies.admit(asked)

@@ -124,7 +124,9 @@ pub(crate) fn write_request(
     write_list(out, "X-Forwarded-For", fields.values(head, Name::XForwardedFor));
     out.extend_from_slice(client.plain());
     out.extend_from_slice(b"\r\n");
-    write_list(out, "Forwarded", fields.values(head, Name::Forwarded).filter(|value| is_closed(value)));
+    // What is answered may be for others, too: nobody but the gateway says for which host.
+    let forwarded = fields.values(head, Name::Forwarded).filter(|value| edits.asking.is_none() && is_closed(value));
+    write_list(out, "Forwarded", forwarded);
     out.extend_from_slice(b"for=");
     client.write_node(out);
     out.extend_from_slice(b";host=\"");

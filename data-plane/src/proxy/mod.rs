@@ -94,12 +94,11 @@ async fn enter<'t>(
     request: &mut ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Result<Passage, ProxyError> {
-    let passage = auth::check(worker, table, policies, request, exchange).await?;
-    if let Passage::On = passage {
-        limit::admit(worker, policies.rate_limits, request, exchange)?;
-        auth::forget_credentials(policies, request, exchange);
-    }
-    Ok(passage)
+    let passage = auth::check(worker, table, policies, request, exchange).await;
+    // Limits count who is refused, too: nobody tries keys and passwords without end.
+    limit::admit(worker, policies.rate_limits, request, exchange)?;
+    auth::forget_credentials(policies, request, exchange);
+    passage
 }
 
 async fn forward<'t>(

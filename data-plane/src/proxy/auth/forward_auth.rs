@@ -135,7 +135,9 @@ fn question(policy: &ForwardAuth, asked: Asked<'_>) -> Result<Request<Full<Bytes
     };
     let [of_client, host, method, scheme, target] = FORWARDED;
     // The one address that is believed, and not what the client says of others in front of it.
-    fields.insert(of_client, HeaderValue::from_bytes(client.plain())?);
+    if client.known().is_some() {
+        fields.insert(of_client, HeaderValue::from_bytes(client.plain())?);
+    }
     fields.insert(host, HeaderValue::from_bytes(&head[request.authority.clone()])?);
     fields.insert(method, HeaderValue::from_str(request.head.method.as_str())?);
     fields.insert(scheme, HeaderValue::from_static("http"));

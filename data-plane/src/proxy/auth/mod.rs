@@ -86,11 +86,14 @@ pub(super) async fn check<'t>(
     for policy in policies.tells.into_iter().flatten() {
         told::forget(|| told::names(&policy.identity), request, exchange.head());
     }
-    let Some(policy) = policies.auth else { return Ok(Passage::On) };
-    let Tried { verdict, by, answer } = authenticate(worker, table, policies, policy, request, exchange).await?;
-    for forward in forwards(policy) {
-        told::forget(|| forward.response_headers.iter(), request, exchange.head());
-    }
+    let Some(policy) = policies.auth else {
+        forget_told(policies, request, exchange);
+        return Ok(Passage::On);
+    };
+    let tried = authenticate(worker, table, policies, policy, request, exchange).await;
+    // Servers may have been asked with them.
+    forget_told(policies, request, exchange);
+    let Tried { verdict, by, answer } = tried?;
     exchange.has_credentials = !matches!(verdict, Verdict::Nothing);
     let asked = Asked::new(request, exchange.head());
     let may = |caller: &Caller<'_>| rules::allow(policy, caller, exchange.client_address().known(), &asked);
@@ -128,6 +131,18 @@ pub(super) async fn check<'t>(
     Err(refusal.error())
 }
 
+/// All fields by which endpoints are told where there is this policy.
+fn all_told(policy: &Auth) -> impl Iterator<Item = &HeaderName> {
+    told::names(&policy.identity).chain(forwards(policy).flat_map(|forward| forward.response_headers.iter()))
+}
+
+/// Takes the client's own fields of these names out of the request, be the policy in force or not.
+fn forget_told(policies: &InForce<'_>, request: &mut ParsedRequest, exchange: &Exchange<'_>) {
+    for policy in policies.tells.into_iter().flatten() {
+        told::forget(|| all_told(policy), request, exchange.head());
+    }
+}
+
 /// Takes the credentials out of the request, unless the endpoint is to have them. Until then, limits may
 /// go by them.
 pub(super) fn forget_credentials(policies: &InForce<'_>, request: &mut ParsedRequest, exchange: &mut Exchange<'_>) {
@@ -138,10 +153,9 @@ pub(super) fn forget_credentials(policies: &InForce<'_>, request: &mut ParsedReq
 
 /// The fields that clients cannot have go on: neither do their trailers.
 pub(super) fn names<'t>(policies: &InForce<'t>) -> impl Iterator<Item = &'t HeaderName> + use<'t> {
-    let told = policies.tells.into_iter().flatten().flat_map(|policy| told::names(&policy.identity));
-    let answered = policies.auth.into_iter().flat_map(forwards).flat_map(|forward| forward.response_headers.iter());
+    let told = policies.tells.into_iter().flatten().flat_map(all_told);
     let dropped = policies.auth.filter(|policy| !policy.keep_credentials);
-    told.chain(answered).chain(dropped.into_iter().flat_map(place::places).filter_map(Place::header))
+    told.chain(dropped.into_iter().flat_map(place::places).filter_map(Place::header))
 }
 
 /// What [`check`] and [`forget_credentials`] do about a request where keys alone decide, for benchmarks.
@@ -242,7 +256,7 @@ async fn authenticate<'t>(
             }
             AuthMethod::Forward(forward) => {
                 wait(exchange);
-                let (client, id) = (exchange.client.address, &exchange.id);
+                let (client, id) = (exchange.client_address(), &exchange.id);
                 let asked = forward_auth::Asked { request, head: exchange.head(), client, id };
                 let asked = Box::pin(forward_auth::ask(worker.remote(), forward, asked));
                 match while_there(&exchange.client, asked).await? {

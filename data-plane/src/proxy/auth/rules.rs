@@ -1,6 +1,6 @@
 //! Who may call what.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use gateway_auth::Json;
 use gateway_routing::{
@@ -18,17 +18,21 @@ pub(super) fn allow(policy: &Auth, caller: &Caller<'_>, client: Option<IpAddr>, 
         return true;
     }
     let path = normalize(request.path());
-    let is_met = |rule: &&AuthRule| rule.is_about(request, &path) && is_of(rule, caller);
+    let is_about = |rule: &&AuthRule| rule.is_about(request, &path);
+    // By whichever method he comes, he is in the groups that he is registered with; a token gains none by it.
+    let registered = caller.registered().map(|consumer| &*consumer.groups).unwrap_or_default();
     let denies = |rule: &AuthRule| client.is_none_or(|client| rule.is_from(client));
     let allows = |rule: &AuthRule| client.map_or(rule.client_networks.is_empty(), |client| rule.is_from(client));
-    !deny.iter().filter(is_met).any(denies) && (allow.is_empty() || allow.iter().filter(is_met).any(allows))
+    let is_denied = deny.iter().filter(is_about).any(|rule| denies(rule) && is_of(rule, caller, registered));
+    let is_allowed = |rule: &AuthRule| allows(rule) && is_of(rule, caller, &[]);
+    !is_denied && (allow.is_empty() || allow.iter().filter(is_about).any(is_allowed))
 }
 
-/// Whether the rule is about this caller, whatever he asks for.
-fn is_of(rule: &AuthRule, caller: &Caller<'_>) -> bool {
+/// Whether the rule is about this caller, who is in these groups, too, whatever he asks for.
+fn is_of(rule: &AuthRule, caller: &Caller<'_>, registered: &[Arc<str>]) -> bool {
     let AuthRule { consumer, group, claim, methods: _, path: _, client_networks: _ } = rule;
     let is_named = |name: &str| caller.name() == Some(name);
-    let has_group = |group: &str| caller.groups().iter().any(|of_caller| **of_caller == *group);
+    let has_group = |group: &str| caller.groups().iter().chain(registered).any(|of_caller| **of_caller == *group);
     consumer.as_deref().is_none_or(is_named)
         && group.as_deref().is_none_or(has_group)
         && claim.as_ref().is_none_or(|claim| says(caller, claim))
@@ -54,10 +58,13 @@ mod tests {
     };
 
     use super::allow;
-    use crate::proxy::{
-        auth::{caller::Caller, subject::Subject},
-        parse::ParsedRequest,
-        route::Asked,
+    use crate::{
+        proxy::{
+            auth::{caller::Caller, subject::Subject},
+            parse::ParsedRequest,
+            route::Asked,
+        },
+        table::consumers::Consumer,
     };
 
     fn rule() -> AuthRule {
@@ -157,6 +164,16 @@ mod tests {
             assert_eq!(may(&policy([near.clone()], []), &anna(), client, "GET /"), is_allowed, "{client:?}");
             assert_eq!(may(&policy([], [near.clone()]), &anna(), client, "GET /"), passes, "{client:?}");
         }
+    }
+
+    #[test]
+    fn a_group_is_denied_by_whichever_method_its_consumer_comes() {
+        let registered = Consumer::new("anna", ["banned".into()].into_iter().collect(), &[], None, [].into());
+        let Caller::Told(subject, _) = anna() else { unreachable!("she is told") };
+        let caller = Caller::Told(subject, Some(&registered));
+        let banned = AuthRule { group: Some("banned".into()), ..rule() };
+        assert!(!may(&policy([], [banned.clone()]), &caller, "10.0.0.1", "GET /"));
+        assert!(!may(&policy([banned], []), &caller, "10.0.0.1", "GET /"), "a token gains no group by it");
     }
 
     #[test]

@@ -106,6 +106,10 @@ impl Visit<'_, '_> {
                     let Some(stored) = &stale else { return Err(ProxyError::UpstreamProtocol) };
                     return self.send_valid(&entry, stored, (why, Err(Some(reason))), exchange).await;
                 }
+                // It was asked without conditions: asking again says no more.
+                Taken::Unrelated(_) if conditions == Conditions::default() => {
+                    return self.relay(answer, (why, collapsed, None), exchange).await;
+                }
                 Taken::Unrelated(back) => {
                     self.give_back(answer, exchange);
                     (leader, conditions) = (back, Conditions::default());

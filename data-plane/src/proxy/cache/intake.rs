@@ -9,6 +9,7 @@ use std::{
 use gateway_cache_store::{Fill, KeyRef, Leader, Store, Stored};
 use gateway_caching::{
     Dated, Exchange, Freshness, Timing, Unstorable, judge, judge_updated,
+    ranges::ContentRange,
     validation::{self, Validators},
     vary::Vary,
 };
@@ -29,6 +30,8 @@ const PASS: Duration = Duration::from_secs(10);
 const PASS_LONG: Duration = Duration::from_secs(60);
 /// Why those are not stored.
 const TOO_LARGE: &str = "too-large";
+/// A part that is not what was asked for, or not as long as it says.
+const OTHER_PART: &str = "part";
 
 /// An answer's head, and when it came.
 #[derive(Clone, Copy)]
@@ -85,8 +88,12 @@ pub(super) fn take(
                 Taken::Valid(stored)
             }
             Some(Err((entry, reason))) => {
-                discard(place, stale);
-                leader.release(Instant::now() + PASS);
+                if is_of_this_request(reason) {
+                    leader.release(Instant::now());
+                } else {
+                    discard(place, stale);
+                    leader.release(Instant::now() + PASS);
+                }
                 Taken::ValidOnce(entry, reason.name())
             }
         };
@@ -97,6 +104,11 @@ pub(super) fn take(
         Ok(_) if is_too_large => {
             leader.release(Instant::now() + PASS_LONG);
             TOO_LARGE
+        }
+        // RFC 9112 section 6.3: what does not have the bytes that it says cannot be told apart from what comes next.
+        Ok(entry) if !is_as_long_as_it_says(&entry, answered) || !parts::serve(&entry, wanted) => {
+            leader.release(Instant::now());
+            OTHER_PART
         }
         Ok(mut entry) => {
             release_unless_shared(&mut leader, &entry, answered);
@@ -115,6 +127,20 @@ pub(super) fn take(
         discard(place, &stale);
     }
     Taken::Refused(refused)
+}
+
+/// Whether the content of a part is as long as its range.
+fn is_as_long_as_it_says(entry: &Entry, answered: &Answered<'_>) -> bool {
+    let says = |part: &ContentRange| answered.framing == Framing::Length(part.bytes.end - part.bytes.start);
+    entry.part.as_deref().is_none_or(says)
+}
+
+/// Whether an answer is refused for what its request says, which is no word on what is stored.
+const fn is_of_this_request(reason: Unstorable) -> bool {
+    matches!(
+        reason,
+        Unstorable::Method | Unstorable::RequestContent | Unstorable::RequestNoStore | Unstorable::Authorization
+    )
 }
 
 /// What is stored is not to be used any more.

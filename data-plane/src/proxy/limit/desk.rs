@@ -3,12 +3,12 @@
 use std::{slice, time::Instant};
 
 use gateway_limiting::{Check, Counts, LimitId, Rate, Share, SharedKey, admit_each};
-use gateway_routing::route::{Quota, RateLimit, Scope};
+use gateway_routing::route::{KeyPart, Quota, RateLimit, Scope};
 
 use super::{Held, HeldLimit, counted, key};
 use crate::{
     limiter::Counters,
-    proxy::{exchange::Exchange, parse::ParsedRequest, route::Asked},
+    proxy::{auth::Outcome, exchange::Exchange, parse::ParsedRequest, route::Asked},
     telemetry::rate_limits::Owner,
     worker::Worker,
 };
@@ -38,7 +38,12 @@ impl<'t> Desk<'t> {
     ) -> Held<'t> {
         let head = exchange.head();
         let client = exchange.client_address().known();
-        let counts = |limit: &&RateLimit| !limit.exempt.holds(client, &Asked::new(request, head));
+        // Who was not let in is nobody, and takes nothing from those who are let in as nobody.
+        let is_stranger = matches!(exchange.auth, Some(Outcome::Refused(_))) && exchange.caller.name().is_none();
+        let counts = |limit: &&RateLimit| {
+            !(is_stranger && limit.key.iter().any(|part| matches!(part, KeyPart::Consumer | KeyPart::Claim(_))))
+                && !limit.exempt.holds(client, &Asked::new(request, head))
+        };
         let mut bytes = Vec::with_capacity(128);
         let mut held = Held { head: head.len() as u64, now: self.now, ..Held::default() };
         for is_shadow in [false, true] {

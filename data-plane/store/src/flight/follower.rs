@@ -123,7 +123,8 @@ fn take<M: Metadata>(
             Came::Place
         }
         Phase::Arrived(stream) if fits(stream.meta()) => Reader::enter(stream).map_or(Came::Nothing, Came::Body),
-        Phase::Settled(stored) if fits(stored.meta()) => Came::Whole(Arc::clone(stored)),
+        // A purge may have been there before the flight.
+        Phase::Settled(stored) if !stored.is_marked_stale() && fits(stored.meta()) => Came::Whole(Arc::clone(stored)),
         Phase::Arrived(_) | Phase::Settled(_) | Phase::Dissolved => Came::Other,
         Phase::Released => Came::Nothing,
     })

@@ -67,6 +67,15 @@ async fn a_limit_by_consumer_tells_consumers_apart() {
 }
 
 #[tokio::test]
+async fn who_tries_keys_is_counted_by_his_address() {
+    let per_client = KeyPart::ClientAddress { ipv4_prefix: 32, ipv6_prefix: 64 };
+    let gateway = limited(auth([api_key()]), [hourly("per-client", 2, per_client)]).await;
+    for (fields, status) in [("X-Api-Key: wrong", 401), ("X-Api-Key: other", 401), (ANNA, 429)] {
+        assert_eq!(gateway.status("/", &[fields]).await, status, "{fields:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_limit_may_still_go_by_a_credential() {
     let gateway = limited(auth([api_key()]), [hourly("per-key", 1, KeyPart::Header("x-api-key".into()))]).await;
     assert_eq!((gateway.status("/", &[ANNA]).await, gateway.status("/", &[BERT]).await), (200, 200));

@@ -15,12 +15,12 @@
 //! Where there is no `=`, the origin must not be asked. `@60` in a value is the date 60 seconds after the
 //! script began; answers have a `Date`, unless they say `!Date`.
 //!
-//! There are 188 cases; one may be of two sections:
+//! There are 189 cases; one may be of two sections:
 //!
 //! | section | cases | |
 //! | --- | --- | --- |
 //! | 9111 §1.2.2 | 1 | numbers |
-//! | 9111 §3 to §3.5 | 17, 7, 3, 3, 2, 5 | storing: what, fields, updates, what is not whole, parts, credentials |
+//! | 9111 §3 to §3.5 | 17, 7, 3, 4, 2, 5 | storing: what, fields, updates, what is not whole, parts, credentials |
 //! | 9111 §4, §4.1 | 7, 13 | reuse, and `Vary` |
 //! | 9111 §4.2 to §4.2.4 | 1, 6, 5, 4, 1 | freshness: lifetimes, heuristics, age, stale responses |
 //! | 9111 §4.3.1 to §4.3.5 | 5, 6, 4, 4, 3 | validation, of the origin and of clients; 304, HEAD |

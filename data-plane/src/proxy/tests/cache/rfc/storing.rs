@@ -288,6 +288,15 @@ const CASES: &[Case] = &[
         < 200 #2
         > GET /a
         < 200 #2"),
+    ("9111 §3.3: a part that is not as long as its range is not stored", "
+        : partial
+        > GET /a | Range: bytes=2-5
+        = 206 | Cache-Control: max-age=60 | ETag: \"1\" | Content-Range: bytes 2-5/10 | =23
+        < 206 | =23
+        > GET /a | Range: bytes=2-5
+        = 206 | Cache-Control: max-age=60 | ETag: \"1\" | Content-Range: bytes 2-5/10 | =2345
+        < 206 | =2345
+    "),
     ("9111 §3.3: a stored part answers for what it has, as a 206, and for nothing else", "
         : partial
         > GET /a | Range: bytes=2-5
