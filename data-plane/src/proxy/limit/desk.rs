@@ -40,10 +40,10 @@ impl<'t> Desk<'t> {
         let client = exchange.client_address().known();
         // Who was not let in is nobody, and takes nothing from those who are let in as nobody.
         let is_stranger = matches!(exchange.auth, Some(Outcome::Refused(_))) && exchange.caller.name().is_none();
-        let counts = |limit: &&RateLimit| {
-            !(is_stranger && limit.key.iter().any(|part| matches!(part, KeyPart::Consumer | KeyPart::Claim(_))))
-                && !limit.exempt.holds(client, &Asked::new(request, head))
-        };
+        let goes_by_caller =
+            |limit: &RateLimit| limit.key.iter().any(|part| matches!(part, KeyPart::Consumer | KeyPart::Claim(_)));
+        let exempt = |limit: &RateLimit| limit.exempt.holds(client, &Asked::new(request, head));
+        let counts = |limit: &&RateLimit| !exempt(limit) && (!is_stranger || !goes_by_caller(limit));
         let mut bytes = Vec::with_capacity(128);
         let mut held = Held { head: head.len() as u64, now: self.now, ..Held::default() };
         for is_shadow in [false, true] {
