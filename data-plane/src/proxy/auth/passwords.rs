@@ -32,9 +32,9 @@ use tokio::{
 use tracing::error;
 
 /// Passwords that wait to be verified; each takes some 20 ms. What is beyond is not answered.
-const WAITING: usize = 64;
-/// How many of one client wait at each worker, so that nobody has them all.
-const WAITING_OF_CLIENT: usize = 4;
+const WAITING: usize = 256;
+/// How many of one client's address wait at each worker, so that nobody has all the places.
+const WAITING_OF_CLIENT: usize = 16;
 /// The most threads that verify; each takes up 19 MiB while it does.
 const MAX_THREADS: usize = 4;
 /// Verdicts that each worker keeps, of right passwords and of wrong ones: who guesses drives nobody out.
@@ -293,7 +293,7 @@ mod tests {
     async fn what_waits_is_bounded() {
         let passwords = Rc::new(WorkerPasswords::new(Arc::<Passwords>::default(), &[7; 32]));
         let waits = async {
-            let clients = (0..200_u8).map(|host| IpAddr::from([10, 0, 0, host]));
+            let clients = (0..1000_u16).map(u16::to_be_bytes).map(|[high, low]| IpAddr::from([10, 0, high, low]));
             let mut refused = 0;
             for client in clients {
                 let digest = passwords.digest("", &[], &client.to_string());
@@ -303,7 +303,7 @@ mod tests {
         };
         let refused = LocalSet::new().run_until(waits).await;
         assert!(refused > 0, "a queue that has an end refuses");
-        assert_eq!(passwords.pending.borrow().len() + refused, 200);
+        assert_eq!(passwords.pending.borrow().len() + refused, 1000);
     }
 
     #[tokio::test]
@@ -314,8 +314,8 @@ mod tests {
                 let digest = passwords.digest(&number.to_string(), &[], CHEAP);
                 passwords.begin(digest, Vec::new(), CHEAP.into(), client.into()).is_some()
             };
-            let of_one = (0..10).filter(|number| begin([10, 0, 0, 1], *number)).count();
-            (of_one, begin([10, 0, 0, 2], 10))
+            let of_one = (0..40).filter(|number| begin([10, 0, 0, 1], *number)).count();
+            (of_one, begin([10, 0, 0, 2], 40))
         };
         assert_eq!(LocalSet::new().run_until(waits).await, (WAITING_OF_CLIENT, true));
     }
