@@ -43,11 +43,13 @@ pub(crate) enum Extent {
 }
 
 impl RequestEdits<'_> {
-    /// Whether this field is a condition of the client's that the cache's stand for.
+    /// Whether this field does not go on where the answer may be stored: a condition of the client's that the
+    /// cache's stand for, or one that steers.
     pub(crate) fn replace(&self, field: &Field, head: &[u8]) -> bool {
         let Some(Asking { conditions: _, extent }) = self.asking else { return false };
+        let name = field.name_bytes(head);
         let stays = extent == Extent::AsWanted && field.is_named(head, "range");
-        !stays && is_replaced(field.name_bytes(head))
+        (!stays && is_replaced(name)) || steers(name)
     }
 
     /// Writes what the cache asks.
@@ -83,6 +85,23 @@ impl RequestEdits<'_> {
             }
         }
     }
+}
+
+/// Whether servers take a field of this name for what the request is about, in place of its target and Host. It is
+/// in no key: what it makes of an answer would be served to others (RFC 9111 section 7.1).
+pub(crate) fn steers(name: &[u8]) -> bool {
+    const STEERING: [&[u8]; 7] = [
+        b"forwarded",
+        b"x-forwarded-port",
+        b"x-forwarded-prefix",
+        b"x-forwarded-server",
+        b"x-forwarded-ssl",
+        b"x-original-url",
+        b"x-rewrite-url",
+    ];
+    // Most names begin with another letter.
+    name.first().is_some_and(|first| matches!(first, b'f' | b'F' | b'x' | b'X'))
+        && STEERING.iter().any(|steering| is_mistaken_for(name, steering))
 }
 
 /// Changes to the fields of one direction; none by default. They concern the header section of a

@@ -33,7 +33,7 @@ use tracing::error;
 
 /// Passwords that wait to be verified; each takes some 20 ms. What is beyond is not answered.
 const WAITING: usize = 256;
-/// How many of one client's address wait at each worker, so that nobody has all the places.
+/// How many of one client's address wait, so that nobody has all the places.
 const WAITING_OF_CLIENT: usize = 16;
 /// The most threads that verify; each takes up 19 MiB while it does.
 const MAX_THREADS: usize = 4;
@@ -67,6 +67,8 @@ pub(crate) struct Passwords {
     queue: OnceLock<SyncSender<Job>>,
     /// Passwords that were verified, right and wrong.
     verified: Arc<AtomicU64>,
+    /// By client, how many of them wait, at all workers together.
+    clients: Mutex<HashMap<IpAddr, usize>>,
 }
 
 /// A password to be verified.
@@ -82,6 +84,25 @@ impl Passwords {
         let queue = self.queue.get_or_init(|| start(&self.verified));
         let (verdict, answer) = oneshot::channel();
         queue.try_send(Job { password, hash, verdict }).ok().map(|()| answer)
+    }
+
+    /// Takes one of the client's places; whether there was one.
+    fn enter(&self, client: IpAddr) -> bool {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = clients.entry(client).or_default();
+        let is_free = *count < WAITING_OF_CLIENT;
+        *count += usize::from(is_free);
+        is_free
+    }
+
+    fn leave(&self, client: IpAddr) {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = clients.get_mut(&client) {
+            *count -= 1;
+            if *count == 0 {
+                clients.remove(&client);
+            }
+        }
     }
 
     #[cfg(test)]
@@ -135,8 +156,6 @@ pub(crate) struct WorkerPasswords {
     right: RefCell<Cache<Digest, ()>>,
     wrong: RefCell<Cache<Digest, ()>>,
     pending: RefCell<HashMap<Digest, watch::Receiver<Option<bool>>>>,
-    /// By client, how many of them.
-    clients: RefCell<HashMap<IpAddr, usize>>,
 }
 
 impl std::fmt::Debug for WorkerPasswords {
@@ -155,7 +174,6 @@ impl WorkerPasswords {
             right: RefCell::new(Cache::new(KEPT)),
             wrong: RefCell::new(Cache::new(KEPT)),
             pending: RefCell::default(),
-            clients: RefCell::default(),
         }
     }
 
@@ -207,32 +225,28 @@ impl WorkerPasswords {
         hash: Arc<str>,
         client: IpAddr,
     ) -> Option<watch::Receiver<Option<bool>>> {
-        if self.clients.borrow().get(&client).is_some_and(|count| *count >= WAITING_OF_CLIENT) {
+        if !self.shared.enter(client) {
             return None;
         }
-        let answer = self.shared.submit(password, hash)?;
-        *self.clients.borrow_mut().entry(client).or_default() += 1;
+        let Some(answer) = self.shared.submit(password, hash) else {
+            self.shared.leave(client);
+            return None;
+        };
         let (told, pending) = watch::channel(None);
         self.pending.borrow_mut().insert(digest, pending.clone());
         let passwords = Rc::clone(self);
         // Not the request's own: others may wait for the same, and it may be given up.
         spawn_local(async move {
             let verdict = answer.await.ok();
-            passwords.end(&digest, client, verdict);
+            passwords.shared.leave(client);
+            passwords.end(&digest, verdict);
             told.send_replace(verdict);
         });
         Some(pending)
     }
 
-    fn end(&self, digest: &Digest, client: IpAddr, verdict: Option<bool>) {
+    fn end(&self, digest: &Digest, verdict: Option<bool>) {
         self.pending.borrow_mut().remove(digest);
-        let mut clients = self.clients.borrow_mut();
-        if let Some(count) = clients.get_mut(&client) {
-            *count -= 1;
-            if *count == 0 {
-                clients.remove(&client);
-            }
-        }
         match verdict {
             Some(true) => self.right.borrow_mut().insert(*digest, ()),
             Some(false) => self.wrong.borrow_mut().insert(*digest, ()),
@@ -273,10 +287,9 @@ mod tests {
     async fn verdicts_are_bounded_and_wrong_ones_drive_out_no_right_ones() {
         let passwords = Rc::new(WorkerPasswords::new(Arc::<Passwords>::default(), &[7; 32]));
         let right = passwords.digest("anna", b"secret", CHEAP);
-        let client = IpAddr::from([127, 0, 0, 1]);
-        passwords.end(&right, client, Some(true));
+        passwords.end(&right, Some(true));
         for number in 0..10 * KEPT {
-            passwords.end(&passwords.digest("anna", format!("guess {number}").as_bytes(), CHEAP), client, Some(false));
+            passwords.end(&passwords.digest("anna", format!("guess {number}").as_bytes(), CHEAP), Some(false));
         }
         assert_eq!(passwords.kept(&right), Some(true));
         assert!(passwords.wrong.borrow().len() <= KEPT);

@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     rc::Rc,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -143,8 +143,9 @@ pub(crate) struct WorkerRemote {
     forwards: Prepared<ForwardAuth, Queue>,
 }
 
-/// What was made of policies, by where these are. Each is held, so that no other one can be there.
-type Prepared<P, M> = RefCell<HashMap<*const P, (Arc<P>, Rc<M>), foldhash::fast::RandomState>>;
+/// What was made of policies, by where these are. The place of each is held, so that no other one can be there,
+/// but not the policy: other workers hold it as well, and then none would ever be let go of.
+type Prepared<P, M> = RefCell<HashMap<*const P, (Weak<P>, Rc<M>), foldhash::fast::RandomState>>;
 
 /// What was made of the policy, or is now.
 fn prepared<P, M>(all: &Prepared<P, M>, policy: &Arc<P>, make: impl FnOnce() -> Option<M>) -> Option<Rc<M>> {
@@ -152,13 +153,13 @@ fn prepared<P, M>(all: &Prepared<P, M>, policy: &Arc<P>, make: impl FnOnce() -> 
         return Some(Rc::clone(made));
     }
     let made = Rc::new(make()?);
-    all.borrow_mut().insert(Arc::as_ptr(policy), (Arc::clone(policy), Rc::clone(&made)));
+    all.borrow_mut().insert(Arc::as_ptr(policy), (Arc::downgrade(policy), Rc::clone(&made)));
     Some(made)
 }
 
 /// Drops what no table has any more.
 fn forget_removed<P, M>(all: &Prepared<P, M>) {
-    all.borrow_mut().retain(|_, (policy, _)| Arc::strong_count(policy) > 1);
+    all.borrow_mut().retain(|_, (policy, _)| policy.strong_count() > 0);
 }
 
 impl WorkerRemote {
@@ -194,6 +195,12 @@ impl WorkerRemote {
     /// Not to be called for what a verdict was there for already.
     pub(super) fn count(&self, event: Event) {
         self.all.counts[event as usize].fetch_add(1, Relaxed);
+    }
+
+    /// How many policies something was made of.
+    #[cfg(test)]
+    pub(crate) fn prepared(&self) -> usize {
+        self.jwts.borrow().len() + self.introspections.borrow().len() + self.forwards.borrow().len()
     }
 
     /// What is due once a second.

@@ -190,7 +190,9 @@ impl Visit<'_, '_> {
                     self.send_valid(stored.meta(), stored, (why, Ok(())), exchange).await
                 }
                 Some(Err((entry, reason))) => {
-                    intake::discard((self.store(), &key, on_disk.as_ref()), stale);
+                    if !intake::is_of_this_request(reason, status) {
+                        intake::discard((self.store(), &key, on_disk.as_ref()), stale);
+                    }
                     self.send_valid(&entry, stale, (why, Err(Some(reason.name()))), exchange).await
                 }
                 None => {
@@ -213,7 +215,10 @@ impl Visit<'_, '_> {
         let new = match effect {
             HeadEffect::Nothing => return,
             HeadEffect::Expire => Some(entry.expired(answered.timing.received_at)),
-            HeadEffect::Update => intake::revise(&self.wanted, entry, answered).and_then(Result::ok),
+            HeadEffect::Update => match intake::revise(&self.wanted, entry, answered) {
+                Some(Err((_, reason))) if intake::is_of_this_request(reason, answered.head.status) => return,
+                revised => revised.and_then(Result::ok),
+            },
         };
         let Some(new) = new else { return intake::discard((self.store(), &key, on_disk), stored) };
         if let (Some(stored), Some(on_disk)) = (self.store().update(&key, stored, new), on_disk) {

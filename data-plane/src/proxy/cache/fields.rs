@@ -8,7 +8,11 @@ use crate::{
         field::Name,
         head::{self, Field},
     },
-    proxy::{edits::FieldEdits, headers::Passing, parse::ParsedRequest},
+    proxy::{
+        edits::{FieldEdits, steers},
+        headers::Passing,
+        parse::ParsedRequest,
+    },
 };
 
 /// The fields of a head, as they came.
@@ -66,7 +70,8 @@ impl<'r> AsSent<'r> {
 
     fn is_sent(&self, field: &Field) -> bool {
         // Lists that the gateway continues.
-        matches!(field.name, Name::XForwardedFor | Name::Forwarded | Name::Via) || self.passing.has(field, self.head)
+        matches!(field.name, Name::XForwardedFor | Name::Via)
+            || (self.passing.has(field, self.head) && !steers(field.name_bytes(self.head)))
     }
 }
 

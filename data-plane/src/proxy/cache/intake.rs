@@ -88,7 +88,7 @@ pub(super) fn take(
                 Taken::Valid(stored)
             }
             Some(Err((entry, reason))) => {
-                if is_of_this_request(reason) {
+                if is_of_this_request(reason, answered.head.status) {
                     leader.release(Instant::now());
                 } else {
                     discard(place, stale);
@@ -100,15 +100,16 @@ pub(super) fn take(
     }
     let largest = wanted.policy.max_object_size.min(store.largest());
     let is_too_large = matches!(answered.framing, Framing::Length(length) if length > largest);
-    let refused = match judged(wanted, answered) {
+    // Why it is not stored, and whether that tells of what is, and of the next answer.
+    let (refused, tells) = match judged(wanted, answered) {
         Ok(_) if is_too_large => {
             leader.release(Instant::now() + PASS_LONG);
-            TOO_LARGE
+            (TOO_LARGE, true)
         }
         // RFC 9112 section 6.3: what does not have the bytes that it says cannot be told apart from what comes next.
         Ok(entry) if !is_as_long_as_it_says(&entry, answered) || !parts::serve(&entry, wanted) => {
             leader.release(Instant::now());
-            OTHER_PART
+            (OTHER_PART, false)
         }
         Ok(mut entry) => {
             release_unless_shared(&mut leader, &entry, answered);
@@ -116,12 +117,13 @@ pub(super) fn take(
             return Taken::Begun(leader.begin(entry, largest), rest);
         }
         Err(reason) => {
-            leader.release(pass_until(reason, answered.head.status));
-            reason.name()
+            let tells = !is_of_this_request(reason, answered.head.status);
+            leader.release(Instant::now() + if tells { PASS } else { Duration::ZERO });
+            (reason.name(), tells)
         }
     };
     if let Some(stale) = stale
-        && !answered.head.status.is_server_error()
+        && tells
     {
         // RFC 9111 section 4.3.3: it is not what the origin has now.
         discard(place, &stale);
@@ -135,12 +137,25 @@ fn is_as_long_as_it_says(entry: &Entry, answered: &Answered<'_>) -> bool {
     entry.part.as_deref().is_none_or(says)
 }
 
-/// Whether an answer is refused for what its request says, which is no word on what is stored.
-const fn is_of_this_request(reason: Unstorable) -> bool {
-    matches!(
-        reason,
-        Unstorable::Method | Unstorable::RequestContent | Unstorable::RequestNoStore | Unstorable::Authorization
-    )
+/// Whether an answer is refused for what its request says, or because the origin fails or will not have this one:
+/// that is no word on what is stored, nor on the next answer. Otherwise a client could keep a URL out of the cache.
+pub(super) fn is_of_this_request(reason: Unstorable, status: StatusCode) -> bool {
+    let is_gone = matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE);
+    if status.is_server_error() || (status.is_client_error() && !is_gone) {
+        return true;
+    }
+    match reason {
+        Unstorable::Method | Unstorable::RequestContent | Unstorable::RequestNoStore | Unstorable::Authorization => true,
+        Unstorable::Status
+        | Unstorable::NoStore
+        | Unstorable::Private
+        | Unstorable::SetCookie
+        | Unstorable::VaryAny
+        | Unstorable::VaryTooMany
+        | Unstorable::Tags
+        | Unstorable::NoLifetime
+        | Unstorable::Useless => false,
+    }
 }
 
 /// What is stored is not to be used any more.
@@ -156,25 +171,6 @@ pub(super) fn discard((store, key, on_disk): Place<'_>, stored: &Arc<Stored<Entr
 fn release_unless_shared(leader: &mut Leader<Entry>, entry: &Entry, answered: &Answered<'_>) {
     if entry.freshness.needs_validation() || !entry.freshness.is_fresh(answered.timing.received_at) {
         leader.release(Instant::now() + PASS);
-    }
-}
-
-/// Until when nobody waits for the next answer. What is refused for this very request, or because the
-/// origin fails, says nothing about the next one: otherwise a client could keep a URL out of the cache.
-fn pass_until(reason: Unstorable, status: StatusCode) -> Instant {
-    let now = Instant::now();
-    match reason {
-        Unstorable::Method | Unstorable::RequestContent | Unstorable::RequestNoStore | Unstorable::Authorization => now,
-        _ if status.is_server_error() => now,
-        Unstorable::Status
-        | Unstorable::NoStore
-        | Unstorable::Private
-        | Unstorable::SetCookie
-        | Unstorable::VaryAny
-        | Unstorable::VaryTooMany
-        | Unstorable::Tags
-        | Unstorable::NoLifetime
-        | Unstorable::Useless => now + PASS,
     }
 }
 

@@ -15,7 +15,7 @@
 //! Where there is no `=`, the origin must not be asked. `@60` in a value is the date 60 seconds after the
 //! script began; answers have a `Date`, unless they say `!Date`.
 //!
-//! There are 189 cases; one may be of two sections:
+//! There are 191 cases; one may be of two sections:
 //!
 //! | section | cases | |
 //! | --- | --- | --- |
@@ -23,7 +23,7 @@
 //! | 9111 §3 to §3.5 | 17, 7, 3, 4, 2, 5 | storing: what, fields, updates, what is not whole, parts, credentials |
 //! | 9111 §4, §4.1 | 7, 13 | reuse, and `Vary` |
 //! | 9111 §4.2 to §4.2.4 | 1, 6, 5, 4, 1 | freshness: lifetimes, heuristics, age, stale responses |
-//! | 9111 §4.3.1 to §4.3.5 | 5, 6, 4, 4, 3 | validation, of the origin and of clients; 304, HEAD |
+//! | 9111 §4.3.1 to §4.3.5 | 5, 6, 5, 4, 3 | validation, of the origin and of clients; 304, HEAD |
 //! | 9111 §4.4 | 9 | invalidation |
 //! | 9111 §5.1, §5.3, §5.4 | 3, 3, 1 | `Age`, `Expires`, `Pragma` |
 //! | 9111 §5.2, §5.2.3 | 5, 1 | `Cache-Control`, and what is not known of it |
@@ -33,6 +33,7 @@
 //! | 9211 §2 to §2.5, §2.8 | 2, 1, 6, 2, 1, 2, 1 | `Cache-Status`; §2.6 takes several clients: `coalescing` |
 //! | 9213 §2 to §2.2, §3.1 | 1, 8, 1, 1 | `CDN-Cache-Control` |
 //! | 9110 §6.6.1, §9.3.2, §13, §14.2, §15.4.5 | 1, 1, 4, 1, 1 | what the RFCs above build on |
+//! | 9111 §7.1 | 1 | cache poisoning |
 //! | what the issue asks for beside them | 3 | |
 //!
 //! What needs several clients at once, or a connection that breaks, is in the stories beside this. §5.5

@@ -288,6 +288,30 @@ const CASES: &[Case] = &[
         < 200 #2
         > GET /a
         < 200 #2"),
+    ("9111 §7.1: what steers an endpoint and is in no key does not reach it", "
+        > GET /a | Forwarded: for=1.1.1.1;host=evil.test | X-Forwarded-Prefix: /evil | X_Original-URL: /admin | X-Forwarded-Port: 1
+        ? Forwarded: for=127.0.0.1;host=\"a.test\";proto=http | !X-Forwarded-Prefix | !X_Original-URL | !X-Forwarded-Port
+        = 200 | Cache-Control: max-age=60
+        < 200 #1
+        > GET /a
+        < 200 #1"),
+    ("9111 §4.3.3: a request that is refused takes nothing from others", "
+        > GET /a
+        = 200 | Cache-Control: max-age=3600
+        < 200 #1
+        > GET /a | Cache-Control: no-cache | Accept: x/none
+        = 406 | Cache-Control: no-store
+        < 406 #2
+        > GET /a
+        < 200 #1
+        > GET /b
+        = 406 | Cache-Control: no-store
+        < 406 #3
+        > GET /b
+        = 200 | Cache-Control: max-age=60
+        < 200 #4
+        > GET /b
+        < 200 #4"),
     ("9111 §3.3: a part that is not as long as its range is not stored", "
         : partial
         > GET /a | Range: bytes=2-5
