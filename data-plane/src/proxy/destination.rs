@@ -70,7 +70,9 @@ impl<'t> Destination<'t> {
         };
         let mirror = forward.mirror.as_ref().filter(|mirror| rng.random_range(0..1000) < mirror.per_mille);
         let shadow = mirror.and_then(|mirror| table.service(&mirror.service));
-        Ok(Self { shadow, ..Self::by_route(service(&picked.name)?, route, forward) })
+        let mut to = Self { shadow, ..Self::by_route(service(&picked.name)?, route, forward) };
+        to.policies.tells[2] = shadow.and_then(|shadow| own(&shadow.policies.auth));
+        Ok(to)
     }
 
     /// What holds where the route leads to this service, without a shadow.
@@ -152,6 +154,14 @@ pub(crate) fn sharing<'t>(table: &'t RoutingTable, asked: &Asked<'_>) -> Option<
     Some((routed, policy?))
 }
 
+/// A policy that says who may call, be it in force or not.
+fn own(auth: &Policy<Box<Auth>>) -> Option<&Auth> {
+    match auth {
+        Policy::On(auth) => Some(auth),
+        Policy::Off | Policy::Unset => None,
+    }
+}
+
 /// Each of the route's times that is given, and the service's others.
 fn overridden(service: Timeouts, route: TimeoutOverrides) -> Timeouts {
     let TimeoutOverrides { connect, response, idle, total } = route;
@@ -187,17 +197,13 @@ pub(crate) struct InForce<'t> {
     pub rate_limits: &'t [RateLimit],
     pub auth: Option<&'t Auth>,
     /// All that tell endpoints who calls: the service's even where the route has turned it off, for the
-    /// endpoint believes it all the same.
-    pub tells: [Option<&'t Auth>; 2],
+    /// endpoint believes it all the same, and so does the shadow's.
+    pub tells: [Option<&'t Auth>; 3],
 }
 
 impl<'t> InForce<'t> {
     fn of(route: &'t Policies, service: &'t Policies) -> Self {
         let fields = |route: &'t Option<_>, service: &'t Option<_>| FieldEdits(route.as_ref().or(service.as_ref()));
-        let own = |auth: &'t Policy<Box<Auth>>| match auth {
-            Policy::On(auth) => Some(&**auth),
-            Policy::Off | Policy::Unset => None,
-        };
         Self {
             cors: route.cors.or(&service.cors),
             compression: route.compression.or(&service.compression),
@@ -207,7 +213,7 @@ impl<'t> InForce<'t> {
             cache: route.cache.or(&service.cache),
             rate_limits: route.rate_limits.or(&service.rate_limits).map(|limits| &**limits).unwrap_or_default(),
             auth: route.auth.or(&service.auth).map(|auth| &**auth),
-            tells: [own(&route.auth), own(&service.auth)],
+            tells: [own(&route.auth), own(&service.auth), None],
         }
     }
 

@@ -145,7 +145,9 @@ pub(super) fn is_of_this_request(reason: Unstorable, status: StatusCode) -> bool
         return true;
     }
     match reason {
-        Unstorable::Method | Unstorable::RequestContent | Unstorable::RequestNoStore | Unstorable::Authorization => true,
+        Unstorable::Method | Unstorable::RequestContent | Unstorable::RequestNoStore | Unstorable::Authorization => {
+            true
+        }
         Unstorable::Status
         | Unstorable::NoStore
         | Unstorable::Private

@@ -91,6 +91,23 @@ async fn a_copy_for_a_shadow_has_no_credentials_either() {
 }
 
 #[tokio::test]
+async fn nobody_forges_what_a_shadow_is_told_where_it_is_asked_itself() {
+    let (upstream, shadow) = (Upstream::start().await, Upstream::start().await);
+    let mut own = auth([api_key()]);
+    own.identity.consumer_header = Some("x-who".parse().unwrap());
+    let shadowed = Service { name: "shadow".into(), ..protected(&[shadow.address], own) };
+    let site =
+        Site::of(&[upstream.address]).put(shadowed, &[]).route(route("api", below("/"), mirrored("a", "shadow")));
+    let proxy = site.start().await;
+    let mut client = proxy.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: a.test\r\nX-Who: root\r\nX_who: root\r\n\r\n").await;
+    for endpoint in [&upstream, &shadow] {
+        let head = endpoint.accept().await.head().await;
+        assert!(!head.contains("root"), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn credentials_go_on_only_where_the_policy_says_so() {
     let places = || [api_key(), AuthMethod::Basic, AuthMethod::ApiKey(CredentialPlace::Cookie("key".into()))];
     let fields = [ANNA, "X_Api_Key: x", "Cookie: key2=1; key=", "X-Other: 1"];

@@ -2,6 +2,7 @@
 //! asked.
 
 mod basic;
+mod forward;
 mod identity;
 mod joins;
 mod keys;

@@ -1,0 +1,79 @@
+//! Another server decides: what its endpoint, its client and everybody else get of it.
+
+use std::time::Duration;
+
+use gateway_routing::route::{Action, ForwardAuth, Route};
+
+use super::{
+    super::site::{below, route, to},
+    *,
+};
+use crate::outside::tests::{Reply, Server};
+
+fn asking(server: &Server) -> AuthMethod {
+    let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+    AuthMethod::Forward(Arc::new(ForwardAuth {
+        url: server.url("/rule"),
+        timeout: Duration::from_secs(10),
+        request_headers: names(&["cookie", "x-role"]),
+        response_headers: names(&["x-role", "authorization"]),
+        consumer_header: Some("x-user".parse().unwrap()),
+        groups_header: None,
+    }))
+}
+
+/// Lets anna in, as an admin, with a token for the endpoint.
+fn pass() -> Reply {
+    Reply::of("204 No Content", "X-User: anna\r\nX-Role: admin\r\nAuthorization: Bearer inner\r\n", "")
+}
+
+const FORGED: [&str; 4] = ["X-Role: root", "x_ROLE: root", "Authorization: Bearer root", "X-Consumer: root"];
+
+#[tokio::test]
+async fn endpoints_get_what_the_server_says_in_place_of_what_clients_do() {
+    let server = Server::start(pass()).await;
+    let gateway = Gateway::start(auth([asking(&server)])).await;
+    assert_eq!(gateway.status("/", &FORGED).await, 200);
+    assert!(server.asked()[0].contains("x-role: root"), "it is asked with what it wants to see: {:?}", server.asked());
+    let asked = gateway.origin.last();
+    assert!(!asked.contains("root"), "{asked}");
+    assert_eq!((values(&asked, "X-Role"), values(&asked, "X-Consumer")), (vec!["admin"], vec!["anna"]), "{asked}");
+    assert_eq!(values(&asked, "Authorization"), ["Bearer inner"], "{asked}");
+
+    // Where it says nothing of a field, the client does not either.
+    server.now(Reply::of("200 OK", "", ""));
+    assert_eq!(gateway.status("/", &FORGED).await, 200);
+    assert!(!gateway.origin.last().contains("root"), "{}", gateway.origin.last());
+    // RFC 9110 section 9.3.8: the endpoint would show the client what it was told.
+    server.now(pass());
+    assert_eq!(gateway.send("TRACE", "/", &[]).await.status(), 405);
+}
+
+#[tokio::test]
+async fn nobody_forges_what_the_server_says_where_it_is_not_asked() {
+    let server = Server::start(pass()).await;
+    let policies = |auth| Policies { auth, ..Policies::default() };
+    let off = Route { policies: policies(Policy::Off), ..route("open", below("/open"), Action::Forward(to("a"))) };
+    let keyed = policies(Policy::On(auth([api_key()]).into()));
+    let keyed = Route { policies: keyed, ..route("keyed", below("/keyed"), Action::Forward(to("a"))) };
+    let gateway = Gateway::start_as(auth([asking(&server)]), |site| site.route(off).route(keyed)).await;
+    for (path, fields) in [("/open", vec![]), ("/keyed", vec![ANNA])] {
+        let fields: Vec<_> = FORGED.into_iter().chain(fields).collect();
+        assert_eq!(gateway.status(path, &fields).await, 200, "{path}");
+        assert!(!gateway.origin.last().contains("root"), "{path}: {}", gateway.origin.last());
+    }
+    assert!(server.asked().is_empty());
+}
+
+#[tokio::test]
+async fn its_refusal_is_the_clients_and_its_silence_lets_nobody_in() {
+    let server = Server::start(Reply::of("302 Found", "Location: https://login.test/\r\nX-Role: no\r\n", "go")).await;
+    let gateway = Gateway::start(auth([asking(&server)])).await;
+    let answer = gateway.get("/", &[]).await;
+    assert_eq!((answer.status(), answer.field("location").as_deref()), (302, Some("https://login.test/")));
+    server.now(Reply::Cut);
+    assert_eq!(gateway.status("/", &[]).await, 503);
+    // A key is as good as its word, wherever it stands.
+    let either = Gateway::start(auth([asking(&server), api_key()])).await;
+    assert_eq!((either.status("/", &[ANNA]).await, either.status("/", &[]).await), (200, 503));
+}
