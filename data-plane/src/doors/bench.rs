@@ -37,8 +37,6 @@ const DATE: &str = "Thu, 01 Jan 1970 00:00:00 GMT";
 #[derive(Debug)]
 pub struct Request {
     bytes: Vec<u8>,
-    /// A copy that may be changed.
-    taken: Vec<u8>,
     identity: Vec<u8>,
     parsed: ParsedRequest,
     client: ClientAddress,
@@ -55,7 +53,6 @@ impl Request {
     pub fn new(head: &str) -> Self {
         let mut request = Self {
             bytes: head.into(),
-            taken: Vec::new(),
             identity: Vec::new(),
             parsed: ParsedRequest::default(),
             client: ClientAddress::new(Ipv4Addr::new(192, 0, 2, 7).into()),
@@ -70,6 +67,14 @@ impl Request {
     pub fn ask(&mut self, host: &str) {
         let start = self.parsed.host(&self.bytes).as_ptr() as usize - self.bytes.as_ptr() as usize;
         self.bytes[start..start + host.len()].copy_from_slice(host.as_bytes());
+    }
+
+    /// Says this from here on, in place of what is there.
+    ///
+    /// # Panics
+    /// When it goes beyond the head.
+    pub fn say(&mut self, at: usize, text: &str) {
+        self.bytes[at..at + text.len()].copy_from_slice(text.as_bytes());
     }
 
     /// Finds the head's end and reads it, in the memory of the request before; whether it is valid.
@@ -88,13 +93,12 @@ impl Request {
         })
     }
 
-    /// Finds out who calls by his key, whether he may, and takes the key out; whether he may. The request has
-    /// to be parsed anew.
+    /// Finds out who calls by the key in a field, whether he may, and takes the field out; whether he may. The
+    /// request has to be parsed anew.
     pub fn enter(&mut self, policy: &Auth, table: &RoutingTable) -> bool {
-        let Self { bytes, taken, parsed, identity, .. } = self;
-        taken.clone_from(bytes);
+        let Self { bytes, parsed, identity, .. } = self;
         identity.clear();
-        auth::enter_by_key(policy, table, Time::from_seconds(1), (parsed, taken), identity)
+        auth::enter_by_key(policy, table, Time::from_seconds(1), (parsed, bytes), identity)
     }
 
     /// Writes the head as the upstream gets it; its length in bytes.

@@ -16,6 +16,10 @@ use gateway_caching::Time;
 use gateway_routing::route::RateLimit;
 use imbl::{OrdMap, OrdSet};
 
+use self::keys::{Beginning, Keys};
+
+mod keys;
+
 /// Groups, sorted and distinct; those who have the same ones share them.
 pub(crate) type Groups = Arc<[Arc<str>]>;
 
@@ -109,16 +113,12 @@ impl fmt::Debug for Consumer {
 #[derive(Clone, Default)]
 pub(crate) struct Consumers {
     named: OrdSet<Named>,
-    keys: OrdMap<Beginning, Arc<Consumer>>,
+    keys: Keys,
     /// Each list of groups, and how many have it.
     groups: OrdMap<Groups, usize>,
     /// What their limits are called, and how many are called so.
     limits: OrdMap<Arc<str>, usize>,
 }
-
-/// The beginning of a key's hash, which finds it. It is the same for two of 100,000 random keys once in four
-/// billion times; then one of them has to be another one.
-type Beginning = u64;
 
 fn beginning(sha256: &[u8; 32]) -> Beginning {
     sha256[..8].iter().fold(0, |beginning, byte| beginning << 8 | u64::from(*byte))
@@ -132,7 +132,7 @@ impl Consumers {
 
     /// Whose key has this hash, if it has not ended.
     pub(crate) fn of_key(&self, sha256: &[u8; 32], now: Time) -> Option<&Consumer> {
-        self.keys.get(&beginning(sha256)).map(|consumer| &**consumer).filter(|consumer| consumer.has(sha256, now))
+        self.keys.get(beginning(sha256)).map(|consumer| &**consumer).filter(|consumer| consumer.has(sha256, now))
     }
 
     /// How many there are.
@@ -155,7 +155,7 @@ impl Consumers {
         for (name, consumer) in changes {
             let Some(consumer) = consumer else { continue };
             for key in consumer.keys() {
-                if let Some(other) = self.keys.get(&beginning(&key.sha256)) {
+                if let Some(other) = self.keys.get(beginning(&key.sha256)) {
                     conflicts.insert([Arc::clone(name), Arc::from(&*other.name)].into());
                 }
             }
@@ -183,7 +183,7 @@ impl Consumers {
     fn remove(&mut self, name: &str) {
         let Some(Named(consumer)) = self.named.remove(name) else { return };
         for key in consumer.keys() {
-            self.keys.remove(&beginning(&key.sha256));
+            self.keys.remove(beginning(&key.sha256));
         }
         discount(&mut self.groups, &consumer.groups);
         for limit in consumer.rate_limits() {

@@ -23,13 +23,11 @@ pub(super) fn forget<'a, N>(names: impl Fn() -> N, request: &mut ParsedRequest, 
 where
     N: Iterator<Item = &'a HeaderName>,
 {
-    let is_forged = |field: &Field| {
-        let name = field.name_bytes(head);
-        names().any(|told| is_mistaken_for(name, told.as_str().as_bytes()))
-    };
+    let claims = |field: &Field, told: &HeaderName| is_mistaken_for(field.name_bytes(head), told.as_str().as_bytes());
+    let fields = &mut request.head.fields;
     // Hardly any request has one.
-    if request.head.fields.iter().any(is_forged) {
-        request.head.fields.retain(|field| !is_forged(field));
+    if names().any(|told| fields.iter().any(|field| claims(field, told))) {
+        fields.retain(|field| !names().any(|told| claims(field, told)));
     }
 }
 
