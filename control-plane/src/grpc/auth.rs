@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
-use super::{actor, invalid, refusal::status, refuse, timestamp};
+use super::{actor, invalid, refusal::status, refuse};
 use crate::{
     auth::{
         Actor,
@@ -22,11 +22,9 @@ use crate::{
     },
     error::RegistryError,
     store::{Batch, Store, StoreError, TokenChange},
+    time::{LIFETIME, timestamp},
 };
 
-/// How long a token may be valid.
-const MIN_LIFETIME: Duration = Duration::from_secs(60);
-const MAX_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 /// Characters of a name at the most.
 const MAX_NAME: usize = 100;
 /// Tokens there may be.
@@ -117,7 +115,7 @@ impl AuthService for Auth {
 }
 
 fn expiry(now: Timestamp, lifetime: prost_types::Duration) -> Result<Timestamp, Status> {
-    let lifetime = Duration::try_from(lifetime).ok().filter(|wanted| (MIN_LIFETIME..=MAX_LIFETIME).contains(wanted));
+    let lifetime = Duration::try_from(lifetime).ok().filter(|wanted| LIFETIME.contains(wanted));
     let end = lifetime.and_then(|lifetime| now.checked_add(lifetime).ok());
     end.ok_or_else(|| invalid("lifetime", "must be from 1 minute to 10 years"))
 }
