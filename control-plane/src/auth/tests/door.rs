@@ -146,7 +146,10 @@ impl TestDoor {
             .add_service(RegistryRpc::server(registry, health, stop.clone()))
             .add_service(Admin::server(observed, queries, stop.clone()))
             .add_service(Auth::server(Arc::clone(&store), Timestamp::now))
-            .serve_with_incoming_shutdown(accept_speaking(listener, stop.clone()), stop.clone().cancelled_owned());
+            .serve_with_incoming_shutdown(
+                accept_speaking(listener, 1000, stop.clone()),
+                stop.clone().cancelled_owned(),
+            );
         let server = AbortOnDropHandle::new(tokio::spawn(async { server.await.unwrap() }));
         let publisher = AbortOnDropHandle::new(tokio::spawn(publisher.run(stop.clone())));
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
