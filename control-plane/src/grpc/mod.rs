@@ -46,8 +46,13 @@ pub(crate) fn invalid(field: &str, description: &str) -> Status {
 }
 
 /// Who makes a call, as the door in front of the services has found out.
+pub(crate) fn caller<T>(request: &Request<T>) -> Identity {
+    request.extensions().get::<Identity>().cloned().unwrap_or_default()
+}
+
+/// The same, as history has it.
 pub(crate) fn actor<T>(request: &Request<T>) -> Actor {
-    request.extensions().get::<Identity>().map(|identity| identity.actor.clone()).unwrap_or_default()
+    caller(request).actor
 }
 
 /// What is known of an address as it is sent.
