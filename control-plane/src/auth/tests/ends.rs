@@ -1,4 +1,4 @@
-//! What becomes of calls and streams whose token ends.
+//! What becomes of calls and streams whose token ends, and of ids that are another token's.
 
 use std::time::Duration;
 
@@ -127,4 +127,31 @@ async fn what_is_asked_only_after_the_token_has_ended_is_not_done() {
         assert_eq!(status.code(), Code::Unauthenticated, "{method}: {status:?}");
         assert_eq!(door.store.tokens().borrow().len(), 4, "{method}");
     }
+}
+
+#[tokio::test]
+async fn who_has_another_token_does_not_pose_as_a_data_plane_that_is_connected() {
+    let door = TestDoor::start().await;
+    let (other, _) = door.more_tokens(None).await;
+    let mut own = DiscoveryServiceClient::new(door.channel(Role::DataPlane));
+    let mut snapshots = own.stream_snapshots(open(subscribe("edge"))).await.unwrap().into_inner();
+    snapshots.message().await.unwrap().unwrap();
+    let mut other = DiscoveryServiceClient::new(door.channel_of(&other));
+    let refused = [
+        other.stream_snapshots(open(subscribe("edge"))).await.unwrap().into_inner().message().await.unwrap_err(),
+        other.lease_limits(open(demand("edge"))).await.unwrap().into_inner().message().await.unwrap_err(),
+        other.answer_queries(open(introduction("edge"))).await.unwrap().into_inner().message().await.unwrap_err(),
+    ];
+    for refused in refused {
+        assert_eq!(refused.code(), Code::PermissionDenied, "{refused:?}");
+        assert!(refused.message().contains("\"edge\"") && refused.message().contains("--node-id"), "{refused:?}");
+    }
+    // Its own may come anew, and whoever has another token once that has ended, as when it is replaced.
+    let mut again = own.stream_snapshots(open(subscribe("edge"))).await.unwrap().into_inner();
+    again.message().await.unwrap().unwrap();
+    assert_eq!(timeout(SOON, snapshots.message()).await.unwrap().unwrap_err().code(), Code::Aborted);
+    door.revoke(&token(2)).await;
+    until_connected(&door, 0).await;
+    let mut replaced = other.stream_snapshots(open(subscribe("edge"))).await.unwrap().into_inner();
+    replaced.message().await.unwrap().unwrap();
 }
