@@ -19,7 +19,7 @@ FROM debian:bookworm-slim
 # Fixed, so that a volume's owner is the same in every image.
 RUN groupadd --gid 10001 gateway \
     && useradd --uid 10001 --gid gateway --no-create-home --home-dir /var/lib/gateway --shell /usr/sbin/nologin gateway \
-    && install --directory --owner gateway --group gateway --mode 0750 /var/lib/gateway /var/lib/gateway-tokens
+    && install --directory --owner gateway --group gateway --mode 0700 /var/lib/gateway /var/lib/gateway-tokens
 # Who vouches for the https servers that policies name. The slim image has none.
 COPY --from=builder /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=builder /build/target/release/control-plane \

@@ -110,6 +110,9 @@ pub async fn run(
         log: _,
     } = config;
     let certificates = tls.read()?;
+    // Also without certificates, for by itself the signal ends a process.
+    let hangup = signal(SignalKind::hangup());
+    let hangup = hangup.map_err(|err| Failure::Failed(format!("cannot handle signals: {err}")))?;
     let Listeners { grpc, http, grpc_address, http_address } = listeners;
     let grpc = TcpListener::from_std(grpc).map_err(|err| cannot_listen("--listen", grpc_address, &err))?;
     let http = TcpListener::from_std(http).map_err(|err| cannot_listen("--http-listen", http_address, &err))?;
@@ -143,11 +146,7 @@ pub async fn run(
     let registry = Registry::open(Arc::clone(&store), Arc::new(Timestamp::now)).map_err(|err| store_failure(&err))?;
     let certificates = certificates.map(watch::Sender::new);
     let encrypted = certificates.as_ref().map(watch::Sender::subscribe);
-    if let Some(certificates) = certificates {
-        let hangup = signal(SignalKind::hangup());
-        let hangup = hangup.map_err(|err| Failure::Failed(format!("cannot handle signals: {err}")))?;
-        parts.spawn(keep_current(tls, certificates, hangup, end.clone()));
-    }
+    parts.spawn(keep_current(tls, certificates, hangup, end.clone()));
     let server = serve(grpc, encrypted, registry, control, &reporter, &stop)?;
     let mut server = tokio::spawn(server);
     // It is a help, and whoever has no place for it names the token himself.
@@ -287,11 +286,15 @@ fn serve(
         .add_service(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1().map_err(broken)?)
         .add_service(reflection().build_v1alpha().map_err(broken)?);
-    let stopped = stop.clone().cancelled_owned();
+    let (max, stopped) = (max_connections(open_files()), stop.clone().cancelled_owned());
     Ok(match tls {
-        None => Box::pin(router.serve_with_incoming_shutdown(accept_speaking(listener, stop.clone()), stopped)),
+        None => {
+            let accepted = accept_speaking(listener, max, stop.clone());
+            Box::pin(router.serve_with_incoming_shutdown(accepted, stopped))
+        }
         Some(tls) => {
-            Box::pin(router.serve_with_incoming_shutdown(accept_encrypted(listener, tls, stop.clone()), stopped))
+            let accepted = accept_encrypted(listener, max, tls, stop.clone());
+            Box::pin(router.serve_with_incoming_shutdown(accepted, stopped))
         }
     })
 }
@@ -319,6 +322,29 @@ async fn report_failure(
 /// leaves half of the files that this process may open to everything else.
 fn max_probes() -> usize {
     const ENOUGH: u64 = 4096;
-    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from((files / 2).clamp(1, ENOUGH)).unwrap_or(1)
+    usize::try_from((open_files() / 2).clamp(1, ENOUGH)).unwrap_or(1)
+}
+
+/// gRPC connections that may be open at once: more than data planes may be connected, and never more than
+/// probes, the HTTP listener and the store leave of the files that this process may open.
+fn max_connections(files: u64) -> usize {
+    const ENOUGH: u64 = 16_384;
+    const OTHERS: u64 = 320;
+    usize::try_from((files / 2).saturating_sub(OTHERS).clamp(16, ENOUGH)).unwrap_or(16)
+}
+
+/// Files that this process may open.
+fn open_files() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::max_connections;
+
+    #[test]
+    fn connections_leave_half_of_the_files_and_some_more_to_others() {
+        let bounds = [0, 1024, 4096, 65_536, u64::MAX].map(max_connections);
+        assert_eq!(bounds, [16, 192, 1728, 16_384, 16_384]);
+    }
 }

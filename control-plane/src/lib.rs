@@ -22,6 +22,7 @@ mod app;
 mod http;
 mod listener;
 mod metrics;
+mod time;
 mod tls;
 
 pub use self::{

@@ -74,14 +74,18 @@ fn usage(sentence: &str) -> Failure {
 }
 
 /// Reads the files anew on SIGHUP, for the connections from then on. Where they are wrong, what was
-/// good stays.
+/// good stays; where there are none, nothing happens.
 pub(crate) async fn keep_current(
     args: TlsArgs,
-    current: watch::Sender<Arc<ServerConfig>>,
+    current: Option<watch::Sender<Arc<ServerConfig>>>,
     mut hangup: Signal,
     end: CancellationToken,
 ) {
     while end.run_until_cancelled(hangup.recv()).await.flatten().is_some() {
+        let Some(current) = &current else {
+            tracing::info!("there are no certificates to read anew");
+            continue;
+        };
         let args = args.clone();
         match spawn_blocking(move || args.read()).await {
             Ok(Ok(Some(config))) => {

@@ -236,6 +236,8 @@ async fn serves_then_drains_at_a_signal_with_streams_open() {
         let stream = DiscoveryServiceClient::new(data_plane).stream_snapshots(requests_stream).await.unwrap();
         let _mute = TcpStream::connect(running.grpc).unwrap();
         let begun = Instant::now();
+        // One that reads certificates anew, of which there are none here.
+        running.signal(Signal::HUP);
         running.signal(signal);
         let ended = stream.into_inner().message().await.unwrap_err();
         assert_eq!(ended.code(), Code::Unavailable);

@@ -61,13 +61,15 @@ pub enum Reason {
     PermissionDenied,
     /// There is no such token.
     TokenNotFound,
-    /// No other token that is valid has the role admin.
+    /// No other valid token of the role admin lasts as long.
     LastAdminToken,
+    /// There are as many tokens as there may be.
+    TooManyTokens,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Invalid,
         Self::ServiceNotFound,
         Self::RouteNotFound,
@@ -93,6 +95,7 @@ impl Reason {
         Self::PermissionDenied,
         Self::TokenNotFound,
         Self::LastAdminToken,
+        Self::TooManyTokens,
     ];
 
     /// The stable name.
@@ -124,6 +127,7 @@ impl Reason {
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::TokenNotFound => "TOKEN_NOT_FOUND",
             Self::LastAdminToken => "LAST_ADMIN_TOKEN",
+            Self::TooManyTokens => "TOO_MANY_TOKENS",
         }
     }
 
@@ -143,6 +147,7 @@ impl Reason {
             }
             Self::ConsumerNotFound | Self::KeyNotFound | Self::TokenNotFound => GrpcCode::NotFound,
             Self::LastAdminToken => GrpcCode::FailedPrecondition,
+            Self::TooManyTokens => GrpcCode::ResourceExhausted,
             Self::Unauthenticated => GrpcCode::Unauthenticated,
             Self::PermissionDenied => GrpcCode::PermissionDenied,
             Self::ServiceExists | Self::RouteExists | Self::ConsumerExists => GrpcCode::AlreadyExists,

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -14,6 +14,7 @@ use gateway_proto::{
 };
 use jiff::Timestamp;
 use rand::Rng;
+use rustix::process::getuid;
 
 use super::token::{Kept, Role};
 
@@ -35,15 +36,24 @@ impl FirstTokens {
     /// this returns.
     ///
     /// # Errors
-    /// A file cannot be read or written, or holds no token.
+    /// A file cannot be read or written, holds no token or the other one's, or is somebody else's.
     pub(crate) fn make(&self, now: Timestamp, rng: &mut impl Rng) -> Result<Vec<Kept>, Failure> {
         let Self { admin, data_plane } = self;
-        let first = [(admin, Role::Admin, "--data-dir"), (data_plane, Role::DataPlane, "--data-plane-token-file")];
-        let tokens = first.into_iter().map(|(path, role, flag)| {
-            let token = take_or_make(path, rng).map_err(|err| Failure::Failed(format!("{flag}: {err}")))?;
-            Ok(Kept::of(&token, "first start".into(), role, now))
-        });
-        tokens.collect()
+        let take = |path: &Path, flag: &str, rng: &mut _| {
+            take_or_make(path, rng).map_err(|err| Failure::Failed(format!("{flag}: {err}")))
+        };
+        let operators = take(admin, "--data-dir", rng)?;
+        let data_planes = take(data_plane, "--data-plane-token-file", rng)?;
+        // Tokens are found by their ids, so that one of the two would take the place of the other.
+        if operators.id() == data_planes.id() {
+            let (admin, data_plane) = (admin.display(), data_plane.display());
+            return Err(Failure::Usage(format!(
+                "--data-plane-token-file: {data_plane} holds the same token as {admin}; put another token into it, or \
+                 name another file"
+            )));
+        }
+        let kept = |token: &Token, role| Kept::of(token, "first start".into(), role, now);
+        Ok(vec![kept(&operators, Role::Admin), kept(&data_planes, Role::DataPlane)])
     }
 }
 
@@ -55,6 +65,7 @@ pub(crate) fn generate(rng: &mut impl Rng) -> Token {
 fn take_or_make(path: &Path, rng: &mut impl Rng) -> Result<Token, String> {
     match fs::exists(path) {
         Ok(true) => {
+            check_owner(path)?;
             let token = token::read(path).map_err(|err| err.to_string())?;
             tracing::info!(file = %path.display(), token = token.id(), "took the token in the file over");
             Ok(token)
@@ -68,6 +79,19 @@ fn take_or_make(path: &Path, rng: &mut impl Rng) -> Result<Token, String> {
         }
         Err(err) => Err(format!("{} cannot be read: {err}", path.display())),
     }
+}
+
+/// Whoever owns the file knows the token, and may have put it there to be let in.
+fn check_owner(path: &Path) -> Result<(), String> {
+    let metadata = fs::metadata(path).map_err(|err| format!("{} cannot be read: {err}", path.display()))?;
+    let (owner, user) = (metadata.uid(), getuid().as_raw());
+    if owner == user || owner == 0 {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(format!(
+        "{path} belongs to user {owner}, who would be let in by it; make it this user's with `chown {user} {path}`"
+    ))
 }
 
 /// Whole or not at all, and for the owner alone.
@@ -90,7 +114,10 @@ fn write(path: &Path, token: &Token) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt, chown},
+    };
 
     use gateway_proto::token::{self, Token};
     use jiff::Timestamp;
@@ -131,5 +158,37 @@ mod tests {
         fs::write(&elsewhere, "hunter2").unwrap();
         let refused = first.make(Timestamp::UNIX_EPOCH, &mut rng).unwrap_err().to_string();
         assert!(refused.contains("--data-plane-token-file") && !refused.contains("hunter2"), "{refused}");
+    }
+
+    #[test]
+    fn one_token_is_not_for_operators_and_data_planes() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut rng = StdRng::seed_from_u64(1);
+        let (admin, elsewhere) = (directory.path().join("admin.token"), directory.path().join("elsewhere"));
+        let one_file = FirstTokens::new(directory.path(), Some(admin.clone()));
+        let refused = one_file.make(Timestamp::UNIX_EPOCH, &mut rng).unwrap_err().to_string();
+        assert!(refused.contains("--data-plane-token-file") && refused.contains("admin.token"), "{refused}");
+        // The same id is enough.
+        fs::write(&elsewhere, Token::from_bits(1, [3; 4]).reveal()).unwrap();
+        fs::write(&admin, Token::from_bits(1, [2; 4]).reveal()).unwrap();
+        fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o600)).unwrap();
+        let two_files = FirstTokens::new(directory.path(), Some(elsewhere));
+        let refused = two_files.make(Timestamp::UNIX_EPOCH, &mut rng).unwrap_err().to_string();
+        assert!(refused.contains("elsewhere") && refused.contains("admin.token"), "{refused}");
+    }
+
+    #[test]
+    fn what_somebody_else_has_put_there_is_not_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let admin = directory.path().join("admin.token");
+        fs::write(&admin, Token::from_bits(1, [2; 4]).reveal()).unwrap();
+        fs::set_permissions(&admin, fs::Permissions::from_mode(0o600)).unwrap();
+        // Only root can give a file away.
+        if chown(&admin, Some(12_345), None).is_err() {
+            return;
+        }
+        let first = FirstTokens::new(directory.path(), None);
+        let refused = first.make(Timestamp::UNIX_EPOCH, &mut StdRng::seed_from_u64(1)).unwrap_err().to_string();
+        assert!(refused.contains("12345") && refused.contains("chown"), "{refused}");
     }
 }

@@ -14,7 +14,6 @@ use bytes::Bytes;
 use gateway_proto::code::Reason;
 use http::{Request, Response, header};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use jiff::Timestamp;
 use tonic::{
     Status,
     body::Body,
@@ -25,6 +24,7 @@ use tower::{Layer, Service};
 use super::{
     authenticator::{Authenticator, Refused},
     methods::{Need, need},
+    token::TokenId,
 };
 use crate::grpc::refuse;
 
@@ -88,34 +88,37 @@ where
             // more than this control plane relies on this answer.
             Ok(_) => return answer(Status::unimplemented("there is no such method")),
             Err(refused) => {
-                self.tell(&request, refused);
-                return answer(status(refused, needed));
+                self.tell(&request, &refused);
+                return answer(status(&refused, needed));
             }
         };
         // Nothing behind the door needs the token.
         request.headers_mut().remove(header::AUTHORIZATION);
         request.extensions_mut().insert(identity.clone());
-        // What concerns tokens is answered at once, also to who has just ended his own.
+        let ended = || -> Ended { Box::pin(self.authenticator.clone().until_ended(identity.clone())) };
+        // By itself, for a client that takes no answers keeps the answer's body from being looked at.
+        let asked = Some(ended());
+        let request = request.map(|inner| Body::new(Guarded { inner, ended: asked, last: || Err(unauthenticated()) }));
+        // What concerns tokens is answered once it is asked, also to who has just ended his own.
         let mut ended: Ended = match needed {
             Some(Need::Admin) => Box::pin(std::future::pending()),
-            Some(Need::Nothing | Need::Viewer | Need::Operator | Need::DataPlane) | None => {
-                Box::pin(self.authenticator.clone().until_ended(identity))
-            }
+            Some(Need::Nothing | Need::Viewer | Need::Operator | Need::DataPlane) | None => ended(),
         };
         let answering = self.inner.call(request);
         Box::pin(async move {
             let response = tokio::select! {
                 response = answering => response?,
-                () = &mut ended => return Ok(invalid().into_http()),
+                () = &mut ended => return Ok(unauthenticated().into_http()),
             };
-            Ok(response.map(|inner| Body::new(Guarded { inner, ended: Some(ended) })))
+            let last = || Ok(Frame::trailers(unauthenticated().into_http::<()>().into_parts().0.headers));
+            Ok(response.map(|inner| Body::new(Guarded { inner, ended: Some(ended), last })))
         })
     }
 }
 
 impl<S> Door<S> {
-    fn tell(&self, request: &Request<Body>, refused: Refused) {
-        let now = Timestamp::now().as_second();
+    fn tell(&self, request: &Request<Body>, refused: &Refused) {
+        let now = self.authenticator.now().as_second();
         if self.told.swap(now, Ordering::Relaxed) == now {
             return;
         }
@@ -123,7 +126,8 @@ impl<S> Door<S> {
         let plain = extensions.get::<TcpConnectInfo>();
         let peer = plain.or_else(|| extensions.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref));
         let peer = peer.and_then(TcpConnectInfo::remote_addr);
-        tracing::warn!(?peer, reason = ?refused, "a call was refused; more within this second are only counted");
+        let (reason, token) = (refused.as_str(), refused.token().map(TokenId::as_str));
+        tracing::warn!(?peer, reason, token, "a call was refused; more within this second are only counted");
     }
 }
 
@@ -132,10 +136,10 @@ fn answer(status: Status) -> Answer {
 }
 
 /// What a client is told. Whether a token is unknown, revoked or expired is none of its business.
-fn status(refused: Refused, need: Option<Need>) -> Status {
+fn status(refused: &Refused, need: Option<Need>) -> Status {
     match refused {
-        Refused::Missing | Refused::Invalid | Refused::Expired => invalid(),
-        Refused::Role => refuse(
+        Refused::Missing | Refused::Invalid | Refused::Expired(_) => unauthenticated(),
+        Refused::Role(_) => refuse(
             Reason::PermissionDenied,
             format!(
                 "the token's role does not allow this; use a token of the role {}",
@@ -145,18 +149,21 @@ fn status(refused: Refused, need: Option<Need>) -> Status {
     }
 }
 
-fn invalid() -> Status {
+/// What those are told whose token is none, or is none any more.
+pub(crate) fn unauthenticated() -> Status {
     refuse(
         Reason::Unauthenticated,
         "the control plane needs a valid token; give one by --token-file, GATEWAY_TOKEN_FILE or GATEWAY_TOKEN",
     )
 }
 
-/// The body of an answer, which ends when the token does that it was asked for with.
+/// The body of a call or of its answer, which ends when the token does that it was made with.
 struct Guarded {
     inner: Body,
     /// Nothing once it has ended.
     ended: Option<Ended>,
+    /// What comes last then.
+    last: fn() -> Result<Frame<Bytes>, Status>,
 }
 
 impl HttpBody for Guarded {
@@ -169,8 +176,7 @@ impl HttpBody for Guarded {
             self.ended = None;
             // Whoever fills the stream learns it by this.
             self.inner = Body::empty();
-            let trailers = invalid().into_http::<()>().into_parts().0.headers;
-            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            return Poll::Ready(Some((self.last)()));
         }
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
         Poll::Ready(frame)

@@ -1,8 +1,9 @@
 //! Who speaks with the control plane, and what he may do.
 //!
 //! One layer stands in front of every service: `layer` asks `methods` what the call needs and
-//! `authenticator` who makes it, and ends what was opened with a token when that token ends. `token` is
-//! what is kept of tokens, `first` makes the first ones, and `actor` is what history says of who it was.
+//! `authenticator` who makes it, and ends calls and streams when the token ends that they were made with;
+//! only what concerns tokens has its answer still, once it was asked. `token` is what is kept of tokens,
+//! `first` makes the first ones, and `actor` is what history says of who it was.
 
 pub mod actor;
 pub mod authenticator;
@@ -17,6 +18,7 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::layer::unauthenticated;
 pub use self::{
     actor::Actor,
     authenticator::{Authenticator, Identity, RefusedCalls},

@@ -1,13 +1,13 @@
 //! Real clients at the door: every method with every kind of credential.
 
 mod door;
+mod ends;
 
 use std::time::Duration;
 
 use gateway_proto::{
     auth::v1::{self as auth, auth_service_client::AuthServiceClient},
     code::Reason,
-    discovery::v1 as discovery,
     registry::v1::{self as pb, registry_service_client::RegistryServiceClient},
 };
 use tokio::time::timeout;
@@ -20,7 +20,6 @@ use super::{
     sample::token,
     token::Role,
 };
-use crate::store::{Batch, TokenChange};
 
 /// A stream has to end within a second; the rest is for a busy machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -113,46 +112,6 @@ async fn who_only_reads_makes_no_key_and_whoever_makes_one_is_in_history() {
     assert_eq!(actors, [&*by; 3]);
     let read = viewer.list_keys(pb::ListKeysRequest::default()).await.unwrap().into_inner();
     assert_eq!(read.keys.len(), 1);
-}
-
-#[tokio::test]
-async fn a_token_that_is_revoked_or_expires_ends_its_streams() {
-    for revoked in [true, false] {
-        let door = TestDoor::start().await;
-        // One that ends by itself, and one that is ended.
-        let (data_plane, viewer) = door.more_tokens(None).await;
-        let mut watch = RegistryServiceClient::new(door.channel_of(&viewer));
-        let mut watch =
-            watch.watch(pb::WatchRequest { include_current: true, after_revision: None }).await.unwrap().into_inner();
-        assert!(matches!(watch.message().await.unwrap().unwrap().event, Some(pb::watch_response::Event::Synced(_))));
-        let node = Some(discovery::Node { id: "edge".into(), ..discovery::Node::default() });
-        let subscribe = discovery::Subscribe { node, ..discovery::Subscribe::default() };
-        let subscribe =
-            discovery::DiscoveryRequest { request: Some(discovery::discovery_request::Request::Subscribe(subscribe)) };
-        let requests = tokio_stream::StreamExt::chain(tokio_stream::iter([subscribe]), tokio_stream::pending());
-        let mut client = discovery::discovery_service_client::DiscoveryServiceClient::new(door.channel_of(&data_plane));
-        let mut snapshots = client.stream_snapshots(requests).await.unwrap().into_inner();
-        snapshots.message().await.unwrap().unwrap();
-        assert_eq!(door.nodes.list().iter().filter(|node| node.connected).count(), 1);
-
-        if revoked {
-            let ids = [&data_plane, &viewer].map(|token| super::token::TokenId::parse(token.id()).unwrap());
-            let batch = Batch { tokens: ids.map(TokenChange::Revoke).to_vec(), ..Batch::default() };
-            door.store.commit(batch).await.unwrap().unwrap();
-        } else {
-            door.more_tokens(Some(Duration::from_millis(200))).await;
-        }
-        let ended = timeout(SOON, watch.message()).await.expect("the watch ends").unwrap_err();
-        assert_eq!((ended.code(), reason(&ended)), (Code::Unauthenticated, Reason::Unauthenticated.to_string()));
-        let ended = timeout(SOON, snapshots.message()).await.expect("the snapshots end").unwrap_err();
-        assert_eq!(ended.code(), Code::Unauthenticated);
-        let mut changes = door.nodes.changes();
-        while door.nodes.list().iter().any(|node| node.connected) {
-            timeout(SOON, changes.changed()).await.expect("the data plane has left").unwrap();
-        }
-        let status = door.call("/gateway.admin.v1.AdminService/GetStatus", &door::bearer(&viewer)).await;
-        assert_eq!(status.code(), Code::Unauthenticated);
-    }
 }
 
 #[tokio::test]

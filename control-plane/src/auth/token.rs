@@ -13,13 +13,14 @@ pub(crate) const USE_PRECISION: SignedDuration = SignedDuration::from_hours(1);
 /// What the holder of a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Reads everything but tokens, and but what consumers are known by.
+    /// Reads everything but the list of tokens, and but what consumers are known by.
     Viewer,
     /// What a viewer may, and changes the registry.
     Operator,
     /// What an operator may, and makes and revokes tokens.
     Admin,
-    /// Subscribes and answers queries; nothing else.
+    /// Follows the snapshots, takes leases of limits, and answers queries about requests, caches and limits;
+    /// nothing else.
     DataPlane,
 }
 
@@ -121,6 +122,12 @@ impl Kept {
     #[must_use]
     pub fn is(&self, token: &token::Token) -> bool {
         constant_time::verify_slices_are_equal(&self.digest, &sha256(token.reveal())).is_ok()
+    }
+
+    /// Whether it does not end by itself before the other does.
+    #[must_use]
+    pub fn outlasts(&self, other: &Self) -> bool {
+        self.expires_at.is_none_or(|end| other.expires_at.is_some_and(|sooner| sooner <= end))
     }
 
     /// Whether it has not ended yet.

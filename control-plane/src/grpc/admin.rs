@@ -13,7 +13,7 @@ use pb::admin_service_server::{AdminService, AdminServiceServer};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{audit, cache_stats, endpoint_status, explain, invalid, limits, queries::Queries, refuse, timestamp};
+use super::{audit, cache_stats, endpoint_status, explain, invalid, limits, queries::Queries, refuse};
 use crate::{
     health::{EndpointHealth, EndpointKey, Health, of_endpoint},
     observed::{Observed, Totals},
@@ -23,6 +23,7 @@ use crate::{
         nodes::NodeState,
         session::{Node, wire_version},
     },
+    time::timestamp,
 };
 
 /// How long `WaitForRevision` waits unless it is told, and at the most.

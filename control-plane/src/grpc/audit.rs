@@ -4,8 +4,11 @@ use gateway_proto::admin::v1 as pb;
 use jiff::Timestamp;
 use tonic::Status;
 
-use super::{invalid, timestamp};
-use crate::store::{Change, CredentialChange, Store, TokenChange};
+use super::invalid;
+use crate::{
+    store::{Change, CredentialChange, Store, TokenChange},
+    time::timestamp,
+};
 
 /// Entries unless it is told, and at the most.
 const DEFAULT_LIMIT: u32 = 100;

@@ -13,20 +13,19 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
-use super::{actor, invalid, refusal::status, refuse, timestamp};
+use super::{caller, invalid, refusal::status, refuse};
 use crate::{
     auth::{
-        Actor,
+        Actor, Identity,
         first::generate,
-        token::{Kept, Role, TokenId},
+        token::{Kept, Role, TokenId, Tokens},
+        unauthenticated,
     },
     error::RegistryError,
     store::{Batch, Store, StoreError, TokenChange},
+    time::{LIFETIME, timestamp},
 };
 
-/// How long a token may be valid.
-const MIN_LIFETIME: Duration = Duration::from_secs(60);
-const MAX_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 /// Characters of a name at the most.
 const MAX_NAME: usize = 100;
 /// Tokens there may be.
@@ -46,6 +45,12 @@ impl Auth {
         AuthServiceServer::new(Self { store, clock, changing: Mutex::new(()) })
     }
 
+    /// The tokens there are, for who has one of them still: his may have been ended while he waited for his turn.
+    fn tokens(&self, caller: &Identity) -> Result<Tokens, Status> {
+        let tokens = self.store.tokens().borrow().clone();
+        if caller.is_valid(&tokens, (self.clock)()) { Ok(tokens) } else { Err(unauthenticated()) }
+    }
+
     async fn commit(&self, change: TokenChange, actor: Actor) -> Result<(), Status> {
         let batch = Batch { tokens: vec![change], actor, at: (self.clock)(), ..Batch::default() };
         let committed = self.store.commit(batch).await.unwrap_or(Err(StoreError::Closed));
@@ -59,7 +64,7 @@ impl AuthService for Auth {
         &self,
         request: Request<pb::CreateTokenRequest>,
     ) -> Result<Response<pb::CreateTokenResponse>, Status> {
-        let actor = actor(&request);
+        let caller = caller(&request);
         let pb::CreateTokenRequest { role, name, lifetime } = request.into_inner();
         let role =
             Role::from_wire(role).ok_or_else(|| invalid("role", "must be viewer, operator, admin or data-plane"))?;
@@ -69,9 +74,9 @@ impl AuthService for Auth {
         let now = (self.clock)();
         let expires_at = lifetime.map(|lifetime| expiry(now, lifetime)).transpose()?;
         let _changing = self.changing.lock().await;
-        let tokens = self.store.tokens().borrow().clone();
+        let tokens = self.tokens(&caller)?;
         if tokens.len() >= MAX_TOKENS {
-            return Err(Status::resource_exhausted("there are 10000 tokens already; revoke some first"));
+            return Err(refuse(Reason::TooManyTokens, "there are 10000 tokens already; revoke some first"));
         }
         let token = loop {
             let token = generate(&mut rand::rng());
@@ -80,7 +85,7 @@ impl AuthService for Auth {
             }
         };
         let kept = Arc::new(Kept { expires_at, ..Kept::of(&token, name, role, now) });
-        self.commit(TokenChange::Create(Arc::clone(&kept)), actor).await?;
+        self.commit(TokenChange::Create(Arc::clone(&kept)), caller.actor).await?;
         Ok(Response::new(pb::CreateTokenResponse { token: Some(wire(&kept)), secret: token.reveal().to_owned() }))
     }
 
@@ -97,27 +102,28 @@ impl AuthService for Auth {
         &self,
         request: Request<pb::RevokeTokenRequest>,
     ) -> Result<Response<pb::RevokeTokenResponse>, Status> {
-        let actor = actor(&request);
+        let caller = caller(&request);
         let pb::RevokeTokenRequest { id } = request.into_inner();
         let _changing = self.changing.lock().await;
-        let tokens = self.store.tokens().borrow().clone();
+        let tokens = self.tokens(&caller)?;
         let Some(kept) = TokenId::parse(&id).and_then(|id| tokens.get(&id)) else {
             return Err(refuse(Reason::TokenNotFound, "there is no token of that id; ids have 12 hexadecimal digits"));
         };
         let now = (self.clock)();
-        let admins = tokens.values().filter(|other| other.role == Role::Admin && other.is_valid(now));
-        if kept.role == Role::Admin && kept.is_valid(now) && admins.count() == 1 {
-            let message = "no other valid token has the role admin, and without one nobody could make another; \
-                           create one first";
+        let mut others = tokens.values().filter(|other| other.id != kept.id && other.role == Role::Admin);
+        let is_needed = kept.role == Role::Admin && kept.is_valid(now);
+        if is_needed && !others.any(|other| other.is_valid(now) && other.outlasts(kept)) {
+            let message = "no other valid token of the role admin lasts as long as this one, and without one nobody \
+                           could make another; create one first";
             return Err(refuse(Reason::LastAdminToken, message));
         }
-        self.commit(TokenChange::Revoke(kept.id.clone()), actor).await?;
+        self.commit(TokenChange::Revoke(kept.id.clone()), caller.actor).await?;
         Ok(Response::new(pb::RevokeTokenResponse { token: Some(wire(kept)) }))
     }
 }
 
 fn expiry(now: Timestamp, lifetime: prost_types::Duration) -> Result<Timestamp, Status> {
-    let lifetime = Duration::try_from(lifetime).ok().filter(|wanted| (MIN_LIFETIME..=MAX_LIFETIME).contains(wanted));
+    let lifetime = Duration::try_from(lifetime).ok().filter(|wanted| LIFETIME.contains(wanted));
     let end = lifetime.and_then(|lifetime| now.checked_add(lifetime).ok());
     end.ok_or_else(|| invalid("lifetime", "must be from 1 minute to 10 years"))
 }
@@ -139,3 +145,6 @@ impl std::fmt::Debug for Auth {
         f.debug_struct("Auth").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,7 @@ mod tests {
         let (nodes, queries) = (Nodes::new(Timestamp::now), Arc::<Queries>::default());
         let connect = |id: &str| {
             let node = Node { id: id.into(), build: String::new(), proxy_address: String::new() };
-            nodes.connect(node, None, None).unwrap()
+            nodes.connect(node, None, None, None).unwrap()
         };
         let _connected = ["b", "a", "old", "silent"].map(connect);
         drop(connect("left"));

@@ -5,10 +5,12 @@ use std::{ops::RangeInclusive, time::Duration};
 use gateway_proto::registry::v1 as pb;
 use gateway_routing::route::wire;
 
-use super::timestamp;
-use crate::registry::{
-    apply::{ChangeKind, Outcome},
-    model::{Consumer, Endpoint, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Route, Service, Timeouts},
+use crate::{
+    registry::{
+        apply::{ChangeKind, Outcome},
+        model::{Consumer, Endpoint, HealthCheck, Limits, LoadBalancing, Probe, ProbePolicy, Route, Service, Timeouts},
+    },
+    time::timestamp,
 };
 
 /// A service as it is sent.

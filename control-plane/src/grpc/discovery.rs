@@ -13,15 +13,16 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    leases,
+    caller, leases,
     queries::{self, Queries},
     refuse,
 };
 use crate::{
+    auth::token::TokenId,
     leases::office::Office,
     snapshot::{
         Snapshot,
-        nodes::{Connected, Nodes},
+        nodes::{Connected, Nodes, Refused},
         session::{Event, Refusal, Session},
     },
 };
@@ -59,6 +60,36 @@ impl Discovery {
         DiscoveryServiceServer::new(Self { published, nodes, queries, office, stop })
             .max_decoding_message_size(MAX_REQUEST)
     }
+
+    fn claims<T>(&self, request: &Request<T>) -> Claims {
+        Claims { nodes: Arc::clone(&self.nodes), token: caller(request).token }
+    }
+}
+
+/// Under which ids the stream of a token may come.
+pub(super) struct Claims {
+    nodes: Arc<Nodes>,
+    token: Option<TokenId>,
+}
+
+impl Claims {
+    /// Refuses the id of a data plane of another token.
+    pub(super) fn check(&self, id: &str) -> Result<(), Status> {
+        self.nodes.check(id, self.token.as_ref()).map_err(|refused| refusal(id, refused))
+    }
+}
+
+fn refusal(id: &str, refused: Refused) -> Status {
+    match refused {
+        Refused::Full => Status::resource_exhausted("too many data planes are connected to this control plane"),
+        Refused::Taken => refuse(
+            Reason::PermissionDenied,
+            format!(
+                "a data plane of another token is connected under the id \"{id}\"; give this one an id of its own by \
+                 --node-id, or revoke the other token"
+            ),
+        ),
+    }
 }
 
 #[tonic::async_trait]
@@ -70,8 +101,9 @@ impl DiscoveryService for Discovery {
         request: Request<Streaming<pb::QueryReply>>,
     ) -> Result<Response<Self::AnswerQueriesStream>, Status> {
         let (sender, receiver) = mpsc::channel(QUEUED);
+        let claims = self.claims(&request);
         let (queries, stop) = (Arc::clone(&self.queries), self.stop.clone());
-        let stream = queries::Stream { queries, replies: request.into_inner(), stop };
+        let stream = queries::Stream { queries, claims, replies: request.into_inner(), stop };
         tokio::spawn(async move {
             if let Err(status) = stream.serve(&sender).await {
                 let _ = sender.send(Err(status)).await;
@@ -87,8 +119,9 @@ impl DiscoveryService for Discovery {
         request: Request<Streaming<pb::LimitDemand>>,
     ) -> Result<Response<Self::LeaseLimitsStream>, Status> {
         let (sender, receiver) = mpsc::channel(QUEUED);
+        let claims = self.claims(&request);
         let (office, stop) = (Arc::clone(&self.office), self.stop.clone());
-        let stream = leases::Stream { office, demands: request.into_inner(), stop };
+        let stream = leases::Stream { office, claims, demands: request.into_inner(), stop };
         tokio::spawn(async move {
             if let Err(status) = stream.serve(&sender).await {
                 let _ = sender.send(Err(status)).await;
@@ -103,7 +136,7 @@ impl DiscoveryService for Discovery {
         &self,
         request: Request<Streaming<pb::DiscoveryRequest>>,
     ) -> Result<Response<Self::StreamSnapshotsStream>, Status> {
-        let peer = request.remote_addr();
+        let (peer, token) = (request.remote_addr(), caller(&request).token);
         let (responses, receiver) = mpsc::channel(QUEUED);
         let mut published = self.published.clone();
         let session = Session::new(published.borrow_and_update().clone());
@@ -113,6 +146,7 @@ impl DiscoveryService for Discovery {
             requests: request.into_inner(),
             nodes: Arc::clone(&self.nodes),
             peer,
+            token,
             connected: None,
             stop: self.stop.clone(),
         };
@@ -133,6 +167,7 @@ struct Stream {
     requests: Streaming<pb::DiscoveryRequest>,
     nodes: Arc<Nodes>,
     peer: Option<SocketAddr>,
+    token: Option<TokenId>,
     connected: Option<Connected>,
     stop: CancellationToken,
 }
@@ -188,10 +223,9 @@ impl Stream {
         match (event, &self.connected) {
             (Event::Subscribed { node, holds }, _) => {
                 tracing::info!(node = %node.id, peer = ?self.peer, ?holds, "data plane subscribed");
-                let connected = self.nodes.connect(node, self.peer, holds);
-                let too_many =
-                    |_| Status::resource_exhausted("too many data planes are connected to this control plane");
-                self.connected = Some(connected.map_err(too_many)?);
+                let id = node.id.clone();
+                let connected = self.nodes.connect(node, self.peer, self.token.clone(), holds);
+                self.connected = Some(connected.map_err(|refused| refusal(&id, refused))?);
             }
             (Event::Acked { version, revision }, Some(connected)) => connected.serves(version, revision),
             (Event::Refused { violations }, Some(connected)) => connected.refused(violations),

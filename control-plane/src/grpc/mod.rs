@@ -23,13 +23,13 @@ use gateway_proto::{
     code::{DOMAIN, Reason},
     registry::v1 as pb,
 };
-use jiff::Timestamp;
 use tonic::{Request, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
     auth::{Actor, Identity},
     health::{EndpointHealth, EndpointKey, Health},
+    time::timestamp,
 };
 
 /// The status of a refusal that concerns no single field.
@@ -46,13 +46,13 @@ pub(crate) fn invalid(field: &str, description: &str) -> Status {
 }
 
 /// Who makes a call, as the door in front of the services has found out.
-pub(crate) fn actor<T>(request: &Request<T>) -> Actor {
-    request.extensions().get::<Identity>().map(|identity| identity.actor.clone()).unwrap_or_default()
+pub(crate) fn caller<T>(request: &Request<T>) -> Identity {
+    request.extensions().get::<Identity>().cloned().unwrap_or_default()
 }
 
-/// A time as it is sent.
-pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+/// The same, as history has it.
+pub(crate) fn actor<T>(request: &Request<T>) -> Actor {
+    caller(request).actor
 }
 
 /// What is known of an address as it is sent.

@@ -8,7 +8,7 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use super::refuse;
+use super::{discovery::Claims, refuse};
 use crate::{queries, snapshot::session::MAX_NODE_TEXT};
 
 /// Questions to data planes, as they are sent.
@@ -26,6 +26,7 @@ const INTRODUCED_WITHIN: Duration = Duration::from_secs(10);
 /// One data plane's stream.
 pub(super) struct Stream {
     pub(super) queries: Arc<Queries>,
+    pub(super) claims: Claims,
     pub(super) replies: Streaming<pb::QueryReply>,
     pub(super) stop: CancellationToken,
 }
@@ -40,6 +41,7 @@ impl Stream {
         };
         let late = |_| Status::deadline_exceeded("the stream has not said in time whose it is");
         let Some(id) = introduced.map_err(late)?? else { return Ok(()) };
+        self.claims.check(&id)?;
         let too_many = |_| Status::resource_exhausted("too many data planes are connected to this control plane");
         let mut respondent = self.queries.enter(id).map_err(too_many)?;
         let replaced = respondent.replaced();

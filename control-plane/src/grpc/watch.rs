@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{convert, endpoint_status, refusal, timestamp};
+use super::{convert, endpoint_status, refusal};
 use crate::{
     auth::Actor,
     error::RegistryError,
@@ -23,6 +23,7 @@ use crate::{
         model::{ConsumerName, Desired, Key, Record, Revision, RouteName, ServiceName},
     },
     store::{Change, Changes},
+    time::timestamp,
 };
 
 /// Parts of the current state that are prepared at once.

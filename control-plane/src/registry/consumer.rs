@@ -11,7 +11,7 @@ use prost::Message;
 
 pub use self::limits::{read_limits, wire_limits};
 use super::model::{ConsumerName, PasswordHash, Revision};
-use crate::auth::token::sha256;
+use crate::{auth::token::sha256, time::timestamp};
 
 /// Groups of a consumer at the most.
 pub const MAX_GROUPS: usize = 32;
@@ -81,8 +81,8 @@ impl From<&Consumer> for pb::Consumer {
             groups: groups.clone(),
             rate_limits: wire_limits(rate_limits),
             revision: revision.0,
-            created_at: Some(time(created_at)),
-            updated_at: Some(time(updated_at)),
+            created_at: Some(timestamp(*created_at)),
+            updated_at: Some(timestamp(*updated_at)),
             keys: keys.iter().map(|key| key.wire(name)).collect(),
             has_password: password.is_some(),
         }
@@ -140,8 +140,8 @@ impl KeptKey {
         pb::ApiKey {
             id: id.to_string(),
             consumer: consumer.to_string(),
-            created_at: Some(time(created_at)),
-            expires_at: expires_at.as_ref().map(time),
+            created_at: Some(timestamp(*created_at)),
+            expires_at: expires_at.map(timestamp),
         }
     }
 }
@@ -151,10 +151,6 @@ impl fmt::Debug for KeptKey {
         let Self { id, sha256: _, created_at: _, expires_at } = self;
         f.debug_struct("KeptKey").field("id", id).field("expires_at", expires_at).finish_non_exhaustive()
     }
-}
-
-fn time(time: &Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use imbl::{OrdMap, ordmap::DiffItem};
 use jiff::{SignedDuration, Timestamp};
 
 use super::model::Revision;
+use crate::time::timestamp;
 
 /// Purges that are kept at the most.
 pub const MAX_KEPT: usize = 10_000;
@@ -90,9 +91,8 @@ impl From<&Purge> for pb::CachePurge {
             Target::Prefix(prefix) => What::Prefix(prefix.clone()),
             Target::Tag(tag) => What::Tag(tag.clone()),
         };
-        let created_at =
-            prost_types::Timestamp { seconds: created_at.as_second(), nanos: created_at.subsec_nanosecond() };
-        Self { revision: revision.0, what: Some(what), soft: *mode == Mode::Soft, created_at: Some(created_at) }
+        let created_at = Some(timestamp(*created_at));
+        Self { revision: revision.0, what: Some(what), soft: *mode == Mode::Soft, created_at }
     }
 }
 

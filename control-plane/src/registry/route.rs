@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use prost::Message;
 
 use super::model::{Claim, Revision, RouteName};
+use crate::time::timestamp;
 
 /// A rule for some of the requests of some hosts, and what only the registry knows of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,13 +62,11 @@ impl Route {
 impl From<&Route> for pb::Route {
     fn from(route: &Route) -> Self {
         let Route { route, title, revision, created_at, updated_at } = route;
-        let time =
-            |time: &Timestamp| prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() };
         Self {
             title: title.clone(),
             revision: revision.0,
-            created_at: Some(time(created_at)),
-            updated_at: Some(time(updated_at)),
+            created_at: Some(timestamp(*created_at)),
+            updated_at: Some(timestamp(*updated_at)),
             ..wire::route(route)
         }
     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Version, session::Node};
-use crate::registry::model::Revision;
+use crate::{auth::token::TokenId, registry::model::Revision};
 
 /// How long a data plane that has left is still shown.
 const REMEMBERED: Duration = Duration::from_secs(600);
@@ -32,6 +32,8 @@ pub struct NodeState {
     pub since: Timestamp,
     /// Where its stream comes from.
     pub peer: Option<SocketAddr>,
+    /// The token that its stream was opened with, where authentication is on.
+    pub token: Option<TokenId>,
     /// The version that all its workers serve and the revision that this reflects.
     pub serves: Option<(Version, Revision)>,
     /// Why it refused the last response; empty if it accepted it.
@@ -55,6 +57,9 @@ impl NodeState {
 /// An id belongs to the newest stream that names it: a data plane that has been cut off returns
 /// before the old connection is known to be dead. The older stream is ended, so that two data
 /// planes which share an id by mistake show up in their logs, and keep serving.
+///
+/// A stream of another token does not get it as long as the older one is open: who has a token of his
+/// own poses as nobody else.
 #[derive(Debug)]
 pub struct Nodes {
     roster: Mutex<Roster>,
@@ -68,9 +73,14 @@ struct Roster {
     streams: u64,
 }
 
-/// Too many data planes are connected.
-#[derive(Debug)]
-pub struct TooManyNodes;
+/// Why a data plane is not entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Too many are connected.
+    Full,
+    /// One of another token is connected under its id.
+    Taken,
+}
 
 impl Nodes {
     /// None yet.
@@ -82,20 +92,22 @@ impl Nodes {
     /// Enters a data plane, which stays connected until the returned value is dropped.
     ///
     /// # Errors
-    /// There are too many.
+    /// There are too many, or its id is another token's.
     pub fn connect(
         self: &Arc<Self>,
         node: Node,
         peer: Option<SocketAddr>,
+        token: Option<TokenId>,
         serves: Option<(Version, Revision)>,
-    ) -> Result<Connected, TooManyNodes> {
+    ) -> Result<Connected, Refused> {
         let since = (self.now)();
         let replaced = CancellationToken::new();
         let mut roster = self.roster();
         roster.forget_left(since);
+        roster.check(&node.id, token.as_ref())?;
         let connected = roster.nodes.values().filter(|node| node.connected).count();
         if connected >= MAX_CONNECTED && !roster.nodes.get(&node.id).is_some_and(|node| node.connected) {
-            return Err(TooManyNodes);
+            return Err(Refused::Full);
         }
         roster.streams += 1;
         let stream = roster.streams;
@@ -105,6 +117,7 @@ impl Nodes {
             connected: true,
             since,
             peer,
+            token,
             serves,
             violations: Vec::new(),
             stream,
@@ -119,6 +132,14 @@ impl Nodes {
         drop(roster);
         self.changed.send_replace(());
         Ok(Connected { nodes: Arc::clone(self), id, stream, replaced })
+    }
+
+    /// Whether whoever has this token may come under an id, which other streams than that of snapshots name, too.
+    ///
+    /// # Errors
+    /// A data plane of another token is connected under it.
+    pub fn check(&self, id: &str, token: Option<&TokenId>) -> Result<(), Refused> {
+        self.roster().check(id, token)
     }
 
     /// Every data plane in the order of their ids.
@@ -167,6 +188,14 @@ impl Nodes {
 }
 
 impl Roster {
+    fn check(&self, id: &str, token: Option<&TokenId>) -> Result<(), Refused> {
+        let holder = self.nodes.get(id).filter(|node| node.connected && node.token.as_ref() != token);
+        let Some(holder) = holder else { return Ok(()) };
+        let (holder, token) = (holder.token.as_ref().map(TokenId::as_str), token.map(TokenId::as_str));
+        tracing::warn!(node = %id, holder, token, "a stream under the id of a data plane of another token is refused");
+        Err(Refused::Taken)
+    }
+
     fn forget_left(&mut self, now: Timestamp) {
         self.nodes.retain(|_, node| node.connected || now.duration_since(node.since).unsigned_abs() < REMEMBERED);
         let mut left: Vec<_> = self.nodes.values().filter(|node| !node.connected).collect();
@@ -226,8 +255,9 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{MAX_LEFT, Nodes};
+    use super::{MAX_LEFT, Nodes, Refused};
     use crate::{
+        auth::sample::kept,
         registry::model::Revision,
         snapshot::{Version, session::Node},
     };
@@ -243,7 +273,7 @@ mod tests {
     #[test]
     fn a_data_plane_serves_what_it_acknowledged_within_its_epoch() {
         let nodes = Nodes::new(Timestamp::now);
-        let edge = nodes.connect(node("edge"), None, None).unwrap();
+        let edge = nodes.connect(node("edge"), None, None, None).unwrap();
         assert_eq!(nodes.count(version(1, 1)), (1, 0));
         edge.serves(version(1, 5), Revision(9));
         let state = nodes.get("edge").unwrap();
@@ -259,8 +289,8 @@ mod tests {
     async fn the_newest_stream_owns_an_id_and_the_older_one_ends() {
         let nodes = Nodes::new(Timestamp::now);
         let mut changes = nodes.changes();
-        let old = nodes.connect(node("edge"), None, None).unwrap();
-        let new = nodes.connect(node("edge"), None, None).unwrap();
+        let old = nodes.connect(node("edge"), None, None, None).unwrap();
+        let new = nodes.connect(node("edge"), None, None, None).unwrap();
         assert!(old.replaced().is_cancelled() && !new.replaced().is_cancelled());
         new.serves(version(1, 2), Revision(2));
         old.serves(version(1, 1), Revision(1));
@@ -273,19 +303,38 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_its_tokens_as_long_as_it_is_connected() {
+        let nodes = Nodes::new(Timestamp::now);
+        let [own, other] = [1, 2].map(|number| Some(kept(number).id.clone()));
+        let old = nodes.connect(node("edge"), None, own.clone(), None).unwrap();
+        assert_eq!(nodes.connect(node("edge"), None, other.clone(), None).unwrap_err(), Refused::Taken);
+        assert_eq!(nodes.check("edge", other.as_ref()), Err(Refused::Taken));
+        assert!(!old.replaced().is_cancelled());
+        let new = nodes.connect(node("edge"), None, own.clone(), None).unwrap();
+        assert!(old.replaced().is_cancelled());
+        drop(old);
+        assert_eq!(nodes.check("edge", other.as_ref()), Err(Refused::Taken), "the older stream's end changes nothing");
+        drop(new);
+        let rotated = nodes.connect(node("edge"), None, other, None).unwrap();
+        assert_eq!(nodes.check("edge", own.as_ref()), Err(Refused::Taken));
+        drop(rotated);
+        assert_eq!(nodes.check("edge", own.as_ref()), Ok(()));
+    }
+
+    #[test]
     fn who_has_left_is_shown_for_ten_minutes_and_only_so_many() {
         static SECONDS: AtomicI64 = AtomicI64::new(0);
         let now = || Timestamp::from_second(SECONDS.load(Ordering::Relaxed)).unwrap();
         let nodes = Nodes::new(now);
-        let stays = nodes.connect(node("stays"), None, None).unwrap();
-        drop(nodes.connect(node("gone"), None, None).unwrap());
+        let stays = nodes.connect(node("stays"), None, None, None).unwrap();
+        drop(nodes.connect(node("gone"), None, None, None).unwrap());
         SECONDS.store(599, Ordering::Relaxed);
         assert!(nodes.get("gone").is_some());
         SECONDS.store(600, Ordering::Relaxed);
         assert!(nodes.get("gone").is_none());
         for i in 0..MAX_LEFT + 5 {
             SECONDS.fetch_add(1, Ordering::Relaxed);
-            drop(nodes.connect(node(&format!("n{i:04}")), None, None).unwrap());
+            drop(nodes.connect(node(&format!("n{i:04}")), None, None, None).unwrap());
             SECONDS.store(601, Ordering::Relaxed);
         }
         assert!(nodes.list().len() <= MAX_LEFT + 1);

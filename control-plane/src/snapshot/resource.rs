@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::Duration
 
 use gateway_proto::{discovery::v1 as pb, registry::v1::CachePurge};
 use gateway_routing::route::wire;
-use jiff::Timestamp;
 use prost::Message;
 
 use super::digest::{bucket_of, digest_of};
@@ -17,6 +16,7 @@ use crate::{
             Service, ServiceName, Timeouts,
         },
     },
+    time::timestamp,
 };
 
 /// Kind and name of a resource, such as `services/mail`; cheap to copy.
@@ -155,7 +155,7 @@ pub fn of_consumer(consumer: &Consumer) -> Resource {
     let key = |KeptKey { id, sha256, created_at: _, expires_at }: &KeptKey| pb::ApiKey {
         id: id.to_string(),
         sha256: sha256.to_vec(),
-        expires_at: expires_at.map(wire_time),
+        expires_at: expires_at.map(timestamp),
     };
     let body = pb::resource::Body::Consumer(pb::Consumer {
         name: name.to_string(),
@@ -189,10 +189,6 @@ fn wire_timeouts(timeouts: Timeouts) -> pb::Timeouts {
 fn wire_limits(limits: Limits) -> Option<pb::Limits> {
     let Limits { request_body } = limits;
     request_body.map(|bytes| pb::Limits { request_body: Some(bytes) })
-}
-
-fn wire_time(time: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
 }
 
 fn wire_duration(duration: Duration) -> prost_types::Duration {

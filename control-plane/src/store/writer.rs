@@ -26,7 +26,7 @@ use crate::{
 
 /// Batches that are written with one flush.
 const MAX_GROUP: usize = 256;
-/// Services in them after which no more batches are added.
+/// Records in them after which no more batches are added.
 const MAX_GROUP_PUTS: usize = 4096;
 
 /// What a store is kept on.

@@ -112,6 +112,7 @@ fn exit(status: &Status, reason: Option<Reason>) -> Exit {
         Some(Reason::Invalid | Reason::Compacted | Reason::WrongCluster) => Exit::Failed,
         Some(Reason::StaleReplica | Reason::StoreUnavailable | Reason::NodeUnavailable) => Exit::Failed,
         Some(Reason::Unauthenticated | Reason::PermissionDenied | Reason::LastAdminToken) => Exit::Failed,
+        Some(Reason::TooManyTokens) => Exit::Failed,
         Some(Reason::TokenNotFound) => Exit::NotFound,
         None => match status.code() {
             Code::NotFound => Exit::NotFound,
@@ -176,6 +177,7 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
         Reason::PermissionDenied => "ask whoever has an admin's token for one: `gatewayctl token create --role ROLE`",
         Reason::TokenNotFound => "`gatewayctl token list` shows the tokens there are",
         Reason::LastAdminToken => "`gatewayctl token create --role admin` makes another one",
+        Reason::TooManyTokens => "`gatewayctl token list` shows which were not used for long",
     };
     Some(hint.to_owned())
 }
@@ -247,6 +249,7 @@ mod tests {
                 Reason::Invalid | Reason::Compacted | Reason::WrongCluster => Exit::Failed,
                 Reason::StaleReplica | Reason::StoreUnavailable | Reason::NodeUnavailable => Exit::Failed,
                 Reason::Unauthenticated | Reason::PermissionDenied | Reason::LastAdminToken => Exit::Failed,
+                Reason::TooManyTokens => Exit::Failed,
                 Reason::TokenNotFound => Exit::NotFound,
             };
             let failure = failure(&refusal(reason));

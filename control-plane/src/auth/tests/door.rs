@@ -1,8 +1,9 @@
 //! A control plane with a door, and clients that show whatever a test wants.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes};
+use futures_util::Stream;
 use gateway_proto::{
     access::{Bearer, Channel},
     token::Token,
@@ -20,7 +21,7 @@ use crate::{
     auth::{
         AuthLayer, Authenticator, RefusedCalls,
         sample::{kept_as, token},
-        token::{Kept, Role},
+        token::{Kept, Role, TokenId},
     },
     grpc::{admin::Admin, auth::Auth, discovery::Discovery, registry::RegistryRpc},
     health::HealthView,
@@ -29,7 +30,7 @@ use crate::{
     observed::Observed,
     registry::{Registry, model::Revision},
     snapshot::{nodes::Nodes, publisher::Publisher},
-    store::{Store, TokenNote, memory::MemoryStore},
+    store::{Batch, Store, TokenChange, TokenNote, memory::MemoryStore},
 };
 
 /// What a client shows.
@@ -92,6 +93,7 @@ pub(super) struct TestDoor {
     pub(super) store: Arc<dyn Store>,
     pub(super) refused: Arc<RefusedCalls>,
     pub(super) nodes: Arc<Nodes>,
+    address: SocketAddr,
     channel: transport::Channel,
     insecure: bool,
     _health: watch::Sender<HealthView>,
@@ -146,7 +148,10 @@ impl TestDoor {
             .add_service(RegistryRpc::server(registry, health, stop.clone()))
             .add_service(Admin::server(observed, queries, stop.clone()))
             .add_service(Auth::server(Arc::clone(&store), Timestamp::now))
-            .serve_with_incoming_shutdown(accept_speaking(listener, stop.clone()), stop.clone().cancelled_owned());
+            .serve_with_incoming_shutdown(
+                accept_speaking(listener, 1000, stop.clone()),
+                stop.clone().cancelled_owned(),
+            );
         let server = AbortOnDropHandle::new(tokio::spawn(async { server.await.unwrap() }));
         let publisher = AbortOnDropHandle::new(tokio::spawn(publisher.run(stop.clone())));
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
@@ -154,6 +159,7 @@ impl TestDoor {
             store,
             refused,
             nodes,
+            address,
             channel,
             insecure,
             _health: verdicts,
@@ -184,11 +190,34 @@ impl TestDoor {
         Channel::new(self.channel.clone(), Bearer::new(token))
     }
 
+    /// The channel of a client that takes no byte of any answer.
+    pub(super) fn deaf_channel_of(&self, token: &Token) -> Channel {
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap().initial_stream_window_size(0);
+        Channel::new(endpoint.connect_lazy(), Bearer::new(token))
+    }
+
+    /// Ends a token.
+    pub(super) async fn revoke(&self, token: &Token) {
+        let id = TokenId::parse(token.id()).unwrap();
+        let batch = Batch { tokens: vec![TokenChange::Revoke(id)], ..Batch::default() };
+        self.store.commit(batch).await.unwrap().unwrap();
+    }
+
     /// Calls a method with an empty message, and waits for no more than the head of its answer.
     pub(super) async fn call(&self, path: &str, shown: &[String]) -> Status {
+        self.call_with(path, shown, tokio_stream::iter([Bytes::new()])).await
+    }
+
+    /// The same with these messages.
+    pub(super) async fn call_with(
+        &self,
+        path: &str,
+        shown: &[String],
+        messages: impl Stream<Item = Bytes> + Send + 'static,
+    ) -> Status {
         let mut client = tonic::client::Grpc::new(self.channel.clone());
         client.ready().await.unwrap();
-        let mut request = Request::new(tokio_stream::iter([Bytes::new()]));
+        let mut request = Request::new(messages);
         for value in shown {
             request.metadata_mut().append("authorization", value.parse().unwrap());
         }

@@ -16,7 +16,7 @@ use crate::{
 
 fn connected(nodes: &Arc<Nodes>, id: &str) -> Connected {
     let node = Node { id: id.into(), build: String::new(), proxy_address: String::new() };
-    nodes.connect(node, None, None).unwrap()
+    nodes.connect(node, None, None, None).unwrap()
 }
 
 fn query() -> Query {

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use super::refuse;
+use super::{discovery::Claims, refuse};
 use crate::leases::{
     GAP, HOLD, Refused,
     office::{Desk, Office},
@@ -23,6 +23,7 @@ type Sender = mpsc::Sender<Result<pb::LimitLease, Status>>;
 /// One data plane's stream.
 pub(super) struct Stream {
     pub(super) office: Arc<Office>,
+    pub(super) claims: Claims,
     pub(super) demands: Streaming<pb::LimitDemand>,
     pub(super) stop: CancellationToken,
 }
@@ -41,6 +42,7 @@ impl Stream {
     async fn converse(&mut self, sender: &Sender) -> Result<(), Status> {
         let Some(first) = self.next(Instant::now()).await? else { return Ok(()) };
         let wire::Introduction { id, nodes: known } = wire::introduction(&first)?;
+        self.claims.check(&id)?;
         let full = |Refused::Full| {
             Status::resource_exhausted("too many data planes share limits; those beyond share them evenly, unasked")
         };

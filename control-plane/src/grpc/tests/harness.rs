@@ -72,7 +72,10 @@ impl ControlPlane {
         let server = Server::builder()
             .add_service(discovery)
             .add_service(Admin::server(observed, queries, stop.clone()))
-            .serve_with_incoming_shutdown(accept_speaking(listener, stop.clone()), stop.clone().cancelled_owned());
+            .serve_with_incoming_shutdown(
+                accept_speaking(listener, 1000, stop.clone()),
+                stop.clone().cancelled_owned(),
+            );
         let server = tokio::spawn(async { server.await.unwrap() });
         let publisher = tokio::spawn(publisher.run(stop.clone()));
         let tasks = [AbortOnDropHandle::new(server), AbortOnDropHandle::new(publisher)];

@@ -1,6 +1,6 @@
 //! Reading consumers, and what they are known by.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use gateway_proto::{
     registry::v1 as pb,
@@ -15,10 +15,8 @@ use crate::{
         model::{Consumer, ConsumerName, KeyId},
         password::Password,
     },
+    time::LIFETIME,
 };
-
-/// How long a key may be valid: a minute to ten years.
-const LIFETIME: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(315_576_000);
 
 /// Reads the consumer of a request.
 ///

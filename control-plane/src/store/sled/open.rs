@@ -1,13 +1,17 @@
 //! Opening a store: every step that can fail, in order.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::Duration,
 };
+
+use rustix::process::getuid;
 
 use super::{
     Directory, Marker, fault,
@@ -42,7 +46,7 @@ pub(super) fn open(path: PathBuf, newborn_id: String) -> Result<(Directory, Load
 
 fn open_directory(path: PathBuf, newborn_id: String) -> Result<(Directory, Loaded), StoreError> {
     let failed = |err| fault::of_io(&path, &err);
-    fs::create_dir_all(&path).map_err(failed)?;
+    make_private(&path).map_err(failed)?;
     let lock = lock(&path)?;
     let db = open_sled(&path)?;
     let mut marker = Marker::open(&path).map_err(failed)?;
@@ -59,6 +63,18 @@ fn open_directory(path: PathBuf, newborn_id: String) -> Result<(Directory, Loade
     let cluster_id = loaded.cluster_id.clone();
     let directory = Directory { watchdog: Some(watchdog), busy, db, file, marker, cluster_id, path, _lock: lock };
     Ok((directory, loaded))
+}
+
+/// Makes the directory, if it is not there, for this user alone: the store holds hashes of passwords. One that is
+/// there is as its owner wants it.
+fn make_private(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let metadata = fs::metadata(path)?;
+    if metadata.uid() == getuid().as_raw() && metadata.mode() & 0o077 != 0 {
+        let mode = format!("{:04o}", metadata.mode() & 0o7777);
+        tracing::warn!(directory = %path.display(), mode, "the data directory is open to other users; close it with chmod 700");
+    }
+    Ok(())
 }
 
 /// Keeps other processes away as long as the file is open.

@@ -1,5 +1,6 @@
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -107,6 +108,18 @@ async fn a_store_that_has_lost_acknowledged_commits_says_so() {
     // The remedy that the error names.
     fs::remove_file(directory.path().join(marker::NAME)).unwrap();
     assert_eq!(open(directory.path()).unwrap().load().unwrap().desired.revision, found);
+}
+
+#[test]
+fn a_new_directory_is_for_its_owner_alone_and_one_that_is_there_stays_as_it_is() {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let directory = tempfile::tempdir().unwrap();
+    let new = directory.path().join("new/store");
+    drop(open(&new).unwrap());
+    assert_eq!(mode(&new), 0o700);
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o750)).unwrap();
+    drop(open(&new).unwrap());
+    assert_eq!(mode(&new), 0o750);
 }
 
 #[tokio::test]

@@ -13,7 +13,10 @@ use gateway_proto::{
     registry::v1::{self as pb, WatchResponse},
 };
 use serde::Serialize;
-use tokio::runtime;
+use tokio::{
+    runtime,
+    signal::unix::{SignalKind, signal},
+};
 use tonic::Streaming;
 
 use self::{
@@ -70,10 +73,15 @@ impl Dev {
         let output = Output::stdout(output.unwrap_or(Format::Table));
         runtime.block_on(async {
             // From here on a signal ends the cluster in order, however far it has come.
+            // So does closing the terminal, although servers go on at that signal.
+            let hangup = signal(SignalKind::hangup());
+            let mut hangup =
+                hangup.map_err(|err| Failure::new(Exit::Failed, format!("cannot handle signals: {err}")))?;
             let signal = process::shutdown_signal().map_err(process_failure)?;
             let mut cluster = Cluster::new()?;
             let outcome = tokio::select! {
                 () = signal => Ok(()),
+                _ = hangup.recv() => Ok(()),
                 outcome = live(&mut cluster, data_planes, timeout, &output) => outcome,
             };
             cluster.stop().await;
