@@ -10,7 +10,7 @@ use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
-    program::{command, run},
+    program::{Ran, command, run},
     server::{Server, time},
 };
 
@@ -108,6 +108,16 @@ fn the_token_is_sent_from_the_variable_and_never_shown() {
     let ran = command(&server.url, &["node", "list"]).env("GATEWAY_TOKEN", &TOKEN[1..]).output().unwrap();
     let err = String::from_utf8(ran.stderr).unwrap();
     assert!(ran.status.code() == Some(2) && err.contains("GATEWAY_TOKEN") && !err.contains(&TOKEN[17..]), "{err}");
+    // The same server, at an address that is not loopback by what it says.
+    let exposed = server.url.replace("127.0.0.1", "0.0.0.0");
+    let list = |more: &[&str]| -> Ran {
+        let mut command = command(&exposed, &[&["node", "list"], more].concat());
+        command.env("GATEWAY_TOKEN", TOKEN).output().unwrap().into()
+    };
+    let ran = list(&[]);
+    assert!(ran.code == 2 && ran.err.contains("--allow-plaintext") && ran.err.contains("https://"), "{ran:?}");
+    assert_eq!(server.shown().len(), 1, "it goes there only if that is wanted");
+    assert_eq!((list(&["--allow-plaintext"]).code, server.shown().len()), (0, 2));
     let help = run(&server.url, &["--help"]).quiet();
     assert!(help.contains("--token-file") && !help.contains("--token "), "{help}");
 }
