@@ -141,7 +141,9 @@ fn a_key_is_printed_once_and_alone() {
     let asked: Vec<pb::CreateKeyRequest> = server.asked("create_key");
     assert_eq!(asked, [pb::CreateKeyRequest { consumer: "anna".into(), lifetime }]);
     let expected = json!({"id": "0123456789ab", "consumer": "anna", "key": KEY, "expires": "2023-11-14T22:14:20.000Z"});
-    assert_eq!(run(&server.url, &[&args[..], &["-o", "json"]].concat()).json(), expected);
+    let ran = run(&server.url, &[&args[..], &["-o", "json"]].concat());
+    assert_eq!(ran.json(), expected);
+    assert!(ran.err.contains("key 0123456789ab ") && !ran.err.contains(&KEY[17..]), "{ran:?}");
 
     // It is shown whatever becomes of the wait, and the form stays what it is.
     let behind =
@@ -151,8 +153,10 @@ fn a_key_is_printed_once_and_alone() {
     assert!(ran.out.trim_end() == KEY && ran.err.contains("served by 1 data plane: dp-1"), "{ran:?}");
     let ran = run(&server.url, &["key", "create", "anna", "--wait", "-o", "json"]);
     assert_eq!((ran.code, ran.json()), (6, expected));
-    let ran = run(&server.url, &["key", "create", "anna", "--expires", "soon"]);
-    assert!(ran.code == 2 && ran.err.contains("30d"), "{ran:?}");
+    for (wrong, says) in [("soon", "30d"), ("30s", "1m to 10y"), ("11y", "1m to 10y")] {
+        let ran = run(&server.url, &["key", "create", "anna", "--expires", wrong]);
+        assert!(ran.code == 2 && ran.err.contains("--expires") && ran.err.contains(says), "{ran:?}");
+    }
 }
 
 #[test]

@@ -41,7 +41,9 @@ fn a_token_is_printed_once_and_alone() {
     let lifetime = Some(prost_types::Duration { seconds: 30 * 86_400, nanos: 0 });
     assert_eq!(asked, [pb::CreateTokenRequest { role: pb::Role::Operator.into(), name: "ci".into(), lifetime }]);
 
-    let printed = run(&server.url, &[&args[..], &["-o", "json"]].concat()).json();
+    let ran = run(&server.url, &[&args[..], &["-o", "json"]].concat());
+    assert!(ran.err.contains("token 0123456789ab ") && !ran.err.contains(&TOKEN[17..]), "{ran:?}");
+    let printed = ran.json();
     let expires = "2023-11-14T22:14:20.000Z";
     assert_eq!(
         printed,
@@ -54,6 +56,10 @@ fn a_token_is_printed_once_and_alone() {
     let listed = run(&server.url, &["token", "list", "-o", "json"]).json();
     assert_eq!((&listed[0]["id"], &listed[0]["last_used"]), (&json!("0123456789ab"), &json!(null)));
     assert_eq!(run(&server.url, &["token", "revoke", "0123456789ab"]).quiet(), "token 0123456789ab revoked\n");
+    for wrong in ["30s", "11y", "soon"] {
+        let ran = run(&server.url, &["token", "create", "--role", "viewer", "--expires", wrong]);
+        assert!(ran.code == 2 && ran.err.contains("--expires") && ran.out.is_empty(), "{ran:?}");
+    }
 }
 
 #[test]
