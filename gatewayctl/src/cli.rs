@@ -69,7 +69,7 @@ pub enum Command {
     /// Create, read, shift and delete routes
     #[command(subcommand)]
     Route(route::Command),
-    /// Create, read and delete consumers: those who call, and whom rules can name
+    /// Create, read, change and delete consumers: those who call, and whom rules can name
     #[command(subcommand)]
     Consumer(consumer::Command),
     /// Make, show and revoke the keys by which consumers are known
@@ -121,7 +121,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "write a number and its unit, such as 250ms, 5s or 10m".to_owned())
 }
 
-/// Reads how long something is valid, such as `12h`, `30d` or `1y`.
+/// Reads how long a key or a token is valid, such as `12h`, `30d` or `1y`; 1 minute to 10 years.
 ///
 /// # Errors
 /// A sentence with what is wrong.
