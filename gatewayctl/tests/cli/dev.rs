@@ -154,6 +154,12 @@ fn every_command_works_on_a_real_cluster() {
 }
 
 #[test]
+fn its_data_planes_have_the_directory_of_secrets() {
+    let ran = run("http://127.0.0.1:1", &["dev", "--secrets-dir", "/nowhere", "--data-planes", "1"]);
+    assert!(ran.code == 2 && ran.err.contains("--secrets-dir /nowhere: "), "{ran:#?}");
+}
+
+#[test]
 fn routes_work_on_a_real_cluster() {
     let dev = Dev::start(&["--data-planes", "1"]);
     let server = dev.server().to_owned();
