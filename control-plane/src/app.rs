@@ -98,6 +98,7 @@ pub async fn run(
     ready: oneshot::Sender<()>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Failure> {
+    let is_exposed = config.is_exposed();
     let Config {
         listen: _,
         http_listen: _,
@@ -134,6 +135,9 @@ pub async fn run(
     if insecure {
         tracing::warn!(listen = %grpc_address, "authentication is off (--insecure): whoever reaches the gRPC listener may change everything");
     } else {
+        if is_exposed {
+            tracing::warn!(listen = %grpc_address, "tokens come unencrypted (--allow-plaintext): whoever reads on the network may use them");
+        }
         let first = FirstTokens::new(&data_dir, data_plane_token_file);
         make_first_tokens(&store, first).await?;
     }

@@ -46,8 +46,7 @@ impl Config {
     /// # Errors
     /// A sentence that names the flag.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        let exposed = !self.listen.ip().is_loopback() && !self.tls.is_on();
-        if exposed && !self.insecure && !self.allow_plaintext {
+        if self.is_exposed() && !self.allow_plaintext {
             return Err(Failure::Usage(format!(
                 "--listen {}: tokens would cross the network unencrypted; give --tls-cert and --tls-key, or \
                  --allow-plaintext if the network is private",
@@ -56,6 +55,11 @@ impl Config {
         }
         // What is in the files now may be something else when they are used; this is for an early word.
         self.tls.read().map(drop)
+    }
+
+    /// Whether tokens cross the network unencrypted.
+    pub(crate) fn is_exposed(&self) -> bool {
+        !self.listen.ip().is_loopback() && !self.tls.is_on() && !self.insecure
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can be typed. Every flag has an environment variable: `GATEWAY_` and the flag in capitals.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use gateway_proto::access::AccessArgs;
@@ -18,6 +18,8 @@ use crate::{
 pub const DEFAULT_SERVER: &str = "http://127.0.0.1:7000";
 /// The longest `--timeout`, which is also the longest that a control plane waits.
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long keys and tokens may be valid, as control planes have it.
+const LIFETIME: RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(315_576_000);
 
 /// Registers services, routes and consumers with the gateway and shows what its control plane and data planes do
 #[derive(Debug, Parser)]
@@ -67,7 +69,7 @@ pub enum Command {
     /// Create, read, shift and delete routes
     #[command(subcommand)]
     Route(route::Command),
-    /// Create, read and delete consumers: those who call, and whom rules can name
+    /// Create, read, change and delete consumers: those who call, and whom rules can name
     #[command(subcommand)]
     Consumer(consumer::Command),
     /// Make, show and revoke the keys by which consumers are known
@@ -119,12 +121,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "write a number and its unit, such as 250ms, 5s or 10m".to_owned())
 }
 
-/// Reads how long something is valid, such as `12h`, `30d` or `1y`.
+/// Reads how long a key or a token is valid, such as `12h`, `30d` or `1y`; 1 minute to 10 years.
 ///
 /// # Errors
 /// A sentence with what is wrong.
-pub fn lifetime(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "write a number and its unit, such as 12h, 30d or 1y".to_owned())
+pub fn lifetime(text: &str) -> Result<prost_types::Duration, String> {
+    let lifetime = humantime::parse_duration(text);
+    let lifetime = lifetime.map_err(|_| "write a number and its unit, such as 12h, 30d or 1y".to_owned())?;
+    let lifetime = Some(lifetime).filter(|lifetime| LIFETIME.contains(lifetime));
+    lifetime.and_then(|lifetime| lifetime.try_into().ok()).ok_or_else(|| "write 1m to 10y".to_owned())
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
@@ -139,7 +144,7 @@ fn timeout(text: &str) -> Result<Duration, String> {
 mod tests {
     use clap::{ArgAction, CommandFactory};
 
-    use super::{Cli, timeout};
+    use super::{Cli, lifetime, timeout};
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -168,6 +173,16 @@ mod tests {
         assert_eq!(timeout("1m 30s").unwrap().as_secs(), 90);
         for text in ["10", "0s", "11m", "-1s", "", "soon"] {
             assert!(timeout(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lifetimes_have_a_unit_and_limits() {
+        for (text, seconds) in [("1m", 60), ("30d", 30 * 86_400), ("10y", 315_576_000)] {
+            assert_eq!(lifetime(text).unwrap().seconds, seconds, "{text}");
+        }
+        for text in ["30", "59s", "10y 1s", "300y", "-1d", "", "soon"] {
+            assert!(lifetime(text).is_err(), "{text}");
         }
     }
 }

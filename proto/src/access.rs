@@ -1,8 +1,13 @@
 //! How the control plane is reached by who has to show who he is: a token, and TLS.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    error::Error,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use clap::Args;
+use clap::{Args, builder::BoolishValueParser};
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -35,6 +40,9 @@ pub struct AccessArgs {
     /// PEM file of the private key of --client-cert
     #[arg(long, global = true, env = "GATEWAY_CLIENT_KEY", value_name = "FILE")]
     pub client_key: Option<PathBuf>,
+    /// Let the token cross the network unencrypted, to a control plane at http:// that is not loopback: for a private network
+    #[arg(long, global = true, env = "GATEWAY_ALLOW_PLAINTEXT", value_parser = BoolishValueParser::new())]
+    pub allow_plaintext: bool,
 }
 
 /// A way to control planes.
@@ -109,20 +117,8 @@ impl Access {
         found: &'static str,
         urls: impl IntoIterator<Item = &'a Uri>,
     ) -> Result<Self, Failure> {
-        let AccessArgs { token_file, control_plane_ca, client_cert, client_key } = args;
-        let source = match (token_file, env::var(TOKEN)) {
-            (Some(path), _) => {
-                token::read(&path).map_err(|err| Failure::Usage(format!("--token-file: {err}")))?;
-                Source::Named(path)
-            }
-            (None, Ok(text)) if !text.is_empty() => Source::Given(
-                Token::parse(&text).map_err(|err| Failure::Usage(format!("{TOKEN} holds no token: {err}")))?,
-            ),
-            (None, Ok(_) | Err(env::VarError::NotPresent)) => Source::Found(found),
-            (None, Err(env::VarError::NotUnicode(_))) => {
-                return Err(Failure::Usage(format!("{TOKEN} holds no token: {}", token::NoToken)));
-            }
-        };
+        let AccessArgs { token_file, control_plane_ca, client_cert, client_key, allow_plaintext } = args;
+        let source = Source::open(token_file, found)?;
         let (secure, plain): (Vec<_>, Vec<_>) = urls.into_iter().partition(|url| url.scheme_str() == Some("https"));
         let tls = match (control_plane_ca, secure.first(), plain.first()) {
             (None, Some(url), _) => {
@@ -145,7 +141,15 @@ impl Access {
             }
             (None, None, _) => None,
         };
-        Ok(Self { source, tls })
+        let exposed = plain.into_iter().find(|url| url.host().and_then(local::loopback).is_none());
+        match (&source, exposed) {
+            (Source::Named(_) | Source::Given(_), Some(url)) if !allow_plaintext => Err(Failure::Usage(format!(
+                "the token would cross the network to {url} unencrypted; write https://, or give --allow-plaintext if \
+                 the network is private"
+            ))),
+            // One that is found goes to loopback alone.
+            (Source::Named(_) | Source::Given(_) | Source::Found(_), _) => Ok(Self { source, tls }),
+        }
     }
 
     /// A way without any credentials.
@@ -160,52 +164,70 @@ impl Access {
         Self { source: Source::Given(token), tls: None }
     }
 
-    /// How calls to a control plane show who asks. The file of the token is read anew.
+    /// How to connect to a control plane, with TLS where its URL says so, and how calls show who asks. The file of the
+    /// token is read anew.
     ///
     /// # Errors
-    /// A sentence that names the flag.
-    pub fn bearer(&self, control_plane: &Uri) -> Result<Bearer, String> {
-        match &self.source {
-            Source::Named(path) => {
-                token::read(path).map(|token| Bearer::new(&token)).map_err(|err| format!("--token-file: {err}"))
-            }
-            Source::Given(token) => Ok(Bearer::new(token)),
+    /// A sentence that names the flag, or what cannot be used of the certificates, or a host that has no name.
+    pub fn way(&self, control_plane: &Uri) -> Result<(Endpoint, Bearer), String> {
+        let (address, token) = match &self.source {
+            Source::Named(path) => (None, Some(token::read(path).map_err(|err| format!("--token-file: {err}"))?)),
+            Source::Given(token) => (None, Some(token.clone())),
             // Without one it is for the control plane to say that it wants one.
-            Source::Found(name) => {
-                Ok(find(name, control_plane).map_or_else(Bearer::default, |token| Bearer::new(&token)))
+            Source::Found(name) => find(name, control_plane).unzip(),
+        };
+        let cause = |err: tonic::transport::Error| err.source().unwrap_or(&err).to_string();
+        let endpoint = match (address, control_plane.scheme_str()) {
+            // Not to wherever else the name may lead.
+            (Some(address), Some(scheme)) => {
+                Endpoint::from_shared(format!("{scheme}://{address}")).map_err(cause)?.origin(control_plane.clone())
             }
-        }
-    }
-
-    /// How to connect to a control plane: TLS where its URL says so.
-    ///
-    /// # Errors
-    /// What cannot be used of the certificates, or a host that has no name.
-    pub fn endpoint(&self, control_plane: &Uri) -> Result<Endpoint, tonic::transport::Error> {
-        let endpoint = Endpoint::from(control_plane.clone());
-        match &self.tls {
+            (Some(_) | None, _) => Endpoint::from(control_plane.clone()),
+        };
+        let endpoint = match &self.tls {
             Some(tls) if control_plane.scheme_str() == Some("https") => {
                 let host = control_plane.host().unwrap_or_default();
                 let name = host.trim_start_matches('[').trim_end_matches(']');
-                endpoint.tls_config(tls.clone().domain_name(name))
+                endpoint.tls_config(tls.clone().domain_name(name)).map_err(cause)?
             }
-            Some(_) | None => Ok(endpoint),
+            Some(_) | None => endpoint,
+        };
+        Ok((endpoint, token.as_ref().map_or_else(Bearer::default, Bearer::new)))
+    }
+}
+
+impl Source {
+    fn open(token_file: Option<PathBuf>, found: &'static str) -> Result<Self, Failure> {
+        match (token_file, env::var(TOKEN)) {
+            (Some(path), _) => {
+                token::read(&path).map_err(|err| Failure::Usage(format!("--token-file: {err}")))?;
+                Ok(Self::Named(path))
+            }
+            (None, Ok(text)) if !text.is_empty() => Token::parse(&text)
+                .map(Self::Given)
+                .map_err(|err| Failure::Usage(format!("{TOKEN} holds no token: {err}"))),
+            (None, Ok(_) | Err(env::VarError::NotPresent)) => Ok(Self::Found(found)),
+            (None, Err(env::VarError::NotUnicode(_))) => {
+                Err(Failure::Usage(format!("{TOKEN} holds no token: {}", token::NoToken)))
+            }
         }
     }
 }
 
-/// A token that nobody has named goes to loopback alone: to a control plane that this user runs, or to
-/// the one whose data directory this process has.
-fn find(name: &str, control_plane: &Uri) -> Option<Token> {
+/// A token that nobody has named, and where alone it goes: to a control plane that this user runs, at the very
+/// address that it has noted, or to loopback where this process has its data directory. `localhost` may be two
+/// addresses, and at the other one may be anybody.
+fn find(name: &str, control_plane: &Uri) -> Option<(SocketAddr, Token)> {
     let host = control_plane.host()?;
-    local::loopback(host)?;
     let default = if control_plane.scheme_str() == Some("https") { 443 } else { 80 };
-    let noted = local::data_dir(host, control_plane.port_u16().unwrap_or(default));
-    let own = env::var_os("GATEWAY_DATA_DIR").map(PathBuf::from);
-    noted.into_iter().chain(own).find_map(|directory| token::read(&directory.join(name)).ok())
+    let port = control_plane.port_u16().unwrap_or(default);
+    let first = SocketAddr::new(*local::loopback(host)?.first()?, port);
+    let own = env::var_os("GATEWAY_DATA_DIR").map(|directory| (first, PathBuf::from(directory)));
+    let mut directories = local::noted(host, port).into_iter().chain(own);
+    directories.find_map(|(address, directory)| Some((address, token::read(&directory.join(name)).ok()?)))
 }
 
-fn tls(ca: &std::path::Path, cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<ClientTlsConfig, Failure> {
+fn tls(ca: &Path, cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<ClientTlsConfig, Failure> {
     let ca = PemFlag { flag: "--control-plane-ca", path: ca };
     ca.roots()?;
     let config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca.text()?));
@@ -221,3 +243,6 @@ fn tls(ca: &std::path::Path, cert: Option<PathBuf>, key: Option<PathBuf>) -> Res
         (None, Some(_)) => Err(Failure::Usage("--client-key is given without --client-cert; give both".into())),
     }
 }
+
+#[cfg(test)]
+mod tests;

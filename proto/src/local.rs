@@ -71,15 +71,20 @@ pub fn leave_note(address: SocketAddr, data_dir: &Path) -> io::Result<Note> {
     Ok(Note { path, _file: file })
 }
 
-/// The data directory of the control plane at a loopback address, where one has left a note.
+/// The control plane that has left a note at a loopback address: the address itself, and its data directory.
 #[must_use]
-pub fn data_dir(host: &str, port: u16) -> Option<PathBuf> {
+pub fn noted(host: &str, port: u16) -> Option<(SocketAddr, PathBuf)> {
     let place = place();
     check(&place).ok()?;
-    let addresses = loopback(host)?;
-    let any = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
-    let mut notes = addresses.into_iter().chain(any).map(|ip| place.join(SocketAddr::new(ip, port).to_string()));
-    notes.find_map(|note| read(&note))
+    loopback(host)?.into_iter().find_map(|ip| {
+        // Who listens on every address of one family has none of the other.
+        let any = match ip {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let note = |ip| read(&place.join(SocketAddr::new(ip, port).to_string()));
+        Some((SocketAddr::new(ip, port), note(ip).or_else(|| note(any))?))
+    })
 }
 
 /// The addresses of a host that is this machine's loopback by its name alone.
@@ -144,7 +149,7 @@ fn read(note: &Path) -> Option<PathBuf> {
 mod tests {
     use std::net::SocketAddr;
 
-    use super::{data_dir, leave_note, loopback, place};
+    use super::{leave_note, loopback, noted, place};
 
     #[test]
     fn a_note_is_found_as_long_as_who_left_it_runs() {
@@ -154,16 +159,35 @@ mod tests {
         let ip = std::net::Ipv4Addr::new(127, 200 + (process[1] & 31), process[2], process[3]);
         let address = SocketAddr::new(ip.into(), 9);
         let note = leave_note(address, directory.path()).unwrap();
-        assert_eq!(data_dir(&ip.to_string(), 9).unwrap(), directory.path().canonicalize().unwrap());
-        assert_eq!(data_dir(&ip.to_string(), 10), None);
+        assert_eq!(noted(&ip.to_string(), 9).unwrap(), (address, directory.path().canonicalize().unwrap()));
+        assert_eq!(noted(&ip.to_string(), 10), None);
         assert!(leave_note(address, directory.path()).is_err(), "it is another's");
         drop(note);
-        assert_eq!(data_dir(&ip.to_string(), 9), None);
+        assert_eq!(noted(&ip.to_string(), 9), None);
         // What is left of one that was killed.
         std::fs::write(place().join(address.to_string()), "/").unwrap();
-        assert_eq!(data_dir(&ip.to_string(), 9), None);
+        assert_eq!(noted(&ip.to_string(), 9), None);
         drop(leave_note(address, directory.path()).unwrap());
         assert!(!place().join(address.to_string()).exists());
+    }
+
+    #[test]
+    fn a_note_is_found_under_the_addresses_that_it_is_of_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        // Ports that only root may take, so that no control plane of a test has a note there.
+        let port = u16::try_from(std::process::id() % 400).unwrap() + 100;
+        for (listen, hosts) in [
+            ("127.0.0.1", [("localhost", Some("127.0.0.1")), ("127.0.0.1", Some("127.0.0.1")), ("[::1]", None)]),
+            ("::1", [("localhost", Some("::1")), ("127.0.0.1", None), ("[::1]", Some("::1"))]),
+            ("0.0.0.0", [("localhost", Some("127.0.0.1")), ("127.9.9.9", Some("127.9.9.9")), ("[::1]", None)]),
+            ("::", [("localhost", Some("::1")), ("127.0.0.1", None), ("[::1]", Some("::1"))]),
+        ] {
+            let _note = leave_note(SocketAddr::new(listen.parse().unwrap(), port), directory.path()).unwrap();
+            for (host, found) in hosts {
+                let found = found.map(|ip| SocketAddr::new(ip.parse().unwrap(), port));
+                assert_eq!(noted(host, port).map(|(address, _)| address), found, "{listen} by {host}");
+            }
+        }
     }
 
     #[test]

@@ -94,7 +94,7 @@ async fn a_token_is_made_used_seen_in_the_audit_and_revoked() {
     assert_eq!((&seen["kind"], &seen["by"]), (&"service_created".into(), &by.as_str().into()), "{seen}");
     gateway.ctl(&["token", "revoke", id]).await.ok();
     let end = watch.exit().await;
-    assert!(end.code() == 5 && end.stderr.contains("needs a valid token"), "{}", end.stderr);
+    assert!(end.code() == 1 && end.stderr.contains("needs a valid token"), "{}", end.stderr);
     ctl_as(&url, token, &["status"]).await.exits(1);
     gateway.ctl(&["token", "revoke", id]).await.exits(3).says(&["no token"]);
     for output in [&audit.stdout, &gateway.control_plane.log(), &gateway.data_planes[0].log()] {
@@ -206,6 +206,19 @@ async fn mistakes_with_tokens_exit_2_and_name_the_flag() {
             assert!(!exit.stderr.contains("hunter2") && !exit.stderr.contains(&good), "{}", exit.stderr);
         }
     }
+    // A good one, on its way through a network where everybody can read it.
+    write(&file, &good, 0o600);
+    let url = "http://cp.internal.test:7000";
+    for (program, args) in [
+        (GATEWAYCTL, ["--token-file", path, "--server", url, "status"].as_slice()),
+        (DATA_PLANE, &["--token-file", path, "--control-plane", url]),
+    ] {
+        let mut command = Command::new(program);
+        command.args(args);
+        let exit = Process::spawn(program, command).exit().await;
+        assert_eq!((exit.code(), exit.stdout.as_str()), (2, ""), "{program}: {}", exit.stderr);
+        assert!(exit.stderr.contains(url) && exit.stderr.contains("--allow-plaintext"), "{program}: {}", exit.stderr);
+    }
     ctl_as("http://127.0.0.1:9", "hunter2", &["status"]).await.exits(2).says(&["GATEWAY_TOKEN"]);
     ctl::bare(&["token", "create", "--role", "king"]).await.exits(2).says(&["--role"]);
 }
@@ -238,5 +251,6 @@ async fn a_listener_of_the_network_wants_encryption_or_to_be_told_that_it_needs_
         ctl::ctl(&url, &["service", "list"]).await.ok();
         let exit = process.terminate().await;
         assert_eq!(exit.stderr.contains("authentication is off"), !refused, "{}", exit.stderr);
+        assert_eq!(exit.stderr.matches("--allow-plaintext").count(), usize::from(refused), "{}", exit.stderr);
     }
 }

@@ -30,7 +30,7 @@ async fn help_and_version_are_there() {
     for (program, flags) in [
         (CONTROL_PLANE, &["--listen", "--http-listen", "--data-dir", "--insecure", "--allow-plaintext"][..]),
         (CONTROL_PLANE, &["--tls-cert", "--tls-key", "--tls-client-ca", "--data-plane-token-file"]),
-        (DATA_PLANE, &["--token-file", "--control-plane-ca", "--client-cert", "--client-key"]),
+        (DATA_PLANE, &["--token-file", "--control-plane-ca", "--client-cert", "--client-key", "--allow-plaintext"]),
         (DATA_PLANE, &["--listen", "--admin-listen", "--control-plane", "--workers", "--node-id", "--cache-dir"]),
         (DATA_PLANE, &["--cache-memory", "--cache-disk-dir", "--cache-disk"]),
         (DATA_PLANE, &["--access-log", "--access-log-sample", "--access-log-file"]),

@@ -200,8 +200,7 @@ impl Stream<'_> {
         requests: ReceiverStream<pb::DiscoveryRequest>,
     ) -> Result<(Streaming<pb::DiscoveryResponse>, Channel), End> {
         // Read for each stream, so that a new token is taken up.
-        let bearer = self.access.bearer(self.control_plane).map_err(End::Unreachable)?;
-        let endpoint = self.access.endpoint(self.control_plane).map_err(|err| End::Unreachable(with_causes(&err)))?;
+        let (endpoint, bearer) = self.access.way(self.control_plane).map_err(End::Unreachable)?;
         let channel = endpoint
             .connect_timeout(self.patience.connect)
             .tcp_nodelay(true)

@@ -149,10 +149,8 @@ impl Client {
             return Ok(channel.clone());
         }
         let share = deadline.saturating_duration_since(Instant::now()) / left;
-        let uri = self.servers[index].uri();
-        let bearer = self.access.bearer(uri)?;
-        let connecting = self.access.endpoint(uri).map_err(|err| root_cause(&err))?;
-        let channel = tokio::time::timeout(share, connecting.connect())
+        let (endpoint, bearer) = self.access.way(self.servers[index].uri())?;
+        let channel = tokio::time::timeout(share, endpoint.connect())
             .await
             .map_err(|_| format!("no connection within {}", text::duration(share)))?
             .map_err(|err| root_cause(&err))?;

@@ -155,7 +155,7 @@ fn hint(status: &Status, reason: Option<Reason>) -> Option<String> {
         }
         Reason::ConsumerExists => {
             let name = named("consumer");
-            return Some(format!("`gatewayctl consumer get {name}` shows it; `gatewayctl apply` changes it"));
+            return Some(format!("`gatewayctl consumer get {name}` shows it; `gatewayctl consumer update` changes it"));
         }
         Reason::HostTaken => {
             return Some(format!("`gatewayctl service get {}` shows the host's owner", named("owner")));

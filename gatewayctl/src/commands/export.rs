@@ -70,7 +70,7 @@ impl Export {
     }
 }
 
-/// Every service and route as of one revision.
+/// Every service, route and consumer as of one revision.
 async fn snapshot(client: &mut Client) -> Result<(Vec<Service>, Vec<Route>, Vec<Consumer>), Failure> {
     for _ in 0..ATTEMPTS {
         let services = service::all(client, ServiceFilter::default()).await?;

@@ -94,6 +94,56 @@ fn a_consumer_is_created_shown_listed_and_deleted() {
 }
 
 #[test]
+fn what_is_given_of_a_consumer_is_changed_and_nothing_else_of_him() {
+    let (groups, title) = (["admins", "staff"], "Of the shop");
+    for (args, expected) in [
+        (&["--group", "staff,x", "--group", "y"][..], (&["staff", "x", "y"][..], title)),
+        (&["--title", "Of the house"], (&groups, "Of the house")),
+        (&["--no-groups", "--title", ""], (&[], "")),
+    ] {
+        let server = Server::start();
+        server.answer("get_consumer", pb::GetConsumerResponse { consumer: Some(consumer("anna")) });
+        server.answer("wait_for_revision", served());
+        let (groups, title) = expected;
+        let groups = groups.iter().map(|&group| group.to_owned()).collect();
+        let changed = pb::Consumer { title: title.into(), groups, ..consumer("anna") };
+        let stored = pb::Consumer { revision: 8, ..changed.clone() };
+        server.answer("update_consumer", pb::UpdateConsumerResponse { consumer: Some(stored), revision: 8 });
+        let ran = run(&server.url, &[&["consumer", "update", "anna", "-o", "json", "--wait"], args].concat());
+        assert_eq!(
+            (ran.code, &ran.json()["change"], &ran.json()["served_by"]),
+            (0, &json!("updated"), &json!(["dp-1"]))
+        );
+        let asked: Vec<pb::UpdateConsumerRequest> = server.asked("update_consumer");
+        assert_eq!(asked, [pb::UpdateConsumerRequest { consumer: Some(changed), expected_revision: 7 }], "{args:?}");
+        assert_eq!(server.asked::<WaitForRevisionRequest>("wait_for_revision")[0].revision, 8);
+    }
+}
+
+#[test]
+fn a_consumer_whom_others_change_too_is_read_again() {
+    let server = Server::start();
+    let read = |revision| {
+        let consumer = Some(pb::Consumer { revision, ..consumer("anna") });
+        pb::GetConsumerResponse { consumer }
+    };
+    server.answer("get_consumer", read(7)).answer("get_consumer", read(8));
+    server.refuse("update_consumer", refusal(Reason::StaleRevision, "he is at revision 8"));
+    let stored = pb::UpdateConsumerResponse { consumer: read(8).consumer, revision: 9 };
+    server.answer("update_consumer", stored);
+    server.refuse("update_consumer", refusal(Reason::StaleRevision, "he is at revision 9"));
+    let update = ["consumer", "update", "anna", "--group", "admins,staff"];
+    let out = run(&server.url, &update).quiet();
+    assert_eq!(out, "consumer anna unchanged: groups admins, staff (revision 8)\n");
+    let asked: Vec<pb::UpdateConsumerRequest> = server.asked("update_consumer");
+    assert_eq!(asked.iter().map(|request| request.expected_revision).collect::<Vec<_>>(), [7, 8]);
+    // Not without end.
+    let ran = run(&server.url, &update);
+    assert!(ran.code == 4 && ran.err.contains("gatewayctl consumer get anna"), "{ran:?}");
+    assert_eq!(server.asked::<pb::UpdateConsumerRequest>("update_consumer").len(), 2 + 5);
+}
+
+#[test]
 fn a_password_comes_from_a_file_or_standard_input_and_is_never_shown() {
     let server = Server::start();
     server.answer("set_password", pb::SetPasswordResponse { consumer: Some(consumer("anna")) });
@@ -141,7 +191,9 @@ fn a_key_is_printed_once_and_alone() {
     let asked: Vec<pb::CreateKeyRequest> = server.asked("create_key");
     assert_eq!(asked, [pb::CreateKeyRequest { consumer: "anna".into(), lifetime }]);
     let expected = json!({"id": "0123456789ab", "consumer": "anna", "key": KEY, "expires": "2023-11-14T22:14:20.000Z"});
-    assert_eq!(run(&server.url, &[&args[..], &["-o", "json"]].concat()).json(), expected);
+    let ran = run(&server.url, &[&args[..], &["-o", "json"]].concat());
+    assert_eq!(ran.json(), expected);
+    assert!(ran.err.contains("key 0123456789ab ") && !ran.err.contains(&KEY[17..]), "{ran:?}");
 
     // It is shown whatever becomes of the wait, and the form stays what it is.
     let behind =
@@ -151,8 +203,10 @@ fn a_key_is_printed_once_and_alone() {
     assert!(ran.out.trim_end() == KEY && ran.err.contains("served by 1 data plane: dp-1"), "{ran:?}");
     let ran = run(&server.url, &["key", "create", "anna", "--wait", "-o", "json"]);
     assert_eq!((ran.code, ran.json()), (6, expected));
-    let ran = run(&server.url, &["key", "create", "anna", "--expires", "soon"]);
-    assert!(ran.code == 2 && ran.err.contains("30d"), "{ran:?}");
+    for (wrong, says) in [("soon", "30d"), ("30s", "1m to 10y"), ("11y", "1m to 10y")] {
+        let ran = run(&server.url, &["key", "create", "anna", "--expires", wrong]);
+        assert!(ran.code == 2 && ran.err.contains("--expires") && ran.err.contains(says), "{ran:?}");
+    }
 }
 
 #[test]
@@ -185,9 +239,10 @@ fn keys_are_listed_and_revoked() {
 
 #[test]
 fn refusals_have_their_exit_status_and_say_what_to_do() {
-    let cases: [(&'static str, Reason, &[&str], i32, &str); 5] = [
+    let cases: [(&'static str, Reason, &[&str], i32, &str); 6] = [
         ("create_consumer", Reason::ConsumerExists, &["consumer", "create", "anna"], 4, "gatewayctl consumer get anna"),
         ("get_consumer", Reason::ConsumerNotFound, &["consumer", "get", "anna"], 3, "gatewayctl consumer list"),
+        ("get_consumer", Reason::ConsumerNotFound, &["consumer", "update", "anna", "--title", ""], 3, "consumer list"),
         ("delete_consumer", Reason::StaleRevision, &["consumer", "delete", "anna"], 4, "gatewayctl consumer get anna"),
         ("create_key", Reason::ConsumerNotFound, &["key", "create", "anna"], 3, "gatewayctl consumer list"),
         ("revoke_key", Reason::KeyNotFound, &["key", "revoke", "000000000009"], 3, "gatewayctl key list"),

@@ -138,10 +138,25 @@ fn every_command_works_on_a_real_cluster() {
     run(&["endpoint", "remove", "shop", "127.0.0.1:1", "--wait"]).quiet();
     assert_eq!(run(&["endpoint", "remove", "shop", "127.0.0.1:1"]).code, 3);
 
+    run(&["consumer", "create", "anna", "--group", "staff", "--title", "Of the shop"]).quiet();
+    assert_eq!(run(&["key", "create", "anna"]).code, 0);
+    let update = ["consumer", "update", "anna", "--no-groups", "--wait"];
+    assert!(run(&update).quiet().starts_with("consumer anna updated: groups - (revision "));
+    assert!(run(&update).quiet().starts_with("consumer anna unchanged: groups - (revision "));
+    let anna = run(&["consumer", "get", "anna", "-o", "json"]).json();
+    assert_eq!((&anna["title"], anna["keys"].as_array().unwrap().len()), (&json!("Of the shop"), 1));
+    assert_eq!(run(&["consumer", "update", "nobody", "--no-groups"]).code, 3);
+
     assert_eq!(run(&["node", "get", "dev-1", "-o", "json"]).json()["in_sync"], true);
     assert_eq!(run(&["node", "wait", "--revision", "99", "--timeout", "100ms"]).code, 6);
     assert_eq!(run(&["service", "delete", "shop", "--revision", "1"]).code, 4);
     dev.end("-TERM");
+}
+
+#[test]
+fn its_data_planes_have_the_directory_of_secrets() {
+    let ran = run("http://127.0.0.1:1", &["dev", "--secrets-dir", "/nowhere", "--data-planes", "1"]);
+    assert!(ran.code == 2 && ran.err.contains("--secrets-dir /nowhere: "), "{ran:#?}");
 }
 
 #[test]

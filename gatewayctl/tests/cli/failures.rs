@@ -71,6 +71,8 @@ fn wrong_usage_exits_2() {
         &["route", "weights", "r", "shop"],
         &["route", "weights", "r", "shop=900"],
         &["route", "weights", "r", "shop=500", "shop=500"],
+        &["consumer", "update", "anna"],
+        &["consumer", "update", "anna", "--no-groups", "--group", "staff"],
         &["explain", "GET"],
         &["explain", "GET", "http://a.test", "-H", "X-Beta"],
         &["service", "list", "--timeout", "0s"],

@@ -25,6 +25,8 @@ struct Script {
     requests: Mutex<HashMap<&'static str, Vec<Vec<u8>>>>,
     /// What came in `authorization`.
     shown: Mutex<Vec<String>>,
+    /// How a stream of events ends, if not well.
+    end: Mutex<Option<Status>>,
 }
 
 /// The server; it ends with this value.
@@ -59,6 +61,11 @@ impl Server {
     pub(crate) fn refuse(&self, method: &'static str, status: Status) -> &Self {
         self.script.answers.lock().unwrap().entry(method).or_default().push_back(Err(status));
         self
+    }
+
+    /// Streams of events end with this.
+    pub(crate) fn end_watch(&self, status: Status) {
+        *self.script.end.lock().unwrap() = Some(status);
     }
 
     /// The credentials that came with requests, in order.
@@ -136,16 +143,18 @@ impl pb::registry_service_server::RegistryService for Script {
 
     /// The answer is the list of events; `None` at its end keeps the stream open.
     fn watch<'a: 'b, 'b>(&'a self, request: Request<pb::WatchRequest>) -> Answering<'b, Self::WatchStream> {
-        let events = self.take("watch", request.get_ref()).map(|events| events.map(stream));
+        let end = self.end.lock().unwrap().clone();
+        let events = self.take("watch", request.get_ref()).map(|events| events.map(|events| stream(events, end)));
         Box::pin(std::future::ready(events))
     }
 }
 
 fn stream(
     events: Vec<Option<pb::WatchResponse>>,
+    end: Option<Status>,
 ) -> <Script as pb::registry_service_server::RegistryService>::WatchStream {
     let open = events.last().is_some_and(Option::is_none);
-    let events = tokio_stream::iter(events.into_iter().flatten().map(Ok));
+    let events = tokio_stream::iter(events.into_iter().flatten().map(Ok).chain(end.map(Err)));
     if open { Box::pin(events.chain(tokio_stream::pending())) } else { Box::pin(events) }
 }
 

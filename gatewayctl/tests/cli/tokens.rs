@@ -10,7 +10,7 @@ use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
-    program::{command, run},
+    program::{Ran, command, run},
     server::{Server, time},
 };
 
@@ -41,7 +41,9 @@ fn a_token_is_printed_once_and_alone() {
     let lifetime = Some(prost_types::Duration { seconds: 30 * 86_400, nanos: 0 });
     assert_eq!(asked, [pb::CreateTokenRequest { role: pb::Role::Operator.into(), name: "ci".into(), lifetime }]);
 
-    let printed = run(&server.url, &[&args[..], &["-o", "json"]].concat()).json();
+    let ran = run(&server.url, &[&args[..], &["-o", "json"]].concat());
+    assert!(ran.err.contains("token 0123456789ab ") && !ran.err.contains(&TOKEN[17..]), "{ran:?}");
+    let printed = ran.json();
     let expires = "2023-11-14T22:14:20.000Z";
     assert_eq!(
         printed,
@@ -54,6 +56,10 @@ fn a_token_is_printed_once_and_alone() {
     let listed = run(&server.url, &["token", "list", "-o", "json"]).json();
     assert_eq!((&listed[0]["id"], &listed[0]["last_used"]), (&json!("0123456789ab"), &json!(null)));
     assert_eq!(run(&server.url, &["token", "revoke", "0123456789ab"]).quiet(), "token 0123456789ab revoked\n");
+    for wrong in ["30s", "11y", "soon"] {
+        let ran = run(&server.url, &["token", "create", "--role", "viewer", "--expires", wrong]);
+        assert!(ran.code == 2 && ran.err.contains("--expires") && ran.out.is_empty(), "{ran:?}");
+    }
 }
 
 #[test]
@@ -108,6 +114,16 @@ fn the_token_is_sent_from_the_variable_and_never_shown() {
     let ran = command(&server.url, &["node", "list"]).env("GATEWAY_TOKEN", &TOKEN[1..]).output().unwrap();
     let err = String::from_utf8(ran.stderr).unwrap();
     assert!(ran.status.code() == Some(2) && err.contains("GATEWAY_TOKEN") && !err.contains(&TOKEN[17..]), "{err}");
+    // The same server, at an address that is not loopback by what it says.
+    let exposed = server.url.replace("127.0.0.1", "0.0.0.0");
+    let list = |more: &[&str]| -> Ran {
+        let mut command = command(&exposed, &[&["node", "list"], more].concat());
+        command.env("GATEWAY_TOKEN", TOKEN).output().unwrap().into()
+    };
+    let ran = list(&[]);
+    assert!(ran.code == 2 && ran.err.contains("--allow-plaintext") && ran.err.contains("https://"), "{ran:?}");
+    assert_eq!(server.shown().len(), 1, "it goes there only if that is wanted");
+    assert_eq!((list(&["--allow-plaintext"]).code, server.shown().len()), (0, 2));
     let help = run(&server.url, &["--help"]).quiet();
     assert!(help.contains("--token-file") && !help.contains("--token "), "{help}");
 }

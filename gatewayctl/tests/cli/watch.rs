@@ -1,11 +1,17 @@
 //! `watch`.
 
 use std::{
+    collections::HashMap,
     io::{BufRead, BufReader},
     process::{Command, Stdio},
 };
 
-use gateway_proto::registry::v1::{self as pb, cache_purge::What, watch_response::Event};
+use gateway_proto::{
+    code::{DOMAIN, Reason},
+    registry::v1::{self as pb, cache_purge::What, watch_response::Event},
+};
+use tonic::Status;
+use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
     program::{command, run},
@@ -43,6 +49,23 @@ fn events_are_lines_and_a_broken_stream_is_a_failure() {
     assert!(ran.err.contains("error: the stream broke: the control plane ended it\nhint: "), "{ran:#?}");
     let asked: Vec<pb::WatchRequest> = server.asked("watch");
     assert_eq!(asked, [pb::WatchRequest { include_current: false, after_revision: Some(6) }]);
+}
+
+#[test]
+fn a_refusal_ends_it_as_it_would_have_kept_it_from_beginning() {
+    for (reason, code, says) in [
+        (Reason::Unauthenticated, 1, "error: no more\nhint: a control plane's first start leaves admin.token"),
+        (Reason::Compacted, 1, "error: no more\nhint: begin with the current state"),
+        (Reason::ShuttingDown, 5, "error: the stream broke: no more\nhint: "),
+    ] {
+        let server = Server::start();
+        let details = ErrorDetails::with_error_info(reason.as_str(), DOMAIN, HashMap::new());
+        server.answer("watch", events());
+        server.end_watch(Status::with_error_details(reason.grpc(), "no more", details));
+        let ran = run(&server.url, &["watch"]);
+        assert_eq!((ran.code, ran.out.lines().count()), (code, 5), "{reason}: {ran:#?}");
+        assert!(ran.err.contains(says), "{reason}: {ran:#?}");
+    }
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! `gatewayctl consumer get`.
 
 use clap::Args;
-use gateway_proto::registry::v1 as pb;
 
+use super::read;
 use crate::{
-    client::registry,
     commands::Context,
     exit::Failure,
     output::{consumer::Consumer, table::pairs},
@@ -19,9 +18,7 @@ pub struct Get {
 
 impl Get {
     pub(super) async fn run(self, mut context: Context) -> Result<(), Failure> {
-        let request = pb::GetConsumerRequest { name: self.name };
-        let answer = context.client.call(async |channel| registry(channel).get_consumer(request.clone()).await).await?;
-        let consumer = Consumer::full(&answer.consumer.unwrap_or_default());
+        let consumer = Consumer::full(&read(&mut context.client, &self.name).await?);
         context.output.print(&consumer, |width| pairs(width, consumer.facts()))
     }
 }

@@ -5,12 +5,17 @@ mod delete;
 mod get;
 mod list;
 mod password;
+mod update;
 
 use clap::Subcommand;
+use gateway_proto::registry::v1 as pb;
 
 pub(crate) use self::list::all;
 use super::Context;
-use crate::exit::Failure;
+use crate::{
+    client::{Client, registry},
+    exit::Failure,
+};
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
@@ -24,6 +29,8 @@ pub enum Command {
     List(list::List),
     /// Show one consumer and his keys, but never what they are
     Get(get::Get),
+    /// Change the title or the groups of a consumer
+    Update(update::Update),
     /// Give a consumer a password, which is read from a file or standard input, or take it away
     Password(password::Password),
     /// Delete a consumer with his keys and his password
@@ -40,8 +47,19 @@ impl Command {
             Self::Create(verb) => verb.run(context).await,
             Self::List(verb) => verb.run(context).await,
             Self::Get(verb) => verb.run(context).await,
+            Self::Update(verb) => verb.run(context).await,
             Self::Password(verb) => verb.run(context).await,
             Self::Delete(verb) => verb.run(context).await,
         }
     }
+}
+
+/// Reads one consumer.
+///
+/// # Errors
+/// If there is none of that name, or nobody to ask.
+async fn read(client: &mut Client, name: &str) -> Result<pb::Consumer, Failure> {
+    let request = pb::GetConsumerRequest { name: name.to_owned() };
+    let answer = client.call(async |channel| registry(channel).get_consumer(request.clone()).await).await?;
+    Ok(answer.consumer.unwrap_or_default())
 }

@@ -46,11 +46,13 @@ pub(super) struct Cluster {
     proxies: JoinSet<Part>,
     parts: JoinSet<Part>,
     store: TempDir,
+    /// Where the data planes have their key sets.
+    secrets_dir: Option<PathBuf>,
 }
 
 impl Cluster {
     /// Nothing runs yet.
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(super) fn new(secrets_dir: Option<PathBuf>) -> Result<Self, Failure> {
         let store = tempfile::Builder::new().prefix("gateway-dev-").tempdir();
         let store = store.map_err(|err| Failure::new(Exit::Failed, format!("no temporary directory: {err}")))?;
         Ok(Self {
@@ -61,6 +63,7 @@ impl Cluster {
             proxies: JoinSet::new(),
             parts: JoinSet::new(),
             store,
+            secrets_dir,
         })
     }
 
@@ -135,6 +138,7 @@ impl Cluster {
             self.control_plane.parse().map_err(|err| Failure::new(Exit::Failed, format!("{err}")))?;
         let id = format!("dev-{number}");
         let token = self.data_dir().join(DATA_PLANE_TOKEN);
+        let auth = data_plane::AuthArgs { secrets_dir: self.secrets_dir.clone(), ..data_plane::AuthArgs::default() };
         let config = |port| data_plane::Config {
             listen: loopback(port),
             admin_listen: loopback(0),
@@ -147,7 +151,7 @@ impl Cluster {
             cache_disk_dir: None,
             cache_disk: CACHE,
             drain_timeout: DRAIN,
-            auth: data_plane::AuthArgs::default(),
+            auth: auth.clone(),
             limits: data_plane::Limits::default(),
             access_log: data_plane::AccessLogArgs::default(),
             log: logging(),

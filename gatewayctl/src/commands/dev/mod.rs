@@ -3,7 +3,7 @@
 mod cluster;
 mod tour;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use gateway_proto::{
@@ -38,6 +38,9 @@ pub struct Dev {
     #[arg(long, env = "GATEWAY_DATA_PLANES", value_name = "COUNT", default_value_t = 2)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=32))]
     pub data_planes: u16,
+    /// Directory of the files that policies name, for all data planes: key sets, client secrets [default: none]
+    #[arg(long, env = "GATEWAY_SECRETS_DIR", value_name = "DIR")]
+    pub secrets_dir: Option<PathBuf>,
     /// Least severe level to log to standard error: error, warn, info, debug or trace
     #[arg(long, env = "GATEWAY_LOG_LEVEL", value_name = "LEVEL", default_value = "warn")]
     pub log_level: String,
@@ -64,7 +67,7 @@ impl Dev {
     /// # Errors
     /// What is in the way, or which part of it failed.
     pub fn run(self, global: &Global) -> Result<(), Failure> {
-        let Self { data_planes, log_level } = self;
+        let Self { data_planes, secrets_dir, log_level } = self;
         let Global { server: _, output, timeout, access: _ } = global;
         let (output, timeout) = (*output, *timeout);
         process::init_logging(&LogArgs { log_format: LogFormat::Text, log_level }).map_err(process_failure)?;
@@ -78,7 +81,7 @@ impl Dev {
             let mut hangup =
                 hangup.map_err(|err| Failure::new(Exit::Failed, format!("cannot handle signals: {err}")))?;
             let signal = process::shutdown_signal().map_err(process_failure)?;
-            let mut cluster = Cluster::new()?;
+            let mut cluster = Cluster::new(secrets_dir)?;
             let outcome = tokio::select! {
                 () = signal => Ok(()),
                 _ = hangup.recv() => Ok(()),

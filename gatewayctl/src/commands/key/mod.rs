@@ -14,8 +14,8 @@ use crate::exit::Failure;
 pub enum Command {
     /// Make a key of a consumer, and print it this once
     ///
-    /// To replace a key, make another one, give it to whoever has the old one, and revoke that: until then both are
-    /// valid.
+    /// `(umask 077; gatewayctl key create NAME > FILE)` keeps it from other users. To replace a key, make another one,
+    /// give it to whoever has the old one, and revoke that: until then both are valid.
     Create(create::Create),
     /// Show the keys, but never what they are
     List(list::List),

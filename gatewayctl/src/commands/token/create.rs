@@ -1,19 +1,11 @@
 //! `gatewayctl token create`.
 
-use std::time::Duration;
-
 use clap::{Args, ValueEnum};
 use gateway_proto::auth::v1 as pb;
 use serde::Serialize;
 
 use super::Token;
-use crate::{
-    cli::lifetime,
-    client::auth,
-    commands::Context,
-    exit::{Exit, Failure},
-    output::{Format, note},
-};
+use crate::{cli::lifetime, client::auth, commands::Context, exit::Failure, output::note};
 
 /// Make a token, and print it this once; nothing can show it again
 #[derive(Debug, Args)]
@@ -23,7 +15,7 @@ pub struct Create {
     pub role: Role,
     /// How long it is valid, such as 30d, 1m to 10y [default: until it is revoked]
     #[arg(long, env = "GATEWAY_EXPIRES", value_name = "DURATION", value_parser = lifetime)]
-    pub expires: Option<Duration>,
+    pub expires: Option<prost_types::Duration>,
     /// Whose it is, for people: shown in lists and in the audit
     #[arg(long, env = "GATEWAY_NAME", value_name = "TEXT", default_value = "")]
     pub name: String,
@@ -53,8 +45,8 @@ impl From<Role> for pb::Role {
     }
 }
 
-/// What was made, as it is printed.
-#[derive(Debug, Serialize)]
+/// What was made, as it is printed. It has no `Debug`.
+#[derive(Serialize)]
 struct Created {
     id: String,
     name: String,
@@ -67,17 +59,14 @@ struct Created {
 impl Create {
     pub(super) async fn run(self, mut context: Context) -> Result<(), Failure> {
         let Self { role, expires, name } = self;
-        let lifetime = expires.map(prost_types::Duration::try_from).transpose();
-        let lifetime = lifetime.map_err(|_| Failure::new(Exit::Usage, "--expires is too long; write at most 10y"))?;
-        let request = pb::CreateTokenRequest { role: pb::Role::from(role).into(), name, lifetime };
+        let request = pb::CreateTokenRequest { role: pb::Role::from(role).into(), name, lifetime: expires };
         let answer = context.client.call(async |channel| auth(channel).create_token(request.clone()).await).await?;
         let pb::CreateTokenResponse { token, secret } = answer;
         let Token { id, name, role, created: _, expires, last_used: _ } = token.unwrap_or_default().into();
         let created = Created { id, name, role, token: secret, expires };
-        if context.output.format == Format::Table {
-            let until = created.expires.as_deref().map_or_else(|| "it is revoked".to_owned(), str::to_owned);
-            note(&format!("token {} of the role {role}, valid until {until}; it is not shown again", created.id));
-        }
+        // In every form: whatever becomes of standard output, with its id it can be revoked.
+        let until = created.expires.as_deref().unwrap_or("it is revoked");
+        note(&format!("token {} of the role {role}, valid until {until}; it is not shown again", created.id));
         context.output.print(&created, |_| created.token.clone())
     }
 }

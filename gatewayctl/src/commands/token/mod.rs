@@ -15,6 +15,9 @@ use crate::{exit::Failure, output::text};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a token, and print it this once
+    ///
+    /// `(umask 077; gatewayctl token create --role viewer > FILE)` keeps it from other users: --token-file takes no file
+    /// that they may read.
     Create(create::Create),
     /// Show the tokens, but never what they are
     List,
