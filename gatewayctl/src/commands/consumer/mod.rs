@@ -8,7 +8,6 @@ mod password;
 
 use clap::Subcommand;
 
-pub(crate) use self::list::all;
 use super::Context;
 use crate::exit::Failure;
 
