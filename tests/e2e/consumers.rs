@@ -43,6 +43,15 @@ async fn consumers_outlive_a_kill_and_nothing_secret_leaves_the_store_or_gets_th
     );
     assert_eq!((&anna["keys"][0]["id"], anna["keys"].as_array().unwrap().len()), (&json!(id), 1));
 
+    // So does who made him.
+    let told = run(&["-o", "json", "audit"]).await.ok().json();
+    let actions: Vec<&Value> = told.as_array().unwrap().iter().map(|entry| &entry["actions"]).collect();
+    let known = |what: &str| format!("{what} consumer \"anna\"");
+    assert_eq!(*actions[0], json!([known("put"), known("set the password of")]));
+    assert_eq!(*actions[1], json!([known("put"), known(&format!("create key {id} of"))]));
+    assert_eq!((actions[2], &told[3]["by"]), (&json!([known("put")]), &json!("first start")));
+    assert_eq!((&told[3]["revision"], actions[3].as_array().unwrap().len()), (&json!(0), 2), "{told}");
+
     // A file takes nothing away from him, and says nothing of it.
     let export = run(&["export"]).await.ok().stdout;
     assert!(!export.contains(id) && export.contains("anna"), "{export}");
@@ -74,6 +83,9 @@ async fn consumers_outlive_a_kill_and_nothing_secret_leaves_the_store_or_gets_th
     assert_eq!(listed.json().as_array().unwrap().len(), 1);
     run(&["consumer", "delete", "anna", "--revision", "1"]).await.exits(4);
     run(&["consumer", "delete", "anna"]).await.ok();
+    let told = run(&["-o", "json", "audit", "--limit", "1"]).await.ok().json();
+    let ended = [known("delete"), known(&format!("revoke key {second_id} of")), known("remove the password of")];
+    assert_eq!(told[0]["actions"], json!(ended));
     run(&["consumer", "get", "anna"]).await.exits(3);
     run(&["key", "list", "anna"]).await.exits(3);
 

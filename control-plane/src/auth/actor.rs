@@ -32,6 +32,12 @@ impl Actor {
         Self("insecure".into())
     }
 
+    /// The control plane itself, at its first start.
+    #[must_use]
+    pub fn first_start() -> Self {
+        Self("first start".into())
+    }
+
     /// The words.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -194,7 +194,7 @@ impl AdminService for Admin {
         &self,
         request: Request<pb::ListAuditRequest>,
     ) -> Result<Response<pb::ListAuditResponse>, Status> {
-        audit::list(&*self.observed.store, request.into_inner()).map(Response::new)
+        audit::list(Arc::clone(&self.observed.store), request.into_inner()).await.map(Response::new)
     }
 
     async fn list_nodes(

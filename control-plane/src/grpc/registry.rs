@@ -2,18 +2,17 @@
 
 mod consumers;
 mod routes;
+mod server;
 
 use std::pin::Pin;
 
 use futures_util::Stream;
-use gateway_proto::registry::v1::{
-    self as pb,
-    registry_service_server::{RegistryService, RegistryServiceServer},
-};
+use gateway_proto::registry::v1::{self as pb, registry_service_server::RegistryService};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
+pub use self::server::RegistryServer;
 use super::{
     actor,
     convert::{self, consumer_change, route_change, service_change},
@@ -27,13 +26,9 @@ use crate::{
         apply::Outcome,
         list::Page,
         model::{Revision, Service},
-        validate::{self, MAX_APPLY_BYTES, Named},
+        validate::{self, Named},
     },
 };
-
-/// Bytes of a request at the most. It is more than a valid one takes, so that one that is somewhat
-/// too large is refused by `validate`, with a sentence.
-const MAX_REQUEST: usize = 4 * MAX_APPLY_BYTES;
 
 /// The registry as operators see it.
 #[derive(Debug)]
@@ -45,12 +40,8 @@ pub struct RegistryRpc {
 
 impl RegistryRpc {
     /// The service, whose watches end when `stop` comes.
-    pub fn server(
-        registry: Registry,
-        health: watch::Receiver<HealthView>,
-        stop: CancellationToken,
-    ) -> RegistryServiceServer<Self> {
-        RegistryServiceServer::new(Self { registry, health, stop }).max_decoding_message_size(MAX_REQUEST)
+    pub fn server(registry: Registry, health: watch::Receiver<HealthView>, stop: CancellationToken) -> RegistryServer {
+        RegistryServer::new(Self { registry, health, stop })
     }
 }
 

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     auth::token::Tokens,
     registry::apply::ChangeKind,
-    store::{Batch, Change, HealthRecord, Loaded, TokenNote, WatchError, memory::MemoryStore},
+    store::{AuditPage, AuditQuery, Batch, HealthRecord, Loaded, TokenNote, WatchError, memory::MemoryStore},
 };
 
 /// A store whose commits wait until the test lets them through or fails them.
@@ -66,8 +66,8 @@ impl Store for Gated {
         self.inner.tokens()
     }
 
-    fn latest(&self, limit: usize) -> Vec<Arc<Change>> {
-        self.inner.latest(limit)
+    fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        self.inner.audit(query)
     }
 
     fn desired(&self) -> watch::Receiver<Desired> {

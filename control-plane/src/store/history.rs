@@ -168,11 +168,6 @@ impl History {
         Ok(Changes { history: Arc::clone(self), head, cursor: after })
     }
 
-    /// The latest changes, the newest first.
-    pub(super) fn latest(&self, limit: usize) -> Vec<Arc<Change>> {
-        self.ring().changes.iter().rev().take(limit).cloned().collect()
-    }
-
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -246,8 +241,6 @@ mod tests {
         tokio::task::yield_now().await;
         history.push(change(9));
         assert_eq!(waiting.await.unwrap(), Ok(change(9)));
-        assert_eq!(history.latest(2), [change(9), change(8)]);
-        assert_eq!(history.latest(1), [change(9)]);
     }
 
     #[tokio::test]

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::HealthRecord;
+use super::{
+    HealthRecord,
+    audit::{Entry, Place},
+};
 use crate::{
     auth::token::{Kept, TokenId},
     registry::model::{EndpointAddress, Key, Record, Revision, ServiceName},
@@ -19,6 +22,8 @@ pub(super) struct Image {
     pub(super) health: BTreeMap<(ServiceName, EndpointAddress), Option<Arc<HealthRecord>>>,
     /// By id.
     pub(super) tokens: BTreeMap<TokenId, Option<Arc<Kept>>>,
+    /// What the audit is to say of it; it comes with a head.
+    pub(super) audit: BTreeMap<Place, Entry>,
 }
 
 /// What the store knows of itself after a commit.
@@ -35,7 +40,7 @@ pub(super) struct Head {
 impl Image {
     /// Whether there is nothing to do.
     pub(super) fn is_empty(&self) -> bool {
-        let Self { head, records, health, tokens } = self;
-        head.is_none() && records.is_empty() && health.is_empty() && tokens.is_empty()
+        let Self { head, records, health, tokens, audit } = self;
+        head.is_none() && records.is_empty() && health.is_empty() && tokens.is_empty() && audit.is_empty()
     }
 }

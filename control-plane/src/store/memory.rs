@@ -1,11 +1,17 @@
 //! A store that forgets everything: for tests and for trying things out.
 
-use std::{any::Any, sync::Arc};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    Batch, Change, Changes, HealthRecord, Loaded, Store, StoreError, TokenNote, WatchError,
+    AuditPage, AuditQuery, Batch, Changes, Entry, HealthRecord, Loaded, Place, Store, StoreError, TokenNote,
+    WatchError,
+    audit::{self, ReadAudit},
     image::Image,
     writer::{Disk, Writer},
 };
@@ -37,7 +43,7 @@ impl MemoryStore {
     /// # Errors
     /// The system gives no thread.
     pub fn from_loaded(loaded: Loaded) -> Result<Self, StoreError> {
-        Writer::start(move || Ok((Nothing, loaded))).map(Self)
+        Writer::start(move || Ok((Nothing::default(), loaded))).map(Self)
     }
 }
 
@@ -62,8 +68,8 @@ impl Store for MemoryStore {
         self.0.tokens()
     }
 
-    fn latest(&self, limit: usize) -> Vec<Arc<Change>> {
-        self.0.latest(limit)
+    fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        self.0.audit(query)
     }
 
     fn desired(&self) -> watch::Receiver<Desired> {
@@ -83,12 +89,28 @@ impl Store for MemoryStore {
     }
 }
 
-/// The disk of a store that has none.
-struct Nothing;
+/// The disk of a store that has none: what nobody else keeps in memory.
+#[derive(Debug, Clone, Default)]
+struct Nothing(Arc<Mutex<BTreeMap<Place, Entry>>>);
+
+impl Nothing {
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<Place, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Disk for Nothing {
-    fn write(&mut self, _: &Image) -> Result<(), StoreError> {
+    fn write(&mut self, image: &Image) -> Result<(), StoreError> {
+        let mut entries = self.entries();
+        entries.extend(image.audit.clone());
+        if let Some(head) = image.head {
+            *entries = entries.split_off(&Place::outdated(head.revision).end);
+        }
         Ok(())
+    }
+
+    fn audit(&self) -> Box<dyn ReadAudit> {
+        Box::new(self.clone())
     }
 
     fn size(&self) -> u64 {
@@ -97,5 +119,13 @@ impl Disk for Nothing {
 
     fn panicked(&self, _: &(dyn Any + Send)) -> StoreError {
         StoreError::Closed
+    }
+}
+
+impl ReadAudit for Nothing {
+    fn page(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        let entries = self.entries();
+        let until = query.before.unwrap_or(Place(u64::MAX));
+        audit::page(entries.range(..until).rev().map(|(place, entry)| Ok((*place, entry.clone()))), query)
     }
 }

@@ -1,5 +1,6 @@
 //! Where the registry is kept: an atomic, durable, revisioned set of records, after etcd's model.
 
+mod audit;
 mod codec;
 mod error;
 mod history;
@@ -19,6 +20,7 @@ use rand::Rng;
 use tokio::sync::{oneshot, watch};
 
 pub use self::{
+    audit::{AuditPage, AuditQuery, Entry, Place},
     error::StoreError,
     history::{Change, Changes, WatchError},
 };
@@ -54,8 +56,11 @@ pub trait Store: Send + Sync + 'static {
     fn note_tokens(&self, notes: Vec<TokenNote>) -> oneshot::Receiver<()>;
     /// The tokens as they are durable.
     fn tokens(&self) -> watch::Receiver<Tokens>;
-    /// The latest changes that are kept, the newest first.
-    fn latest(&self, limit: usize) -> Vec<Arc<Change>>;
+    /// Who changed what, the newest first: a part of what is durable. It may wait for the disk.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError>;
     /// The latest durable state; it changes in the order of revisions, and may skip some.
     fn desired(&self) -> watch::Receiver<Desired>;
     /// The durable changes after a revision, one by one.
@@ -96,7 +101,7 @@ pub struct Batch {
     pub puts: Vec<Record>,
     /// Tokens to make and to end, in this order.
     pub tokens: Vec<TokenChange>,
-    /// What the puts come to for what consumers are known by; for the history alone.
+    /// What it comes to for what consumers are known by; for the history and the audit alone.
     pub credentials: Vec<CredentialChange>,
     /// When it was asked for.
     pub at: Timestamp,

@@ -1,21 +1,25 @@
 //! The store on disk, in sled.
 //!
 //! Keys are `m` for what the store knows of itself, `s` and a name for services, `r` and a name for
-//! routes, `u` and a name for consumers (earlier programs must come upon `m` first), `p` and a revision for purges, `h`, a service's name and an endpoint for health, `t` and an id
-//! for tokens. A record is cut into pieces, each under its key, a zero byte and its place: sled puts a page
-//! of pieces larger than these into a file of its own, which it never flushes.
+//! routes, `u` and a name for consumers (earlier programs must come upon `m` first), `p` and a revision
+//! for purges, `h`, a service's name and an endpoint for health, `t` and an id for tokens. A record is cut
+//! into pieces, each under its key, a zero byte and its place: sled puts a page of pieces larger than these
+//! into a file of its own, which it never flushes. The audit is in a tree beside them.
 
+mod audit;
 mod fault;
 mod marker;
 mod open;
 
-use std::{any::Any, fs::File, path::PathBuf, sync::Arc, thread, time::Duration};
+use std::{any::Any, convert::Infallible, fs::File, path::PathBuf, sync::Arc, thread, time::Duration};
 
+use ::sled::transaction::{TransactionError, TransactionResult, Transactional};
 use tokio::sync::{oneshot, watch};
 
-use self::marker::Marker;
+use self::{audit::Audit, marker::Marker};
 use super::{
-    Batch, Change, Changes, HealthRecord, Loaded, Store, StoreError, TokenNote, WatchError,
+    AuditPage, AuditQuery, Batch, Changes, HealthRecord, Loaded, Store, StoreError, TokenNote, WatchError,
+    audit::ReadAudit,
     codec::{self, Meta},
     image::{Head, Image},
     stored::{self, StoredConsumer, StoredHealth, StoredPurge, StoredService, StoredToken},
@@ -69,8 +73,8 @@ impl Store for SledStore {
         self.0.tokens()
     }
 
-    fn latest(&self, limit: usize) -> Vec<Arc<Change>> {
-        self.0.latest(limit)
+    fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        self.0.audit(query)
     }
 
     fn desired(&self) -> watch::Receiver<Desired> {
@@ -95,6 +99,7 @@ struct Directory {
     watchdog: Option<thread::JoinHandle<()>>,
     busy: Arc<fault::Busy>,
     db: ::sled::Db,
+    audit: Audit,
     /// sled's own file, for flushing it to the disk itself: sled flushes to its cache only.
     file: File,
     marker: Marker,
@@ -105,7 +110,7 @@ struct Directory {
 
 impl Directory {
     fn batch(&self, image: &Image) -> Result<::sled::Batch, ::sled::Error> {
-        let Image { head, records, health, tokens } = image;
+        let Image { head, records, health, tokens, audit: _ } = image;
         let mut batch = ::sled::Batch::default();
         if let Some(Head { revision, digest, format }) = *head {
             let meta = Meta { cluster_id: self.cluster_id.clone(), revision: revision.0, digest };
@@ -147,8 +152,17 @@ impl Directory {
 
     fn write_batch(&mut self, image: &Image) -> Result<(), StoreError> {
         let failed = |err| fault::of_sled(&self.path, err);
-        let batch = self.batch(image).map_err(failed)?;
-        self.db.apply_batch(batch).map_err(failed)?;
+        let (batch, audit) = (self.batch(image).map_err(failed)?, self.audit.batch(image).map_err(failed)?);
+        let both = (&*self.db, self.audit.tree());
+        let written: TransactionResult<(), Infallible> = both.transaction(|(into_records, into_audit)| {
+            into_records.apply_batch(&batch)?;
+            into_audit.apply_batch(&audit)?;
+            Ok(())
+        });
+        written.map_err(|err| match err {
+            TransactionError::Storage(err) => failed(err),
+            TransactionError::Abort(never) => match never {},
+        })?;
         self.db.flush().map_err(failed)?;
         self.file.sync_data().map_err(|err| fault::of_io(&self.path, &err))?;
         if let Some(head) = &image.head {
@@ -163,6 +177,10 @@ impl Disk for Directory {
         let busy = Arc::clone(&self.busy);
         let _busy = busy.begin();
         self.write_batch(image)
+    }
+
+    fn audit(&self) -> Box<dyn ReadAudit> {
+        Box::new(self.audit.clone())
     }
 
     fn size(&self) -> u64 {

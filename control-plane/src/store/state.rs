@@ -5,11 +5,16 @@ use std::{collections::HashSet, sync::Arc};
 use imbl::OrdMap;
 
 use super::{
-    Batch, Change, Expect, HealthRecord, Loaded, Precondition, StoreError, TokenChange, TokenNote, codec,
+    Batch, Change, Expect, HealthRecord, Loaded, Precondition, StoreError, TokenChange, TokenNote,
+    audit::{Entry, Place},
+    codec,
     image::{Head, Image},
 };
 use crate::{
-    auth::token::{Kept, TokenId, Tokens},
+    auth::{
+        Actor,
+        token::{Kept, TokenId, Tokens},
+    },
     registry::model::{Desired, EndpointAddress, Key, Record, Service, ServiceName},
 };
 
@@ -78,6 +83,7 @@ impl State {
             self.change_token(token, image);
         }
         self.desired.revision = revision;
+        image.audit.insert(Place::of(revision), Entry::of(&change));
         image.head = Some(self.head());
         Ok(change)
     }
@@ -107,6 +113,8 @@ impl State {
     pub(super) fn note_token(&mut self, note: TokenNote, image: &mut Image) {
         match note {
             TokenNote::First(kept) => {
+                let first = || Entry::begin(kept.created_at, &Actor::first_start());
+                image.audit.entry(Place::after(self.desired.revision)).or_insert_with(first).add_token(&kept);
                 self.keep_token(kept, image);
                 // The first token makes the store one that earlier programs must refuse.
                 image.head = Some(self.head());

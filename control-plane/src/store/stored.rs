@@ -16,12 +16,14 @@ use gateway_routing::route::{self, Policies, wire};
 use jiff::Timestamp;
 use prost::Message;
 
+mod audit;
 mod consumers;
 mod purges;
 mod routes;
 mod tokens;
 
 pub(super) use self::{
+    audit::StoredEntry,
     consumers::StoredConsumer,
     purges::StoredPurge,
     routes::{into_route, of_route},

@@ -1,5 +1,6 @@
 //! What every store must do: one suite, run against each.
 
+mod audit;
 mod consumers;
 mod purges;
 mod routes;
@@ -9,6 +10,9 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use self::{
+    audit::{
+        pages_of_the_audit_fit_together, the_audit_keeps_so_many_changes, who_changed_what_is_kept_with_the_change,
+    },
     consumers::{a_batch_with_consumers_is_all_or_nothing, consumers_are_kept_with_what_they_are_known_by},
     purges::{purges_are_kept_until_another_takes_them_away, purges_of_every_kind_are_read_back},
     routes::{
@@ -279,4 +283,7 @@ conformance!(
     a_batch_with_consumers_is_all_or_nothing,
     tokens_are_kept_and_ended_with_commits,
     tokens_are_noted_without_consuming_revisions,
+    who_changed_what_is_kept_with_the_change,
+    pages_of_the_audit_fit_together,
+    the_audit_keeps_so_many_changes,
 );

@@ -16,8 +16,8 @@ use std::{
 use tokio::sync::{oneshot, watch};
 
 use super::{
-    Batch, Change, Changes, HealthRecord, Loaded, QUEUE, StoreError, TokenNote, WatchError, history::History,
-    image::Image, state::State,
+    AuditPage, AuditQuery, Batch, Change, Changes, HealthRecord, Loaded, QUEUE, StoreError, TokenNote, WatchError,
+    audit::ReadAudit, history::History, image::Image, state::State,
 };
 use crate::{
     auth::token::{TokenId, Tokens},
@@ -33,6 +33,8 @@ const MAX_GROUP_PUTS: usize = 4096;
 pub(super) trait Disk {
     /// Makes all of it durable, or fails; after a failure it is not called again.
     fn write(&mut self, image: &Image) -> Result<(), StoreError>;
+    /// Reads its audit from elsewhere.
+    fn audit(&self) -> Box<dyn ReadAudit>;
     /// Bytes that it takes.
     fn size(&self) -> u64;
     /// The error for a panic of the storage library.
@@ -84,6 +86,8 @@ struct Shared {
 #[derive(Debug)]
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    /// `None` once it ends.
+    audit: Option<Box<dyn ReadAudit>>,
     jobs: Option<mpsc::SyncSender<Job>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -101,13 +105,13 @@ impl Writer {
                 Err(err) => return drop(opened.send(Err(err))),
             };
             let shared = Shared::new(loaded, disk.size());
-            if opened.send(Ok(Arc::clone(&shared))).is_ok() {
+            if opened.send(Ok((Arc::clone(&shared), disk.audit()))).is_ok() {
                 Loop { disk, shared }.run(&queue);
             }
         };
         let thread = thread::Builder::new().name("store".into()).spawn(run).map_err(|_| StoreError::Busy)?;
-        let shared = is_open.recv().unwrap_or(Err(StoreError::Closed))?;
-        Ok(Self { shared, jobs: Some(jobs), thread: Some(thread) })
+        let (shared, audit) = is_open.recv().unwrap_or(Err(StoreError::Closed))?;
+        Ok(Self { shared, audit: Some(audit), jobs: Some(jobs), thread: Some(thread) })
     }
 
     pub(super) fn load(&self) -> Loaded {
@@ -173,8 +177,8 @@ impl Writer {
         self.shared.tokens.subscribe()
     }
 
-    pub(super) fn latest(&self, limit: usize) -> Vec<Arc<Change>> {
-        self.shared.history.latest(limit)
+    pub(super) fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        self.audit.as_ref().map_or(Err(StoreError::Closed), |audit| audit.page(query))
     }
 
     pub(super) fn desired(&self) -> watch::Receiver<Desired> {
@@ -204,6 +208,8 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.jobs = None;
+        // The disk is closed by the thread, as the last one who holds it.
+        self.audit = None;
         if let Some(thread) = self.thread.take() {
             // Its panic was told when it happened.
             let _ = thread.join();

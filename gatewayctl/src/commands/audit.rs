@@ -7,24 +7,24 @@ use gateway_proto::admin::v1 as pb;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, listing::PAGE};
 use crate::{
-    client::admin,
+    client::{Client, admin},
     exit::{Exit, Failure},
     output::{observed::seconds, table::grid, text},
 };
 
-/// Show who changed what, the newest first, since the control plane was started
+/// Show who changed what, the newest first
 ///
-/// It keeps the last 4096 changes, or fewer where they are large.
+/// The control plane keeps the last 100000 changes in its store.
 #[derive(Debug, Args)]
 pub struct Audit {
     /// Only what was done since this time, such as 2026-11-28T05:00:00Z, or so long ago, such as 2h
     #[arg(long, env = "GATEWAY_SINCE", value_name = "TIME")]
     pub since: Option<Since>,
-    /// At most so many changes, 1 to 1000
+    /// At most so many changes, 1 to 100000
     #[arg(long, env = "GATEWAY_LIMIT", value_name = "COUNT", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
 }
 
@@ -101,12 +101,26 @@ impl Audit {
         });
         let since = since.transpose()?;
         let since = since.map(|at| prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() });
-        let request = pb::ListAuditRequest { since, limit };
-        let answer = context.client.call(async |channel| admin(channel).list_audit(request).await).await?;
-        let entries: Vec<Entry> = answer.entries.into_iter().map(Entry::from).collect();
+        let entries = read(&mut context.client, since, limit).await?;
         context
             .output
             .print(&entries, |width| grid(width, ["TIME", "REVISION", "BY", "WHAT"], entries.iter().map(Entry::row)))
+    }
+}
+
+/// Reads page by page until there are so many, or no more.
+async fn read(client: &mut Client, since: Option<prost_types::Timestamp>, limit: u32) -> Result<Vec<Entry>, Failure> {
+    let mut entries = Vec::new();
+    let (mut left, mut page_token) = (limit, String::new());
+    loop {
+        let request = pb::ListAuditRequest { since, limit: left.min(PAGE), page_token };
+        let answer = client.call(async |channel| admin(channel).list_audit(request.clone()).await).await?;
+        left = left.saturating_sub(u32::try_from(answer.entries.len()).unwrap_or(u32::MAX));
+        entries.extend(answer.entries.into_iter().map(Entry::from));
+        page_token = answer.next_page_token;
+        if left == 0 || page_token.is_empty() {
+            return Ok(entries);
+        }
     }
 }
 

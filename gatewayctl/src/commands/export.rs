@@ -8,18 +8,17 @@ use std::{
 };
 
 use clap::Args;
-use gateway_proto::registry::v1::{Consumer, Route, RouteFilter, Service, ServiceFilter};
+use gateway_proto::registry::v1::{Consumer, Route, Service, Synced, WatchRequest, watch_response::Event};
+use tokio::time::timeout;
+use tonic::Status;
 
-use super::{Context, consumer, route, service};
+use super::Context;
 use crate::{
-    client::Client,
+    client::{Client, registry},
     exit::{Exit, Failure},
     file::Document,
     output::{self, Format, note, text},
 };
-
-/// How often a registry that changes while it is read is read again.
-const ATTEMPTS: usize = 5;
 
 /// Write every service, route and consumer as a declarative file, which apply reads back to the same state
 ///
@@ -70,19 +69,37 @@ impl Export {
     }
 }
 
-/// Every service, route and consumer as of one revision.
+/// Everything as of one revision, however much is changed meanwhile: what a watch tells first.
 async fn snapshot(client: &mut Client) -> Result<(Vec<Service>, Vec<Route>, Vec<Consumer>), Failure> {
-    for _ in 0..ATTEMPTS {
-        let services = service::all(client, ServiceFilter::default()).await?;
-        let routes = route::all(client, RouteFilter::default()).await?;
-        let consumers = consumer::all(client, "").await?;
-        let revisions = [services.revision, routes.revision, consumers.revision];
-        if services.revision.is_some() && revisions.iter().all(|revision| *revision == services.revision) {
-            return Ok((services.items, routes.items, consumers.items));
+    let request = WatchRequest { include_current: true, after_revision: None };
+    let mut events = client.call(async |channel| registry(channel).watch(request).await).await?;
+    let (mut services, mut routes, mut consumers) = (Vec::new(), Vec::new(), Vec::new());
+    loop {
+        let event = timeout(client.limit(), events.message()).await;
+        let event = event.unwrap_or_else(|_| Err(Status::deadline_exceeded("nothing came in time")));
+        let event = event.map_err(|status| broken(status.message()))?;
+        let event = event.ok_or_else(|| broken("the control plane ended it"))?;
+        match event.event {
+            Some(Event::ServiceUpserted(service)) => services.push(service),
+            Some(Event::RouteUpserted(route)) => routes.push(route),
+            Some(Event::ConsumerUpserted(consumer)) => consumers.push(consumer),
+            Some(Event::Synced(Synced {})) => return Ok((services, routes, consumers)),
+            // Health, and what only comes later or with a newer control plane.
+            Some(
+                Event::EndpointStatus(_)
+                | Event::CachePurged(_)
+                | Event::ServiceDeleted(_)
+                | Event::RouteDeleted(_)
+                | Event::ConsumerDeleted(_),
+            )
+            | None => {}
         }
     }
-    let summary = format!("the registry changed {ATTEMPTS} times while they were read");
-    Err(Failure::new(Exit::Failed, summary).hint("repeat the command when fewer changes are made"))
+}
+
+fn broken(why: &str) -> Failure {
+    let summary = format!("not everything could be read: {}", text::escape(why));
+    Failure::new(Exit::Unreachable, summary).hint("repeat the command")
 }
 
 /// A file is replaced by a whole new one with its permissions, also behind a link. What is no file,

@@ -7,7 +7,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use super::{Mistakes, Source};
 
 /// The most nodes that all documents together may have, aliases written out.
-const MAX_NODES: usize = 2_000_000;
+const MAX_NODES: usize = 5_000_000;
 /// The most nodes that aliases may write out.
 const MAX_ALIASED: usize = 100_000;
 /// Bytes of a text that count as one more node.

@@ -8,8 +8,8 @@ use std::{
 
 use crate::exit::{Exit, Failure};
 
-/// The most that is read of all sources together, in bytes: 16 MiB, several times what one change may be.
-const MAX_TOTAL: u64 = 16 << 20;
+/// The most that is read of all sources together, in bytes: 128 MiB, twice what one change may be.
+const MAX_TOTAL: u64 = 128 << 20;
 
 /// The text of a file and its name for messages.
 #[derive(Debug, Clone)]

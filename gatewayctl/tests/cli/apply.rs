@@ -9,14 +9,14 @@ use std::{
 use gateway_proto::{
     admin::v1::{WaitForRevisionRequest, WaitForRevisionResponse},
     code::{DOMAIN, Reason},
-    registry::v1 as pb,
+    registry::v1::{self as pb, watch_response::Event},
 };
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
     program::{run, run_with_input},
-    server::{Server, consumer, route, service},
+    server::{Server, consumer, route, service, statuses},
 };
 
 const MAIL: &str = "services:\n  - name: mail\n    hosts: [mail.test]\n";
@@ -285,36 +285,35 @@ fn files_that_cannot_be_read_are_all_named() {
     }
 }
 
+/// What a watch tells of one revision.
+fn told(events: &[Event]) -> Vec<Option<pb::WatchResponse>> {
+    let event = |event: &Event| pb::WatchResponse { revision: 8, event: Some(event.clone()), ..Default::default() };
+    events.iter().map(event).map(Some).collect()
+}
+
 #[test]
 fn export_writes_what_apply_reads() {
     let server = Server::start();
-    let page = |name: &str, token: &str, revision| pb::ListServicesResponse {
-        services: vec![service(name)],
-        next_page_token: token.into(),
-        revision,
-    };
-    let routes = |revision| pb::ListRoutesResponse {
-        routes: vec![route("canary")],
-        revision,
-        ..pb::ListRoutesResponse::default()
-    };
-    // The first two attempts see two revisions and are not used.
-    server.answer("list_services", page("mail", "next", 7)).answer("list_services", page("old", "", 8));
-    server.answer("list_services", page("mail", "next", 8)).answer("list_services", page("old", "", 8));
-    server.answer("list_services", page("mail", "next", 8)).answer("list_services", page("shop", "", 8));
-    server.answer("list_routes", routes(8)).answer("list_routes", routes(9)).answer("list_routes", routes(8));
-    let consumers = |revision| pb::ListConsumersResponse {
-        consumers: vec![consumer("anna")],
-        revision,
-        ..pb::ListConsumersResponse::default()
-    };
-    server.answer("list_consumers", consumers(8));
+    let everything = [
+        Event::ServiceUpserted(service("mail")),
+        Event::ServiceUpserted(service("shop")),
+        Event::RouteUpserted(route("canary")),
+        Event::ConsumerUpserted(consumer("anna")),
+        Event::EndpointStatus(statuses("mail").remove(1)),
+        Event::Synced(pb::Synced {}),
+        // What is changed while it is read is not in it.
+        Event::ServiceUpserted(service("late")),
+    ];
+    // The first attempt breaks off.
+    server.answer("watch", told(&everything[..2])).answer("watch", told(&everything));
+    let ran = run(&server.url, &["export"]);
+    assert!(ran.code == 5 && ran.out.is_empty() && ran.err.contains("not everything could be read"), "{ran:#?}");
     let yaml = run(&server.url, &["export"]).quiet();
     // What he is known by is in no file.
     for secret in ["000000000001", "keys", "password"] {
         assert!(yaml.contains("anna") && !yaml.contains(secret), "{yaml}");
     }
-    assert!(!yaml.contains("old") && !yaml.contains("revision") && !yaml.contains("health_check"), "{yaml}");
+    assert!(!yaml.contains("late") && !yaml.contains("revision") && !yaml.contains("health_check"), "{yaml}");
     server.answer("apply", applied(&[]));
     run_with_input(&server.url, &["apply", "-f", "-"], &yaml).quiet();
     let asked: Vec<pb::ApplyRequest> = server.asked("apply");
@@ -369,9 +368,7 @@ unchanged consumer ben
 #[test]
 fn export_replaces_a_file_and_takes_its_form_from_the_name() {
     let server = Server::start();
-    server.answer("list_services", pb::ListServicesResponse { services: vec![service("mail")], ..Default::default() });
-    server.answer("list_routes", pb::ListRoutesResponse::default());
-    server.answer("list_consumers", pb::ListConsumersResponse::default());
+    server.answer("watch", told(&[Event::ServiceUpserted(service("mail")), Event::Synced(pb::Synced {})]));
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("all.json");
     fs::write(&file, "old").unwrap();
@@ -391,9 +388,7 @@ fn export_replaces_a_file_and_takes_its_form_from_the_name() {
 #[test]
 fn export_keeps_what_is_no_plain_file() {
     let server = Server::start();
-    server.answer("list_services", pb::ListServicesResponse { services: vec![service("mail")], ..Default::default() });
-    server.answer("list_routes", pb::ListRoutesResponse::default());
-    server.answer("list_consumers", pb::ListConsumersResponse::default());
+    server.answer("watch", told(&[Event::ServiceUpserted(service("mail")), Event::Synced(pb::Synced {})]));
     let directory = tempfile::tempdir().unwrap();
     let (file, link) = (directory.path().join("all.yaml"), directory.path().join("link.yaml"));
     fs::write(&file, "old").unwrap();

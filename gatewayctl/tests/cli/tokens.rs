@@ -72,19 +72,36 @@ fn the_audit_says_who_and_what() {
         actions: vec!["put service \"shop\"".into(), "delete route \"old\"".into()],
         more: 3,
     };
-    server.answer("list_audit", admin::ListAuditResponse { entries: vec![entry] });
+    let page = admin::ListAuditResponse { entries: vec![entry], next_page_token: String::new() };
+    server.answer("list_audit", page);
     let table = run(&server.url, &["audit", "--limit", "5"]).quiet();
     assert!(table.contains("put service \"shop\", delete route \"old\", and 3 more"), "{table}");
     assert!(table.contains("token:0123456789ab (ci\\u{1b}[2J)"), "{table}");
     let entries = run(&server.url, &["audit", "--since", "2023-11-14T22:13:20Z", "-o", "json"]).json();
     assert_eq!((&entries[0]["revision"], &entries[0]["more"]), (&json!(7), &json!(3)));
     let asked: Vec<admin::ListAuditRequest> = server.asked("list_audit");
-    assert_eq!(asked[0], admin::ListAuditRequest { since: None, limit: 5 });
-    assert_eq!(asked[1], admin::ListAuditRequest { since: time(0), limit: 100 });
+    let page_token = String::new();
+    assert_eq!(asked[0], admin::ListAuditRequest { since: None, limit: 5, page_token: page_token.clone() });
+    assert_eq!(asked[1], admin::ListAuditRequest { since: time(0), limit: 100, page_token });
     for wrong in [["audit", "--limit", "0"], ["audit", "--since", "yesterday"]] {
         let ran = run(&server.url, &wrong);
         assert!(ran.code == 2 && ran.err.contains(wrong[1]), "{ran:?}");
     }
+}
+
+#[test]
+fn a_long_audit_is_read_page_by_page() {
+    let server = Server::start();
+    let of = |revision| admin::AuditEntry { revision, ..admin::AuditEntry::default() };
+    let page = |entries: Vec<_>, next: &str| admin::ListAuditResponse { entries, next_page_token: next.into() };
+    server.answer("list_audit", page(vec![], "2"));
+    server.answer("list_audit", page((0..999).map(of).collect(), "3"));
+    server.answer("list_audit", page((0..2).map(of).collect(), "4"));
+    let entries = run(&server.url, &["audit", "--limit", "1001", "-o", "json"]).json();
+    assert_eq!(entries.as_array().unwrap().len(), 999 + 2);
+    let asked: Vec<admin::ListAuditRequest> = server.asked("list_audit");
+    let asked: Vec<_> = asked.iter().map(|asked| (asked.limit, &*asked.page_token)).collect();
+    assert_eq!(asked, [(1000, ""), (1000, "2"), (2, "3")]);
 }
 
 #[test]

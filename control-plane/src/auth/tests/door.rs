@@ -30,7 +30,7 @@ use crate::{
     observed::Observed,
     registry::{Registry, model::Revision},
     snapshot::{nodes::Nodes, publisher::Publisher},
-    store::{Batch, Store, TokenChange, TokenNote, memory::MemoryStore},
+    store::{AuditQuery, Batch, Store, TokenChange, TokenNote, memory::MemoryStore},
 };
 
 /// What a client shows.
@@ -108,6 +108,12 @@ impl TestDoor {
 
     pub(super) async fn insecure() -> Self {
         Self::with(true).await
+    }
+
+    /// Who asked for the latest changes, the newest first.
+    pub(super) fn latest_actors(&self) -> Vec<String> {
+        let query = AuditQuery { before: None, since: Timestamp::MIN, limit: 9 };
+        self.store.audit(&query).unwrap().entries.into_iter().map(|(_, entry)| entry.actor).collect()
     }
 
     async fn with(insecure: bool) -> Self {

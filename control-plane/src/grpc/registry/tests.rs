@@ -3,8 +3,9 @@ mod routes;
 
 use std::sync::Arc;
 
-use gateway_proto::code::Reason;
+use gateway_proto::{code::Reason, registry::v1::registry_service_client::RegistryServiceClient};
 use jiff::Timestamp;
+use prost::Message;
 use tonic::Code;
 use tonic_types::StatusExt;
 
@@ -21,6 +22,25 @@ fn rpc() -> RegistryRpc {
 fn service(name: &str, host: &str) -> pb::Service {
     let endpoints = vec![pb::Endpoint { address: "127.0.0.1:3001".into(), weight: 0 }];
     pb::Service { name: name.into(), hosts: vec![host.into()], endpoints, ..pb::Service::default() }
+}
+
+#[tokio::test]
+async fn large_requests_are_taken_for_a_change_of_many_and_for_nothing_else() {
+    let mut client = RegistryServiceClient::new(RegistryServer::new(rpc()));
+    let respond = pb::Respond { status: 200, body: "x".repeat(64 * 1024), content_type: String::new() };
+    let route = |at| pb::Route {
+        name: format!("r{at}"),
+        hosts: vec![format!("h{at}.test")],
+        action: Some(pb::route::Action::Respond(respond.clone())),
+        ..pb::Route::default()
+    };
+    let request = pb::ApplyRequest { routes: (0..300).map(route).collect(), ..pb::ApplyRequest::default() };
+    assert!(request.encoded_len() > 18 * 1024 * 1024);
+    let applied = client.apply(request).await.unwrap().into_inner();
+    assert_eq!((applied.route_changes.len(), applied.revision), (300, 1));
+    let request = pb::GetServiceRequest { name: "x".repeat(17 * 1024 * 1024) };
+    let refused = client.get_service(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::OutOfRange, "{refused}");
 }
 
 async fn create(rpc: &RegistryRpc, wire: pb::Service) -> Result<pb::Service, Status> {

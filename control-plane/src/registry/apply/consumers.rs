@@ -45,7 +45,12 @@ pub(in crate::registry) fn delete_consumer(
 ) -> Planned {
     let key = Key::Consumer(name.clone());
     let revision = check_revision(now, &key, expected)?;
-    Ok(remove(now, key, revision, at))
+    let old = find(now, name)?;
+    let keys = old.keys.iter().map(|key| CredentialChange::RevokeKey(name.clone(), key.id.clone()));
+    let password = old.password.iter().map(|_| CredentialChange::RemovePassword(name.clone()));
+    let plan = remove(now, key, revision, at);
+    let batch = plan.batch.map(|batch| Batch { credentials: keys.chain(password).collect(), ..batch });
+    Ok(Plan { batch, ..plan })
 }
 
 /// Gives a consumer a password, or takes it away.

@@ -20,9 +20,9 @@ use crate::{
 };
 
 /// Services, routes and consumers of one change at the most, together.
-pub const MAX_RECORDS: usize = 10_000;
+pub const MAX_RECORDS: usize = 200_000;
 /// Bytes of one change at the most, as it is sent.
-pub const MAX_APPLY_BYTES: usize = 4 * 1024 * 1024;
+pub const MAX_APPLY_BYTES: usize = 64 * 1024 * 1024;
 /// Regular expressions of one change at the most: a few bytes are compiled into up to 64 KiB.
 pub const MAX_PATTERNS: usize = 2000;
 
@@ -86,7 +86,7 @@ impl Named {
             violations.add(
                 &path,
                 format_args!(
-                    "are {services} services, {routes} routes and {consumers} consumers in {bytes} bytes; one change may hold {MAX_RECORDS} in {limit} MiB, so split it"
+                    "are {services} services, {routes} routes and {consumers} consumers in {bytes} bytes; one change may hold {MAX_RECORDS} in {limit} MiB, so split it, with services before the routes that lead to them"
                 ),
             );
             return false;

@@ -295,13 +295,13 @@ fn services_of_one_change_are_distinct() {
 
 #[test]
 fn a_change_has_a_size() {
-    let found = wrong(services(vec![good(); MAX_RECORDS + 1]));
+    let found = wrong(services(vec![pb::Service::default(); MAX_RECORDS + 1]));
     assert!(
-        found.len() == 1 && found[0].starts_with("services: are 10001 services, 0 routes and 0 consumers in "),
+        found.len() == 1 && found[0].starts_with("services: are 200001 services, 0 routes and 0 consumers in "),
         "{found:?}"
     );
-    let large = pb::Service { title: "x".repeat(3 * 1024 * 1024), ..good() };
-    assert!(wrong(services(vec![large.clone(), large]))[0].contains("4 MiB"));
+    let large = pb::Service { title: "x".repeat(33 * 1024 * 1024), ..good() };
+    assert!(wrong(services(vec![large.clone(), large]))[0].contains("in 64 MiB, so split it"));
 }
 
 #[test]

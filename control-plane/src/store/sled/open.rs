@@ -14,7 +14,9 @@ use std::{
 use rustix::process::getuid;
 
 use super::{
-    Directory, Marker, fault,
+    Directory, Marker,
+    audit::Audit,
+    fault,
     marker::{self, Marked},
     meta_key, piece_key,
 };
@@ -61,7 +63,9 @@ fn open_directory(path: PathBuf, newborn_id: String) -> Result<(Directory, Loade
     let busy = Arc::new(fault::Busy::default());
     let watchdog = fault::watch_over(db.clone(), Arc::clone(&busy)).map_err(failed)?;
     let cluster_id = loaded.cluster_id.clone();
-    let directory = Directory { watchdog: Some(watchdog), busy, db, file, marker, cluster_id, path, _lock: lock };
+    let audit = Audit::open(&db, path.clone()).map_err(|err| fault::of_sled(&path, err))?;
+    let watchdog = Some(watchdog);
+    let directory = Directory { watchdog, busy, db, audit, file, marker, cluster_id, path, _lock: lock };
     Ok((directory, loaded))
 }
 

@@ -13,7 +13,7 @@ use crate::{
         purge::Target,
         sample,
     },
-    store::{Batch, Store, StoreError, TokenNote, codec::Meta},
+    store::{AuditQuery, Batch, Store, StoreError, TokenNote, codec::Meta},
 };
 
 fn open(path: &Path) -> Result<SledStore, StoreError> {
@@ -215,6 +215,29 @@ async fn a_store_is_open_to_earlier_programs_exactly_while_it_holds_nothing_new(
     let meta = db.get(piece_key(&meta_key(), 0)).unwrap().unwrap();
     assert_eq!(u16::from_le_bytes([meta[4], meta[5]]), codec::TOKENS);
     assert!([b"p", b"r", b"u"].iter().all(|key| meta_key() < key.to_vec()));
+}
+
+/// The audit is beside the records, so that nothing that is wrong with it keeps a store from being opened.
+#[tokio::test]
+async fn a_store_without_an_audit_begins_one_and_a_damaged_one_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    fill(&open(directory.path()).unwrap(), 3).await.unwrap();
+    let with_sled = |change: &dyn Fn(&::sled::Db)| change(&super::open::open_sled(directory.path()).unwrap());
+    with_sled(&|db| assert!(db.drop_tree("audit").unwrap()));
+    let query = AuditQuery { before: None, since: jiff::Timestamp::MIN, limit: 9 };
+    let store = open(directory.path()).unwrap();
+    assert_eq!(store.audit(&query).unwrap().entries, []);
+    fill(&store, 1).await.unwrap();
+    let entries = store.audit(&query).unwrap().entries;
+    assert_eq!((entries.len(), entries[0].0.revision(), entries[0].1.actions.len()), (1, Revision(4), 60));
+    drop(store);
+
+    with_sled(&|db| drop(db.open_tree("audit").unwrap().insert(8_u64.to_be_bytes(), b"thing").unwrap()));
+    let store = open(directory.path()).unwrap();
+    let told = store.audit(&query).unwrap_err().to_string();
+    assert!(told.contains("the audit: a record is cut short"), "{told}");
+    fill(&store, 1).await.unwrap();
+    assert_eq!(store.failure().borrow().clone(), None);
 }
 
 #[test]

@@ -33,7 +33,8 @@ pub(super) async fn consumers_are_kept_with_what_they_are_known_by(mut fixture: 
         ..Batch::default()
     };
     assert_eq!(fixture.commit(batch).await, Ok(Revision(2)));
-    assert_eq!(fixture.store().latest(1).remove(0).credentials, done);
+    let mut changes = fixture.store().watch(Revision(1)).unwrap();
+    assert_eq!(changes.next().await.unwrap().credentials, done);
     fixture.reopen();
     let desired = fixture.desired();
     assert_eq!((desired.consumers.len(), &*desired.consumers["a"]), (1, &Consumer { revision: Revision(2), ..less }));

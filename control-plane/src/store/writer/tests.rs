@@ -9,7 +9,10 @@ use crate::{
         model::{Desired, Key, Revision},
         sample,
     },
-    store::{Batch, Expect, HealthRecord, Loaded, Precondition, StoreError, image::Image},
+    store::{
+        AuditPage, AuditQuery, Batch, Expect, HealthRecord, Loaded, Precondition, StoreError, audit::ReadAudit,
+        image::Image,
+    },
 };
 
 /// What a scripted disk does with a write.
@@ -35,12 +38,25 @@ impl Disk for Script {
         }
     }
 
+    fn audit(&self) -> Box<dyn ReadAudit> {
+        Box::new(NoAudit)
+    }
+
     fn size(&self) -> u64 {
         7
     }
 
     fn panicked(&self, _: &(dyn Any + Send)) -> StoreError {
         failure()
+    }
+}
+
+#[derive(Debug)]
+struct NoAudit;
+
+impl ReadAudit for NoAudit {
+    fn page(&self, _: &AuditQuery) -> Result<AuditPage, StoreError> {
+        Ok(AuditPage::default())
     }
 }
 

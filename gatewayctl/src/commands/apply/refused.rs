@@ -80,7 +80,7 @@ fn is_of_fields(status: &Status) -> bool {
 
 async fn taken_hosts(client: &mut Client, declaration: &Declaration) -> Vec<Violation> {
     match all(client, ServiceFilter::default()).await {
-        Ok(listing) => conflicts(&declaration.services, &listing.items),
+        Ok(services) => conflicts(&declaration.services, &services),
         Err(_) => Vec::new(),
     }
 }

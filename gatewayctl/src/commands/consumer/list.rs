@@ -7,7 +7,7 @@ use crate::{
     client::{Client, registry},
     commands::{
         Context,
-        listing::{Listing, PAGE, Page, pages},
+        listing::{PAGE, Page, pages},
     },
     exit::Failure,
     output::{consumer::Consumer, note, table::grid},
@@ -24,7 +24,7 @@ pub struct List {
 impl List {
     pub(super) async fn run(self, mut context: Context) -> Result<(), Failure> {
         let Self { group } = self;
-        let consumers = all(&mut context.client, &group).await?.items;
+        let consumers = all(&mut context.client, &group).await?;
         if consumers.is_empty() {
             note(if group.is_empty() { "there are no consumers yet" } else { "no consumer is in that group" });
         }
@@ -36,12 +36,12 @@ impl List {
 }
 
 /// Reads every page of a group, or of all where none is named.
-pub(crate) async fn all(client: &mut Client, group: &str) -> Result<Listing<pb::Consumer>, Failure> {
+async fn all(client: &mut Client, group: &str) -> Result<Vec<pb::Consumer>, Failure> {
     pages(async |page_token| {
         let request = pb::ListConsumersRequest { group: group.to_owned(), page_size: PAGE, page_token };
         let page = client.call(async |channel| registry(channel).list_consumers(request.clone()).await).await?;
-        let pb::ListConsumersResponse { consumers, next_page_token, revision } = page;
-        Ok(Page { items: consumers, next: next_page_token, revision })
+        let pb::ListConsumersResponse { consumers, next_page_token, revision: _ } = page;
+        Ok(Page { items: consumers, next: next_page_token })
     })
     .await
 }

@@ -10,7 +10,6 @@ mod update;
 use clap::Subcommand;
 use gateway_proto::registry::v1 as pb;
 
-pub(crate) use self::list::all;
 use super::Context;
 use crate::{
     client::{Client, registry},

@@ -28,10 +28,9 @@ impl List {
             let request = pb::ListKeysRequest { consumer: consumer.clone(), page_size: PAGE, page_token };
             let page = client.call(async |channel| registry(channel).list_keys(request.clone()).await).await?;
             let pb::ListKeysResponse { keys, next_page_token } = page;
-            // It says of no revision.
-            Ok(Page { items: keys, next: next_page_token, revision: 0 })
+            Ok(Page { items: keys, next: next_page_token })
         });
-        let keys: Vec<Key> = listing.await?.items.iter().map(Key::from).collect();
+        let keys: Vec<Key> = listing.await?.iter().map(Key::from).collect();
         if keys.is_empty() {
             note(if consumer.is_empty() { "there are no keys yet" } else { "he has no keys" });
         }

@@ -7,7 +7,7 @@ use crate::{
     client::{Client, registry},
     commands::{
         Context,
-        listing::{Listing, PAGE, Page, pages},
+        listing::{PAGE, Page, pages},
     },
     exit::Failure,
     output::{
@@ -37,7 +37,7 @@ impl List {
         let Self { host, service, prefix } = self;
         let filter = pb::RouteFilter { name_prefix: prefix, host, service };
         let filtered = filter != pb::RouteFilter::default();
-        let routes = all(&mut context.client, filter).await?.items;
+        let routes = all(&mut context.client, filter).await?;
         if routes.is_empty() {
             note(if filtered { "no route meets the filter" } else { "there are no routes yet" });
         }
@@ -47,12 +47,12 @@ impl List {
 }
 
 /// Reads every page.
-pub(crate) async fn all(client: &mut Client, filter: pb::RouteFilter) -> Result<Listing<pb::Route>, Failure> {
+async fn all(client: &mut Client, filter: pb::RouteFilter) -> Result<Vec<pb::Route>, Failure> {
     pages(async |page_token| {
         let request = pb::ListRoutesRequest { filter: Some(filter.clone()), page_size: PAGE, page_token };
         let page = client.call(async |channel| registry(channel).list_routes(request.clone()).await).await?;
-        let pb::ListRoutesResponse { routes, next_page_token, revision } = page;
-        Ok(Page { items: routes, next: next_page_token, revision })
+        let pb::ListRoutesResponse { routes, next_page_token, revision: _ } = page;
+        Ok(Page { items: routes, next: next_page_token })
     })
     .await
 }

@@ -12,7 +12,6 @@ mod weights;
 use clap::Subcommand;
 use gateway_proto::registry::v1 as pb;
 
-pub(crate) use self::list::all;
 use super::Context;
 use crate::{
     client::{Client, registry},

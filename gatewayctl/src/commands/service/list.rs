@@ -9,7 +9,7 @@ use crate::{
     client::{Client, admin, registry},
     commands::{
         Context,
-        listing::{Listing, PAGE, Page, pages},
+        listing::{PAGE, Page, pages},
     },
     exit::Failure,
     output::{
@@ -39,7 +39,7 @@ impl List {
         let Self { tag, host, prefix } = self;
         let filter = pb::ServiceFilter { name_prefix: prefix, tag, host };
         let filtered = filter != pb::ServiceFilter::default();
-        let services = all(&mut context.client, filter).await?.items;
+        let services = all(&mut context.client, filter).await?;
         if services.is_empty() {
             note(if filtered { "no service meets the filter" } else { "there are no services yet" });
         }
@@ -51,12 +51,12 @@ impl List {
 }
 
 /// Reads every page.
-pub(crate) async fn all(client: &mut Client, filter: pb::ServiceFilter) -> Result<Listing<pb::Service>, Failure> {
+pub(crate) async fn all(client: &mut Client, filter: pb::ServiceFilter) -> Result<Vec<pb::Service>, Failure> {
     pages(async |page_token| {
         let request = pb::ListServicesRequest { filter: Some(filter.clone()), page_size: PAGE, page_token };
         let page = client.call(async |channel| registry(channel).list_services(request.clone()).await).await?;
-        let pb::ListServicesResponse { services, next_page_token, revision } = page;
-        Ok(Page { items: services, next: next_page_token, revision })
+        let pb::ListServicesResponse { services, next_page_token, revision: _ } = page;
+        Ok(Page { items: services, next: next_page_token })
     })
     .await
 }

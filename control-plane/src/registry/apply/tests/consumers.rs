@@ -105,6 +105,13 @@ fn keys_come_and_go_one_by_one_and_the_audit_is_told() {
 }
 
 #[test]
+fn a_consumer_who_goes_takes_along_what_he_is_known_by_and_the_audit_is_told() {
+    let deleted = delete_consumer(&known(), &anna(), None, at(5)).unwrap();
+    let expected = [CredentialChange::RevokeKey(anna(), sample::key(1).id), CredentialChange::RemovePassword(anna())];
+    assert_eq!(deleted.batch.unwrap().credentials, expected);
+}
+
+#[test]
 fn a_key_whose_id_another_has_is_not_made() {
     let now = create_consumer(&known(), sample::consumer("ben", &[]), at(4)).unwrap().next;
     // Another secret of the same id.

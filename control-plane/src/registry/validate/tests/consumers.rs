@@ -76,8 +76,8 @@ fn consumers_of_a_change_have_distinct_names_and_count_with_the_rest() {
     assert_eq!((wanted.services.len(), wanted.consumers.len()), (1, 2));
     let found = wrong(change_of(vec![], vec![anna(), anna()]));
     assert_eq!(found, ["consumers[1].name: \"anna\" is also consumers[0]; give it once"]);
-    let found = wrong(change_of(vec![], vec![anna(); MAX_RECORDS + 1]));
-    let words = "consumers: are 0 services, 0 routes and 10001 consumers in ";
+    let found = wrong(change_of(vec![], vec![pb::Consumer::default(); MAX_RECORDS + 1]));
+    let words = "consumers: are 0 services, 0 routes and 200001 consumers in ";
     assert!(found.len() == 1 && found[0].starts_with(words), "{found:?}");
     let condition = |at: usize| {
         let test = Some(pb::condition::Test::Regex("(".into()));

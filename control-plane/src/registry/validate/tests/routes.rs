@@ -90,20 +90,20 @@ fn names_are_distinct_within_each_kind() {
 
 #[test]
 fn services_and_routes_of_a_change_count_together() {
-    let found = wrong(change(vec![good(); 6000], vec![good_route(); 4001]));
+    let found = wrong(change(vec![pb::Service::default(); 120_000], vec![pb::Route::default(); 80_001]));
     assert!(
-        found.len() == 1 && found[0].starts_with("services: are 6000 services, 4001 routes and 0 consumers in "),
+        found.len() == 1 && found[0].starts_with("services: are 120000 services, 80001 routes and 0 consumers in "),
         "{found:?}"
     );
-    let found = wrong(routes(vec![good_route(); MAX_RECORDS + 1]));
+    let found = wrong(routes(vec![pb::Route::default(); MAX_RECORDS + 1]));
     assert!(
-        found.len() == 1 && found[0].starts_with("routes: are 0 services, 10001 routes and 0 consumers in "),
+        found.len() == 1 && found[0].starts_with("routes: are 0 services, 200001 routes and 0 consumers in "),
         "{found:?}"
     );
-    let large = "x".repeat(3 * 1024 * 1024);
+    let large = "x".repeat(33 * 1024 * 1024);
     let service = pb::Service { title: large.clone(), ..good() };
     let found = wrong(change(vec![service], vec![pb::Route { title: large, ..good_route() }]));
-    assert!(found[0].contains("4 MiB"), "{found:?}");
+    assert!(found[0].contains("in 64 MiB"), "{found:?}");
 }
 
 #[test]
