@@ -80,6 +80,22 @@ impl Json {
         }
     }
 
+    /// Whether it is this text, or a list that holds it. Numbers and truth values are the texts that JSON has for
+    /// them; who writes a claim as one or the other means the same.
+    #[must_use]
+    pub fn has_text(&self, wanted: &str) -> bool {
+        let is_it = |value: &Self| match value {
+            Self::Text(text) => text == wanted,
+            Self::Number(number) => number.to_string() == wanted,
+            Self::Bool(is_so) => wanted == if *is_so { "true" } else { "false" },
+            Self::Null | Self::Array(_) | Self::Object(_) => false,
+        };
+        match self {
+            Self::Array(values) => values.iter().any(is_it),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) | Self::Object(_) => is_it(self),
+        }
+    }
+
     /// A `NumericDate` (RFC 7519 section 2): seconds since 1970, perhaps with a fraction, which is cut off
     /// downwards.
     #[must_use]
@@ -214,6 +230,27 @@ mod tests {
             ("f", None, false),
         ] {
             assert_eq!(json.has(name, value), has, "{name} {value:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_found_as_a_scalar_and_in_a_list_whatever_is_beside_it() {
+        for (json, wanted, has) in [
+            (r#""x""#, "x", true),
+            (r#""x y""#, "x", false),
+            (r#"["x",1,{"y":"y"}]"#, "x", true),
+            (r#"["x",1,{"y":"y"}]"#, "1", true),
+            (r#"["x",1,{"y":"y"}]"#, "y", false),
+            (r#"[["x"]]"#, "x", false),
+            ("true", "true", true),
+            ("true", "True", false),
+            ("[false]", "false", true),
+            ("-7", "-7", true),
+            ("1.5", "1.5", true),
+            ("null", "null", false),
+            (r#"{"x":1}"#, "x", false),
+        ] {
+            assert_eq!(Json::parse(json.as_bytes()).unwrap().has_text(wanted), has, "{json} {wanted}");
         }
     }
 
