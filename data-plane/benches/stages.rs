@@ -221,6 +221,7 @@ fn balance(criterion: &mut Criterion) {
             timeouts,
             limits: Limits::default(),
             policies: Policies::default(),
+            told: Default::default(),
         };
         let mut rng = SmallRng::seed_from_u64(1);
         group.bench_function(count.to_string(), |bencher| {

@@ -2,8 +2,7 @@
 //!
 //! First every limit is looked at. Only if each has something left, each is charged, so that a limit that
 //! is used up costs the others nothing. A limit that another thread uses up in between refuses, and what
-//! was charged before is given back. Where somebody has charged the same key since, it is not ([`Spent::undo`]):
-//! then this race has made that one limit stricter by one request.
+//! was charged before is given back ([`Spent::give_back`]).
 
 use crate::{
     key::Key,
@@ -128,11 +127,10 @@ impl<'t> Check<'t> {
         }
     }
 
-    fn give_back(&mut self) {
-        if let Some(spent) = self.spent.take()
-            && spent.undo()
-        {
-            self.found.tat = spent.before;
+    /// Takes back what it was charged, where another limit refuses the request.
+    pub fn give_back(&mut self, now: u64) {
+        if let Some(spent) = self.spent.take() {
+            self.found.tat = spent.give_back(self.terms.cost(), now);
         }
     }
 }
@@ -162,7 +160,7 @@ pub fn admit_each<'t, T>(
     }
     let refused = limits.iter_mut().filter_map(&check).position(|check| !check.take(table, now));
     if let Some(at) = refused {
-        limits.iter_mut().filter_map(&check).take(at).for_each(Check::give_back);
+        limits.iter_mut().filter_map(&check).take(at).for_each(|check| check.give_back(now));
     }
     refused.is_none()
 }

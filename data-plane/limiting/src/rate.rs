@@ -146,6 +146,11 @@ pub struct Standing {
 }
 
 impl Terms {
+    /// What one costs.
+    pub(crate) const fn cost(&self) -> u64 {
+        self.cost
+    }
+
     /// Of something that costs so much time.
     pub(crate) const fn of_time(cost: u64) -> Self {
         Self { cost, span: cost }

@@ -265,6 +265,7 @@ fn entry(name: &str, hosts: Box<[HostPattern]>) -> Entry {
         timeouts,
         limits: Default::default(),
         policies: Default::default(),
+        told: Arc::default(),
     };
     Entry { service: Arc::new(service), hosts, endpoints: Box::default() }
 }

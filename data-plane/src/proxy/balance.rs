@@ -48,6 +48,7 @@ mod tests {
             timeouts: Timeouts { connect: second, response: second, idle: second, total: None },
             limits: Limits::default(),
             policies: Policies::default(),
+            told: Default::default(),
         }
     }
 

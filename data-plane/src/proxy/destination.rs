@@ -8,7 +8,7 @@ use gateway_routing::{
         TimeoutOverrides, WeightedService,
     },
 };
-use http::Method;
+use http::{HeaderName, Method};
 use rand::{Rng, RngExt};
 
 use super::{
@@ -43,7 +43,7 @@ pub(crate) struct Destination<'t> {
 impl<'t> Destination<'t> {
     /// Where the host's service gets what no route matches.
     pub(crate) fn of_service(service: &'t Service) -> Self {
-        let policies = InForce::of(&UNSET, &service.policies);
+        let policies = InForce::at(service, &UNSET);
         let edits = RequestEdits { fields: policies.request_fields, ..RequestEdits::default() };
         let max_body = service.limits.request_body;
         Self { service, timeouts: service.timeouts, max_body, policies, edits, shadow: None }
@@ -71,13 +71,13 @@ impl<'t> Destination<'t> {
         let mirror = forward.mirror.as_ref().filter(|mirror| rng.random_range(0..1000) < mirror.per_mille);
         let shadow = mirror.and_then(|mirror| table.service(&mirror.service));
         let mut to = Self { shadow, ..Self::by_route(service(&picked.name)?, route, forward) };
-        to.policies.tells[2] = shadow.and_then(|shadow| own(&shadow.policies.auth));
+        to.policies.told[1] = shadow.map(|shadow| &*shadow.told).unwrap_or_default();
         Ok(to)
     }
 
     /// What holds where the route leads to this service, without a shadow.
     pub(crate) fn by_route(service: &'t Service, route: &'t Route, forward: &'t Forward) -> Self {
-        let policies = InForce::of(&route.policies, &service.policies);
+        let policies = InForce::at(service, &route.policies);
         Self {
             service,
             timeouts: overridden(service.timeouts, route.timeouts),
@@ -154,9 +154,9 @@ pub(crate) fn sharing<'t>(table: &'t RoutingTable, asked: &Asked<'_>) -> Option<
     Some((routed, policy?))
 }
 
-/// A policy that says who may call, be it in force or not.
-fn own(auth: &Policy<Box<Auth>>) -> Option<&Auth> {
-    match auth {
+/// A service's own policy that says who may call, be it in force or not.
+fn own(service: &Service) -> Option<&Auth> {
+    match &service.policies.auth {
         Policy::On(auth) => Some(auth),
         Policy::Off | Policy::Unset => None,
     }
@@ -196,9 +196,12 @@ pub(crate) struct InForce<'t> {
     pub cache: Option<&'t Cache>,
     pub rate_limits: &'t [RateLimit],
     pub auth: Option<&'t Auth>,
-    /// All that tell endpoints who calls: the service's even where the route has turned it off, for the
-    /// endpoint believes it all the same, and so does the shadow's.
-    pub tells: [Option<&'t Auth>; 3],
+    /// The service's own policy on that, where the route has another one, or has turned it off: what clients show
+    /// for it is none of the endpoint's business all the same.
+    pub passed_over: Option<&'t Auth>,
+    /// By which fields the service's endpoints may be told who calls, whatever policy does so, and those of the
+    /// shadow: they believe them all the same.
+    pub told: [&'t [HeaderName]; 2],
 }
 
 impl<'t> InForce<'t> {
@@ -213,13 +216,23 @@ impl<'t> InForce<'t> {
             cache: route.cache.or(&service.cache),
             rate_limits: route.rate_limits.or(&service.rate_limits).map(|limits| &**limits).unwrap_or_default(),
             auth: route.auth.or(&service.auth).map(|auth| &**auth),
-            tells: [own(&route.auth), own(&service.auth), None],
+            passed_over: None,
+            told: [&[], &[]],
         }
     }
 
-    /// Those of a route that the gateway answers by itself.
-    pub(crate) fn of_route(route: &'t Route) -> Self {
-        Self::of(&route.policies, &UNSET)
+    /// At a service, with these of a route.
+    fn at(service: &'t Service, route: &'t Policies) -> Self {
+        Self {
+            passed_over: own(service).filter(|_| route.auth != Policy::Unset),
+            told: [&service.told, &[]],
+            ..Self::of(route, &service.policies)
+        }
+    }
+
+    /// Those of a route that the gateway answers by itself, in front of the service that gets what no route matches.
+    pub(crate) fn of_route(route: &'t Route, owner: Option<&'t Service>) -> Self {
+        Self { passed_over: owner.and_then(own), ..Self::of(&route.policies, &UNSET) }
     }
 
     /// Refuses a path, as the client sent it, that servers read differently, where it is to be refused.

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, time::Instant};
 
+use gateway_caching::Time;
 use gateway_proto::network::Network;
 use gateway_routing::route::{Route, Scheme};
 use http::{Method, StatusCode};
@@ -91,6 +92,8 @@ pub(crate) struct Exchange<'c> {
     pub caller: Caller<'c>,
     /// What became of it where a policy says who may call.
     pub auth: Option<Outcome>,
+    /// Where such a policy has accepted what it has brought: when that ends, as far as it says so itself.
+    pub good_until: Option<Time>,
     /// Whether it has brought credentials that such a policy is about, good or bad.
     pub has_credentials: bool,
     /// What a client is told that has not shown who it is.
@@ -160,6 +163,7 @@ impl<'c> Exchange<'c> {
             route: None,
             caller: Caller::Nobody,
             auth: None,
+            good_until: None,
             has_credentials: false,
             challenge: None,
             cors: None,

@@ -94,9 +94,14 @@ async fn enter<'t>(
     request: &mut ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Result<Passage, ProxyError> {
-    let passage = auth::check(worker, table, policies, request, exchange).await;
-    // Limits count who is refused, too: nobody tries keys and passwords without end.
+    let is_read = auth::forget_told(policies, request, exchange);
+    // First, so that nobody tries keys and passwords without end, or learns beyond a limit which one was right.
     limit::admit(worker, policies.rate_limits, request, exchange)?;
+    let passage = auth::check(worker, table, policies, request, exchange).await;
+    if is_read {
+        auth::forget_read(policies, request, exchange);
+    }
+    limit::admit_caller(worker, policies.rate_limits, request, exchange)?;
     auth::forget_credentials(policies, request, exchange);
     passage
 }

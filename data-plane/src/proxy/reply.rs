@@ -15,7 +15,7 @@ use super::{
     headers::write_field,
     parse::ParsedRequest,
     respond::own_head,
-    route::Asked,
+    route::{self, Asked},
 };
 use crate::{
     error::ProxyError,
@@ -31,7 +31,8 @@ pub(crate) async fn redirect<'t>(
     request: &mut ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Result<(), ProxyError> {
-    let policies = InForce::of_route(route);
+    let owner = route::owner(table, &Asked::new(request, exchange.head()));
+    let policies = InForce::of_route(route, owner);
     exchange.settle(&policies, request);
     policies.admit(&Asked::new(request, exchange.head()))?;
     if let Passage::Answered(answer) = enter(worker, table, &policies, request, exchange).await? {
@@ -58,7 +59,7 @@ pub(crate) async fn fixed<'t>(
     request: &mut ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Result<(), ProxyError> {
-    let policies = InForce::of_route(route);
+    let policies = InForce::of_route(route, None);
     exchange.settle(&policies, request);
     policies.admit(&Asked::new(request, exchange.head()))?;
     if let Passage::Answered(answer) = enter(worker, table, &policies, request, exchange).await? {

@@ -101,5 +101,10 @@ pub(crate) fn select<'t>(table: &'t RoutingTable, asked: &Asked<'_>) -> Result<R
     bound.owner.as_deref().map(Routed::Owner).ok_or(ProxyError::NoRoute)
 }
 
+/// The service that gets what no route of the request's host matches.
+pub(crate) fn owner<'t>(table: &'t RoutingTable, asked: &Asked<'_>) -> Option<&'t Service> {
+    table.bound(asked.request.host(asked.head))?.owner.as_deref()
+}
+
 #[cfg(test)]
 mod tests;

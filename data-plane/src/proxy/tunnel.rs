@@ -1,10 +1,22 @@
-//! After an upgrade that both sides agreed on: bytes in both directions, until both have ended.
+//! After an upgrade that both sides agreed on: bytes in both directions, until both have ended, or what the
+//! client came with is none any more.
 
-use std::{future::poll_fn, mem, pin::Pin, task::Poll};
+use std::{
+    future::poll_fn,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use tokio::io::AsyncWrite;
+use gateway_caching::Time;
+use tokio::{
+    io::AsyncWrite,
+    time::{Interval, MissedTickBehavior, interval},
+};
 
 use super::{
+    auth::Caller,
     destination::Destination,
     exchange::Exchange,
     forward::Answer,
@@ -12,6 +24,9 @@ use super::{
     relay::{Encode, Relay, RelayError},
 };
 use crate::{error::ProxyError, http1::framing::Framing, worker::Worker};
+
+/// How often it is looked whether the client may still be there.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Passes the agreement on, then everything.
 pub(crate) async fn run(
@@ -33,7 +48,8 @@ pub(crate) async fn run(
     let mut up = Relay::new(Framing::UntilClose, Encode::Plain, Vec::new());
 
     let (mut reader, mut writer) = connection.stream.split();
-    let Exchange { client, buffers, watch, sent, .. } = exchange;
+    let Exchange { client, buffers, watch, sent, caller, good_until, .. } = exchange;
+    let mut stay = good_until.map(|until| Stay::new(worker, caller, until));
     // A tunnel lasts as long as it is used: the request's time does not count.
     let idle = worker.limits().tunnel_idle_timeout;
     watch.bound(None);
@@ -41,6 +57,9 @@ pub(crate) async fn run(
     let (mut up_ended, mut down_ended) = (false, false);
     let mut seen = 0;
     let pass = poll_fn(|cx| {
+        if stay.as_mut().is_some_and(|stay| stay.is_over(cx)) {
+            return Poll::Ready(());
+        }
         if !up_ended {
             match up.poll(cx, &mut buffers.client, &mut client.reader, &mut writer) {
                 // The endpoint hears nothing more; what it said before still has to arrive.
@@ -77,4 +96,30 @@ pub(crate) async fn run(
     // A tunnel that falls silent has come to its end, and nobody is to blame.
     let _ = watch.run(pass).await;
     Ok(())
+}
+
+/// Who has come by credentials stays as long as they are good. Looking costs a timer, which who needed none has not.
+struct Stay<'e> {
+    worker: &'e Worker,
+    caller: &'e Caller<'e>,
+    until: Time,
+    looks: Interval,
+}
+
+impl<'e> Stay<'e> {
+    fn new(worker: &'e Worker, caller: &'e Caller<'e>, until: Time) -> Self {
+        let mut looks = interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { worker, caller, until, looks }
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.looks.poll_tick(cx).is_ready() {
+            let now = self.worker.now();
+            if now >= self.until || !self.caller.is_welcome(&self.worker.table(), now) {
+                return true;
+            }
+        }
+        false
+    }
 }

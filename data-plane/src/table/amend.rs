@@ -11,7 +11,7 @@ use gateway_routing::{
     route::{Policies, Policy, Route},
 };
 
-use super::{Consumer, Entry, RoutingTable, Stamp};
+use super::{Consumer, Entry, RoutingTable, Service, Stamp};
 
 /// What changed, by name: what it is now, or `None` where it is gone.
 #[derive(Debug, Default)]
@@ -66,20 +66,27 @@ impl RoutingTable {
     /// Every conflict, each once.
     pub(crate) fn amend(&self, stamp: Stamp, changes: &Changes) -> Result<Self, Vec<Conflict>> {
         let mut next = Self { stamp: Some(stamp), ..self.clone() };
-        let mut conflicts = next.amend_services(&changes.services);
-        conflicts.extend(next.amend_routes(&changes.routes));
+        let mut retold = BTreeSet::new();
+        let mut conflicts = next.amend_services(&changes.services, &mut retold);
+        conflicts.extend(next.amend_routes(&changes.routes, &mut retold));
+        retold.iter().for_each(|service| next.retell(service));
         conflicts.extend(next.missing_services(changes));
         let shared = next.consumers.amend(&changes.consumers);
         conflicts.extend(shared.into_iter().map(|consumers| Conflict::Keys { consumers }));
         if conflicts.is_empty() { Ok(next) } else { Err(conflicts) }
     }
 
-    fn amend_services(&mut self, changes: &BTreeMap<Arc<str>, Option<Arc<Entry>>>) -> Vec<Conflict> {
+    fn amend_services(
+        &mut self,
+        changes: &BTreeMap<Arc<str>, Option<Arc<Entry>>>,
+        retold: &mut BTreeSet<Arc<str>>,
+    ) -> Vec<Conflict> {
         // Every old host goes before the first new one comes: hosts may move between services.
         for name in changes.keys() {
             if let Some(old) = self.services.remove(name) {
                 self.caching -= usize::from(caches(&old.service.policies));
                 self.key_sources.remove(&old.service.policies);
+                self.tellers.remove(name, &old.service.policies);
                 old.hosts.iter().for_each(|host| self.index.update(host, |bound| bound.owner = None));
             }
         }
@@ -96,19 +103,30 @@ impl RoutingTable {
             }
             self.caching += usize::from(caches(&entry.service.policies));
             self.key_sources.add(&entry.service.policies);
+            self.tellers.add(name, &entry.service.policies);
             self.services.insert(Arc::clone(name), Arc::clone(entry));
+            retold.insert(Arc::clone(name));
         }
         claims.into_iter().map(|(host, services)| Conflict::Owners { host: host.clone(), services }).collect()
     }
 
-    fn amend_routes(&mut self, changes: &BTreeMap<Arc<str>, Option<Arc<Route>>>) -> Vec<Conflict> {
+    fn amend_routes(
+        &mut self,
+        changes: &BTreeMap<Arc<str>, Option<Arc<Route>>>,
+        retold: &mut BTreeSet<Arc<str>>,
+    ) -> Vec<Conflict> {
         // By host, the routes that are new to it.
         let mut touched = BTreeMap::<HostPattern, Vec<&Arc<Route>>>::new();
         for name in changes.keys() {
             if let Some(old) = self.routes.remove(name) {
                 self.caching -= usize::from(caches(&old.policies));
                 self.key_sources.remove(&old.policies);
-                old.services().for_each(|service| self.drop_reference(service, name));
+                for service in old.services() {
+                    self.drop_reference(service, name);
+                    if self.tellers.remove(service, &old.policies) {
+                        retold.insert(Arc::clone(service));
+                    }
+                }
                 touched.extend(old.hosts.iter().map(|host| (host.clone(), Vec::new())));
             }
         }
@@ -116,6 +134,9 @@ impl RoutingTable {
             let Some(route) = route else { continue };
             for service in route.services() {
                 self.references.entry(Arc::clone(service)).or_default().insert(Arc::clone(name));
+                if self.tellers.add(service, &route.policies) {
+                    retold.insert(Arc::clone(service));
+                }
             }
             for host in &route.hosts {
                 touched.entry(host.clone()).or_default().push(route);
@@ -132,6 +153,22 @@ impl RoutingTable {
             }
         }
         equals.into_iter().map(|((first, second), hosts)| Conflict::Routes { hosts, first, second }).collect()
+    }
+
+    /// Lets a service know by which fields its endpoints may be told who calls, where that is another list than it
+    /// has.
+    fn retell(&mut self, name: &Arc<str>) {
+        let Some(entry) = self.services.get(name) else { return };
+        let told = self.tellers.of(name);
+        if entry.service.told == told {
+            return;
+        }
+        let service = Arc::new(Service { told, ..Service::clone(&entry.service) });
+        let entry = Arc::new(Entry { service: Arc::clone(&service), ..Entry::clone(entry) });
+        for host in &entry.hosts {
+            self.index.update(host, |bound| bound.owner = Some(Arc::clone(&service)));
+        }
+        self.services.insert(Arc::clone(name), entry);
     }
 
     /// Compiles what the host has now: the routes that did not change, and the new ones.

@@ -40,6 +40,14 @@ pub(crate) struct Key {
     pub(crate) ends: Time,
 }
 
+/// Its hash is nobody's to read.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sha256: _, ends } = self;
+        f.debug_struct("Key").field("ends", ends).finish_non_exhaustive()
+    }
+}
+
 impl Key {
     /// One that has always ended.
     const NONE: Self = Self { sha256: [0; 32], ends: Time::from_millis(i64::MIN) };
@@ -86,10 +94,10 @@ impl Consumer {
         self.more.as_ref().map(|more| &*more.rate_limits).unwrap_or_default()
     }
 
-    /// Whether one of his keys has this hash and has not ended. All of them are looked at, and whole.
-    fn has(&self, sha256: &[u8; 32], now: Time) -> bool {
+    /// The one of his keys that has this hash and has not ended. All of them are looked at, and whole.
+    fn key(&self, sha256: &[u8; 32], now: Time) -> Option<&Key> {
         let is_it = |key: &Key| verify_slices_are_equal(&key.sha256, sha256).is_ok() & (now < key.ends);
-        self.keys().fold(false, |has, key| has | is_it(key))
+        self.keys().fold(None, |found, key| if is_it(key) { Some(key) } else { found })
     }
 }
 
@@ -132,12 +140,23 @@ impl Consumers {
 
     /// Whose key has this hash, if it has not ended.
     pub(crate) fn of_key(&self, sha256: &[u8; 32], now: Time) -> Option<&Consumer> {
-        self.keys.get(&beginning(sha256)).map(|consumer| &**consumer).filter(|consumer| consumer.has(sha256, now))
+        self.key(sha256, now).map(|(consumer, _)| consumer)
+    }
+
+    /// The same, with the key.
+    pub(crate) fn key(&self, sha256: &[u8; 32], now: Time) -> Option<(&Consumer, &Key)> {
+        let consumer = self.keys.get(&beginning(sha256))?;
+        consumer.key(sha256, now).map(|key| (&**consumer, key))
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.named.len()
+    }
+
+    /// Whether any of them has limits of his own.
+    pub(crate) fn have_limits(&self) -> bool {
+        !self.limits.is_empty()
     }
 
     /// Whether a limit of any consumer is called so.

@@ -12,6 +12,7 @@ pub(crate) mod consumers;
 mod host;
 mod keys;
 mod service;
+mod tellers;
 mod view;
 
 pub(crate) use self::amend::{Changes, Conflict};
@@ -20,7 +21,7 @@ pub(crate) use self::{
     keys::KeySources,
     service::{Endpoint, Entry},
 };
-use self::{consumers::Consumers, host::HostIndex};
+use self::{consumers::Consumers, host::HostIndex, tellers::Tellers};
 pub use self::{
     host::{Bound, Routes},
     service::{Limits, Policies, Service, Timeouts, WeightedEndpoint},
@@ -46,6 +47,7 @@ pub struct RoutingTable {
     caching: usize,
     consumers: Consumers,
     key_sources: KeySources,
+    tellers: Tellers,
 }
 
 /// Which snapshot a table was compiled from.

@@ -4,9 +4,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use gateway_proto::host::HostPattern;
 pub use gateway_routing::route::{Limits, Policies};
+use http::HeaderName;
 
 /// A service to route to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// The registry's name; also the label in logs and metrics.
     pub name: Arc<str>,
@@ -19,6 +20,8 @@ pub struct Service {
     pub limits: Limits,
     /// What is done beside forwarding.
     pub policies: Policies,
+    /// By which fields its endpoints may be told who calls, whatever policy does so; the table knows.
+    pub told: Arc<[HeaderName]>,
 }
 
 /// A healthy endpoint.
@@ -45,7 +48,7 @@ pub struct Timeouts {
 }
 
 /// A service with what requests do not need: its hosts, and its endpoints in any state.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// What requests need.
     pub(crate) service: Arc<Service>,

@@ -5,6 +5,7 @@ use gateway_proto::host::HostPattern;
 use super::{Changes, Conflict, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version};
 
 pub(crate) mod routes;
+mod tellers;
 mod view;
 
 /// A service without endpoints.
@@ -21,6 +22,7 @@ pub(crate) fn service(name: &str) -> Service {
         timeouts,
         limits: Limits::default(),
         policies: Policies::default(),
+        told: Arc::default(),
     }
 }
 

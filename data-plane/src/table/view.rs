@@ -20,8 +20,17 @@ pub(super) struct Table<'t>(pub(super) &'t RoutingTable);
 
 impl Serialize for Table<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let RoutingTable { stamp, index: _, services, routes, references: _, caching: _, consumers, key_sources: _ } =
-            self.0;
+        let RoutingTable {
+            stamp,
+            index: _,
+            services,
+            routes,
+            references: _,
+            caching: _,
+            consumers,
+            key_sources: _,
+            tellers: _,
+        } = self.0;
         let stamp = stamp.as_ref().map(|Stamp { cluster_id, version, revision }| (&**cluster_id, version, revision));
         let mut table = serializer.serialize_struct("RoutingTable", 6)?;
         table.serialize_field("cluster_id", &stamp.map(|(cluster_id, ..)| cluster_id))?;

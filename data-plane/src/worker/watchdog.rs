@@ -128,6 +128,12 @@ impl Watch {
         self.watchdog.slots.borrow()[self.slot].bound != u64::MAX
     }
 
+    /// How much time is left until the bound.
+    pub(crate) fn left(&self) -> Duration {
+        let left = self.watchdog.slots.borrow()[self.slot].bound.saturating_sub(self.watchdog.now.get());
+        TICK.saturating_mul(u32::try_from(left).unwrap_or(u32::MAX))
+    }
+
     /// Whether the bound has been reached.
     pub(crate) fn is_over(&self) -> bool {
         self.watchdog.slots.borrow()[self.slot].bound <= self.watchdog.now.get()

@@ -78,10 +78,22 @@ pub(crate) struct Spent<'t> {
 }
 
 impl Spent<'_> {
-    /// Takes the charge back. Where somebody has charged the same key since, it stays: to take it out of
-    /// the middle could give more back than it is worth by now. Says whether it did.
+    /// Takes the charge back, where nobody has charged the same key since. Says whether it did.
     pub(crate) fn undo(self) -> bool {
         self.cell.compare_exchange(self.found.tat, self.before, SeqCst, SeqCst).is_ok()
+    }
+
+    /// Takes back the charge, which cost so much, and tells the TAT of then. Where somebody has charged the same
+    /// key since, it gives back no more than what is still ahead of it: the rest has come back by itself, and
+    /// might have been the other's wait.
+    pub(crate) fn give_back(self, cost: u64, now: u64) -> u64 {
+        if self.undo() {
+            return self.before;
+        }
+        let left = cost.min(self.found.tat.saturating_sub(now));
+        // Otherwise the cell was emptied meanwhile, or is another key's.
+        let less = |tat: u64| (tat >= self.found.tat).then(|| tat - left);
+        self.cell.fetch_update(SeqCst, SeqCst, less).map_or_else(|tat| tat, |tat| tat - left)
     }
 }
 

@@ -36,6 +36,29 @@ fn a_limit_that_is_used_up_costs_the_other_nothing() {
 }
 
 proptest! {
+    /// Where others came meanwhile, what is given back is what was charged, or less as far as time has passed; it is
+    /// never more than if it had not been charged.
+    #[test]
+    fn what_is_given_back_later_admits_nothing_more(gaps in prop::collection::vec(0..SECOND, 0..20), last in 0..SECOND) {
+        let charged = Table::of_sets(1, 7);
+        let spared = Table::of_sets(1, 7);
+        let mut first = [check(&charged, per_second(2, 9), 1)];
+        prop_assert!(admit(&charged, &mut first, 0));
+        let mut now = 0;
+        for gap in &gaps {
+            now += gap;
+            if admit(&charged, &mut [check(&charged, per_second(2, 9), 1)], now) {
+                prop_assert!(admit(&spared, &mut [check(&spared, per_second(2, 9), 1)], now));
+            }
+        }
+        now += last;
+        first[0].give_back(now);
+        let [with, without] = [&charged, &spared].map(|table| table.look(first[0].key(), None, now).tat.max(now));
+        prop_assert!(with >= without, "{with} {without}");
+        let is_at_once = now <= SECOND / 2;
+        prop_assert!(!is_at_once || gaps.iter().any(|gap| *gap > 0) || with == without, "{with} {without}");
+    }
+
     /// All or none: what either admits is what both would.
     #[test]
     fn together_they_are_as_strict_as_each(gaps in prop::collection::vec(0..SECOND, 1..200), bursts in [1_u64..8, 1_u64..8]) {

@@ -92,6 +92,14 @@ impl Methods {
     pub(crate) fn contain(&self, method: &Method, bit: u16) -> bool {
         self.standard & bit != 0 || self.is_empty() || (bit == 0 && self.others.contains(method))
     }
+
+    /// Whether a server may take this method for one that is meant: some tell no case apart, and whoever answers GET
+    /// answers HEAD, too.
+    pub(crate) fn may_contain(&self, method: &Method) -> bool {
+        let is_taken_for = |other: &Method| method.as_str().eq_ignore_ascii_case(other.as_str());
+        let is_meant = |meant: Method| is_taken_for(&meant) || (meant == Method::GET && is_taken_for(&Method::HEAD));
+        self.is_empty() || self.iter().any(is_meant)
+    }
 }
 
 /// `GET, HEAD`, or nothing for all.

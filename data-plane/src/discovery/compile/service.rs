@@ -34,7 +34,8 @@ impl Reader<'_> {
         }
         let pb::Limits { request_body } = limits.unwrap_or_default();
         let limits = Limits { request_body };
-        let service = Arc::new(Service { name: expected.into(), healthy, timeouts, limits, policies: policies? });
+        let (policies, told) = (policies?, Arc::default());
+        let service = Arc::new(Service { name: expected.into(), healthy, timeouts, limits, policies, told });
         Some(Entry { service, hosts, endpoints })
     }
 

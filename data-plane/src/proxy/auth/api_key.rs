@@ -30,8 +30,8 @@ pub(super) fn check<'t>(
     };
     let hash = digest(&SHA256, key);
     // SHA-256 has 32 bytes.
-    let found = <&[u8; 32]>::try_from(hash.as_ref()).ok().and_then(|sha256| consumers.of_key(sha256, now));
-    found.map_or(Verdict::Refused, |consumer| Verdict::Accepted(Caller::Consumer(consumer)))
+    let found = <&[u8; 32]>::try_from(hash.as_ref()).ok().and_then(|sha256| consumers.key(sha256, now));
+    found.map_or(Verdict::Refused, |(consumer, key)| Verdict::Accepted(Caller::Keyed(consumer, key)))
 }
 
 /// Whether the request has keys in several places: nobody knows whose it is meant to be.

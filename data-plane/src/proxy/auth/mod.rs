@@ -60,11 +60,19 @@ use super::{
     query,
     route::Asked,
 };
-use crate::{error::ProxyError, http1::field::Name, table::RoutingTable, worker::Worker};
+use crate::{
+    error::ProxyError,
+    http1::field::Name,
+    table::{RoutingTable, consumers::NEVER},
+    worker::{Worker, watchdog::Watch},
+};
 
 /// How long it may take to find out whether credentials are good, where others have to be asked: as long as the longest
 /// time-out of a policy, and a little more.
 const PATIENCE: Duration = Duration::from_secs(61);
+
+/// The same in shadow mode, where nobody is to notice.
+const SHADOW_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What becomes of a request that nobody refuses.
 #[derive(Debug)]
@@ -81,26 +89,24 @@ pub(super) async fn check<'t>(
     worker: &Rc<Worker>,
     table: &'t RoutingTable,
     policies: &InForce<'t>,
-    request: &mut ParsedRequest,
+    request: &ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Result<Passage, ProxyError> {
-    for policy in policies.tells.into_iter().flatten() {
-        told::forget(|| told::names(&policy.identity), request, exchange.head());
-    }
-    let Some(policy) = policies.auth else {
-        forget_told(policies, request, exchange);
-        return Ok(Passage::On);
-    };
-    let tried = authenticate(worker, table, policies, policy, request, exchange).await;
-    // Servers may have been asked with them.
-    forget_told(policies, request, exchange);
-    let Tried { verdict, by, answer } = tried?;
+    let Some(policy) = policies.auth else { return Ok(Passage::On) };
+    let Tried { verdict, by, ends, answer } = authenticate(worker, table, policies, policy, request, exchange).await?;
     exchange.has_credentials = !matches!(verdict, Verdict::Nothing);
     let asked = Asked::new(request, exchange.head());
     let may = |caller: &Caller<'_>| rules::allow(policy, caller, exchange.client_address().known(), &asked);
     let judged = match verdict {
-        Verdict::Accepted(caller) => {
-            let judged = if may(&caller) { Ok(by) } else { Err(Refusal::Forbidden) };
+        Verdict::Accepted(mut caller) => {
+            if goes_by_registration(policy, table, request) {
+                caller.register(table);
+            }
+            let judged = match (may(&caller), caller.is_known_to(&worker.table(), table)) {
+                (_, false) => Err(Refusal::Invalid),
+                (false, true) => Err(Refusal::Forbidden),
+                (true, true) => Ok(by),
+            };
             told::write(&policy.identity, &caller, policies.request_fields, &mut exchange.buffers.identity);
             exchange.caller = caller;
             judged
@@ -116,6 +122,7 @@ pub(super) async fn check<'t>(
     let refusal = match judged {
         Ok(outcome) => {
             exchange.auth = Some(outcome);
+            exchange.good_until = ends.filter(|_| !policy.shadow);
             return Ok(Passage::On);
         }
         Err(refusal) if policy.shadow => {
@@ -132,31 +139,61 @@ pub(super) async fn check<'t>(
     Err(refusal.error())
 }
 
-/// All fields by which endpoints are told where there is this policy.
-fn all_told(policy: &Auth) -> impl Iterator<Item = &HeaderName> {
-    told::names(&policy.identity).chain(forwards(policy).flat_map(|forward| forward.response_headers.iter()))
+/// All fields by which anybody behind the gateway may be told who calls.
+fn told<'t>(policies: &InForce<'t>) -> impl Iterator<Item = &'t HeaderName> + use<'t> {
+    let [of_service, of_shadow] = policies.told;
+    // A service knows what the policy in force tells, too; where the gateway answers by itself, there is none.
+    let own = policies.auth.filter(|_| of_service.is_empty());
+    of_service.iter().chain(of_shadow).chain(own.into_iter().flat_map(Auth::told))
 }
 
-/// Takes the client's own fields of these names out of the request, be the policy in force or not.
-fn forget_told(policies: &InForce<'_>, request: &mut ParsedRequest, exchange: &Exchange<'_>) {
-    for policy in policies.tells.into_iter().flatten() {
-        told::forget(|| all_told(policy), request, exchange.head());
+/// Whether the policy looks at the client's field of this name to find out who calls.
+fn reads(policy: &Auth, name: &HeaderName) -> bool {
+    let is_shown = || place::places(policy).any(|place| place.header() == Some(name));
+    let is_asked_with = || forwards(policy).any(|forward| forward.request_headers.contains(name));
+    (is_shown() || is_asked_with()) && !policy.identity.fields().any(|field| field == name)
+}
+
+/// Takes the client's own fields of these names out of the request, whatever policy is in force; but what that one
+/// still reads. Whether there is any such.
+pub(super) fn forget_told(policies: &InForce<'_>, request: &mut ParsedRequest, exchange: &Exchange<'_>) -> bool {
+    let is_read = |name: &&HeaderName| policies.auth.is_some_and(|policy| reads(policy, name));
+    if told(policies).next().is_none() {
+        return false;
     }
+    let are_read = told(policies).any(|name| is_read(&name));
+    if are_read {
+        told::forget(|| told(policies).filter(|name| !is_read(name)), request, exchange.head());
+    } else {
+        told::forget(|| told(policies), request, exchange.head());
+    }
+    are_read
+}
+
+/// The same when all has been read.
+pub(super) fn forget_read(policies: &InForce<'_>, request: &mut ParsedRequest, exchange: &Exchange<'_>) {
+    told::forget(|| told(policies), request, exchange.head());
+}
+
+/// Where credentials are that do not go on: what the policy in force reads, and what the service's own does where it is
+/// passed over, unless they keep it.
+fn dropped<'t>(policies: &InForce<'t>) -> impl Iterator<Item = Place<'t>> + Clone + use<'t> {
+    let InForce { auth, passed_over, .. } = *policies;
+    let kept = auth.filter(|policy| policy.keep_credentials);
+    let is_kept = move |place: &Place<'_>| kept.into_iter().flat_map(place::places).any(|kept| kept == *place);
+    let of = |policy: Option<&'t Auth>| policy.filter(|policy| !policy.keep_credentials).into_iter();
+    of(auth).chain(of(passed_over)).flat_map(place::places).filter(move |place| !is_kept(place))
 }
 
 /// Takes the credentials out of the request, unless the endpoint is to have them. Until then, limits may
 /// go by them.
 pub(super) fn forget_credentials(policies: &InForce<'_>, request: &mut ParsedRequest, exchange: &mut Exchange<'_>) {
-    if let Some(policy) = policies.auth.filter(|policy| !policy.keep_credentials) {
-        place::forget(place::places(policy), request, exchange.head_mut());
-    }
+    place::forget(dropped(policies), request, exchange.head_mut());
 }
 
 /// The fields that clients cannot have go on: neither do their trailers.
 pub(super) fn names<'t>(policies: &InForce<'t>) -> impl Iterator<Item = &'t HeaderName> + use<'t> {
-    let told = policies.tells.into_iter().flatten().flat_map(all_told);
-    let dropped = policies.auth.filter(|policy| !policy.keep_credentials);
-    told.chain(dropped.into_iter().flat_map(place::places).filter_map(Place::header))
+    told(policies).chain(dropped(policies).filter_map(Place::header))
 }
 
 /// What [`check`] and [`forget_credentials`] do about a request where keys alone decide, for benchmarks.
@@ -187,7 +224,7 @@ pub(crate) fn enter_by_key(
 
 /// Takes the credentials out of a target or a URL that is shown.
 pub(super) fn forget_shown(policies: &InForce<'_>, target: &mut Vec<u8>) {
-    let places = policies.auth.into_iter().flat_map(place::places);
+    let places = [policies.auth, policies.passed_over].into_iter().flatten().flat_map(place::places);
     for place in places {
         if let Place::Query(name) = place {
             let length = query::forget(target, name);
@@ -212,10 +249,18 @@ fn forwards(policy: &Auth) -> impl Iterator<Item = &Arc<ForwardAuth>> {
     })
 }
 
+/// Whether anything goes by what the table has of a caller of whom others have told.
+fn goes_by_registration(policy: &Auth, table: &RoutingTable, request: &ParsedRequest) -> bool {
+    let denies_groups = || policy.deny.iter().any(|rule| rule.group.is_some());
+    request.upgrade.is_some() || table.consumers().have_limits() || denies_groups()
+}
+
 /// What all the methods make of a request.
 struct Tried<'t> {
     verdict: Verdict<'t>,
     by: Outcome,
+    /// If it is accepted, until when at the most.
+    ends: Option<Time>,
     /// What a server outside says to the client, if nobody accepts the request.
     answer: Option<Box<Answer>>,
 }
@@ -230,7 +275,7 @@ async fn authenticate<'t>(
     exchange: &mut Exchange<'_>,
 ) -> Result<Tried<'t>, ProxyError> {
     let mut answer = None;
-    let none = |verdict, answer| Ok(Tried { verdict, by: Outcome::Anonymous, answer });
+    let none = |verdict, answer| Ok(Tried { verdict, by: Outcome::Anonymous, ends: None, answer });
     if is_ambiguous(policy, request, exchange.head()) {
         return none(Verdict::Refused, None);
     }
@@ -243,7 +288,7 @@ async fn authenticate<'t>(
             AuthMethod::Jwt(jwt) => match find_token(&jwt.place, request, exchange.head()) {
                 Found::Nothing => Verdict::Nothing,
                 Found::One(token) => {
-                    Verdict::of(jwt::check(worker.remote(), jwt, &policy.methods, token, worker.now()), table)
+                    Verdict::of(jwt::check(worker.remote(), jwt, &policy.methods, token, worker.now()))
                 }
                 Found::Several => Verdict::Refused,
             },
@@ -252,12 +297,12 @@ async fn authenticate<'t>(
                 None => Verdict::Nothing,
                 Some(None) => Verdict::Refused,
                 Some(Some(credentials)) => {
-                    wait(exchange);
+                    let watch = wait(policy, exchange);
                     // Whoever waits holds no buffer.
                     exchange.buffers.settle();
                     let client = exchange.client_address().ip();
                     let asked = Box::pin(basic::check(worker, table, credentials, client));
-                    while_there(&exchange.client, asked).await?
+                    watch.run(while_there(&exchange.client, asked)).await.unwrap_or(Ok(Verdict::Unknown))?
                 }
             },
             AuthMethod::Introspection(introspection)
@@ -266,19 +311,19 @@ async fn authenticate<'t>(
                 Verdict::Nothing
             }
             AuthMethod::Introspection(introspection) => {
-                wait(exchange);
+                let watch = wait(policy, exchange);
                 let asked = Box::pin(introspect(worker, introspection, request, exchange));
-                Verdict::of(while_there(&exchange.client, asked).await?, table)
+                Verdict::of(watch.run(while_there(&exchange.client, asked)).await.unwrap_or(Ok(Shown::Unknown))?)
             }
             AuthMethod::Forward(forward) => {
-                wait(exchange);
+                let watch = wait(policy, exchange);
                 let (client, scheme, id) = (exchange.client_address(), exchange.scheme, &exchange.id);
                 let asked = forward_auth::Asked { request, head: exchange.head(), client, scheme, id };
                 let asked = Box::pin(forward_auth::ask(worker.remote(), forward, asked));
-                match while_there(&exchange.client, asked).await? {
+                match watch.run(while_there(&exchange.client, asked)).await.unwrap_or(Ok(Ruling::Unknown))? {
                     Ruling::Passes { subject, fields } => {
                         told::write_fields(&fields, policies.request_fields, &mut exchange.buffers.identity);
-                        Verdict::Accepted(Caller::told(subject, table))
+                        Verdict::Accepted(Caller::Told(subject, None))
                     }
                     Ruling::Answered(said) => {
                         answer = answer.or(Some(said));
@@ -289,8 +334,9 @@ async fn authenticate<'t>(
             }
         };
         all = match (verdict, all) {
-            (accepted @ Verdict::Accepted(_), _) => {
-                return Ok(Tried { verdict: accepted, by: Outcome::by(method), answer: None });
+            (Verdict::Accepted(caller), _) => {
+                let ends = Some(end(method, &caller));
+                return Ok(Tried { verdict: Verdict::Accepted(caller), by: Outcome::by(method), ends, answer: None });
             }
             (Verdict::Nothing, all) => all,
             // Perhaps it would be accepted: nobody is told that it is not.
@@ -302,10 +348,24 @@ async fn authenticate<'t>(
     none(if is_left_over { Verdict::Refused } else { all }, answer)
 }
 
-/// From here on, it takes as long as others do.
-fn wait(exchange: &mut Exchange<'_>) {
+/// When what this method has accepted is none any more, as far as it says so itself.
+fn end(method: &AuthMethod, caller: &Caller<'_>) -> Time {
+    let leeway = match method {
+        AuthMethod::Jwt(jwt) => jwt.leeway,
+        AuthMethod::ApiKey(_) | AuthMethod::Basic | AuthMethod::Introspection(_) | AuthMethod::Forward(_) => {
+            Duration::ZERO
+        }
+    };
+    let leeway = i64::try_from(leeway.as_secs()).unwrap_or(i64::MAX);
+    caller.expires().map_or(NEVER, |expires| Time::from_seconds(expires.saturating_add(leeway)))
+}
+
+/// From here on, it takes as long as others do; but in shadow mode not so long that the request fails of it.
+fn wait<'c>(policy: &Auth, exchange: &mut Exchange<'c>) -> &'c Watch {
+    let watch = exchange.watch;
     exchange.stage = Stage::Authentication;
-    exchange.watch.arm(PATIENCE);
+    watch.arm(if policy.shadow { SHADOW_PATIENCE.min(watch.left() / 2) } else { PATIENCE });
+    watch
 }
 
 /// Gives up when the client does.

@@ -12,9 +12,7 @@ use crate::{
 
 /// The fields by which endpoints are told.
 pub(super) fn names(identity: &Identity) -> impl Iterator<Item = &HeaderName> {
-    let Identity { consumer_header, groups_header, claims } = identity;
-    let claims = claims.iter().map(|ClaimHeader { claim: _, header }| header);
-    consumer_header.iter().chain(groups_header).chain(claims)
+    identity.fields()
 }
 
 /// Takes the client's own fields of these names out of the request, however they are spelled, and those

@@ -3,7 +3,7 @@
 use gateway_routing::route::AuthMethod;
 
 use super::{caller::Caller, subject::Shown};
-use crate::{error::ProxyError, table::RoutingTable};
+use crate::error::ProxyError;
 
 /// What a method makes of a request; as [`Shown`], with a caller of the table.
 #[derive(Debug, Clone)]
@@ -18,12 +18,12 @@ pub(super) enum Verdict<'t> {
     Unknown,
 }
 
-impl<'t> Verdict<'t> {
-    pub(super) fn of(shown: Shown, table: &'t RoutingTable) -> Self {
+impl Verdict<'_> {
+    pub(super) fn of(shown: Shown) -> Self {
         match shown {
             Shown::Nothing => Self::Nothing,
             Shown::Refused => Self::Refused,
-            Shown::Accepted(subject) => Self::Accepted(Caller::told(subject, table)),
+            Shown::Accepted(subject) => Self::Accepted(Caller::Told(subject, None)),
             Shown::Unknown => Self::Unknown,
         }
     }

@@ -168,12 +168,12 @@ impl<'t, 'r> Subject<'t, 'r> {
 
     fn routed(&self, route: &'t Route) -> (Vec<Target<'t>>, End) {
         let own = |end| (Vec::new(), end);
-        let policies = InForce::of_route(route);
+        let policies = InForce::of_route(route, route::owner(self.table, &self.asked()));
         let admitted = policies.admit(&self.asked()).and_then(|()| self.enter(&policies));
         match (&route.action, admitted) {
             (Action::Redirect(_) | Action::Respond(_), Err(error)) => own(End::Refused(error)),
             (Action::Respond(_), Ok(())) => own(End::Answered),
-            (Action::Redirect(redirect), Ok(())) => own(self.location(route, redirect)),
+            (Action::Redirect(redirect), Ok(())) => own(self.location(&policies, route, redirect)),
             (Action::Forward(forward), _) => {
                 let (mut targets, end) = self.forwarded(&self.candidates(route, forward));
                 let shadow = forward.mirror.as_ref().and_then(|mirror| self.table.service(&mirror.service));
@@ -188,9 +188,8 @@ impl<'t, 'r> Subject<'t, 'r> {
         auth::foresee(policies, self.request, self.head).map_or(Ok(()), Err)
     }
 
-    fn location(&self, route: &Route, redirect: &Redirect) -> End {
+    fn location(&self, policies: &InForce<'_>, route: &Route, redirect: &Redirect) -> End {
         let mut location = Vec::new();
-        let policies = InForce::of_route(route);
         match self.request.authority(self.head) {
             // Who asks is no trusted proxy.
             Ok(authority) => {
@@ -198,7 +197,7 @@ impl<'t, 'r> Subject<'t, 'r> {
             }
             Err(error) => return End::Refused(error),
         }
-        auth::forget_shown(&policies, &mut location);
+        auth::forget_shown(policies, &mut location);
         End::Redirected(location)
     }
 

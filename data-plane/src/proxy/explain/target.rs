@@ -53,7 +53,8 @@ fn in_force(policies: &InForce<'_>) -> Policies {
         cache,
         rate_limits,
         auth,
-        tells: _,
+        passed_over: _,
+        told: _,
     } = *policies;
     Policies {
         cors: cors.cloned().map_or(Policy::Unset, Policy::On),

@@ -3,12 +3,12 @@
 use std::{slice, time::Instant};
 
 use gateway_limiting::{Check, Counts, LimitId, Rate, Share, SharedKey, admit_each};
-use gateway_routing::route::{KeyPart, Quota, RateLimit, Scope};
+use gateway_routing::route::{Quota, RateLimit, Scope};
 
 use super::{Held, HeldLimit, counted, key};
 use crate::{
     limiter::Counters,
-    proxy::{auth::Outcome, exchange::Exchange, parse::ParsedRequest, route::Asked},
+    proxy::{exchange::Exchange, parse::ParsedRequest, route::Asked},
     telemetry::rate_limits::Owner,
     worker::Worker,
 };
@@ -29,33 +29,22 @@ impl<'t> Desk<'t> {
         Self { worker, counters: limiter.counters(), now: limiter.nanos(moment) }
     }
 
-    /// Looks up what counts this request.
+    /// Looks up those of these limits that count this request.
     pub(super) fn hold(
         &self,
-        owned: [(Owner<'t>, &'t [RateLimit]); 2],
+        held: &mut Held<'t>,
+        (owner, limits): (Owner<'t>, impl Iterator<Item = &'t RateLimit>),
         request: &ParsedRequest,
         exchange: &Exchange<'t>,
-    ) -> Held<'t> {
+    ) {
         let head = exchange.head();
         let client = exchange.client_address().known();
-        // Who was not let in is nobody, and takes nothing from those who are let in as nobody.
-        let is_stranger = matches!(exchange.auth, Some(Outcome::Refused(_))) && exchange.caller.name().is_none();
-        let goes_by_caller =
-            |limit: &RateLimit| limit.key.iter().any(|part| matches!(part, KeyPart::Consumer | KeyPart::Claim(_)));
-        let exempt = |limit: &RateLimit| limit.exempt.holds(client, &Asked::new(request, head));
-        let counts = |limit: &&RateLimit| !exempt(limit) && (!is_stranger || !goes_by_caller(limit));
-        let mut bytes = Vec::with_capacity(128);
-        let mut held = Held { head: head.len() as u64, now: self.now, ..Held::default() };
-        for is_shadow in [false, true] {
-            for (owner, limits) in owned {
-                let limits = limits.iter().filter(|limit| limit.shadow == is_shadow).filter(counts);
-                held.limits.extend(limits.map(|limit| self.look_up(limit, owner, request, exchange, &mut bytes)));
-            }
-            if !is_shadow {
-                held.in_force = held.limits.len();
-            }
-        }
-        held
+        let counts = |limit: &&RateLimit| !limit.exempt.holds(client, &Asked::new(request, head));
+        held.head = head.len() as u64;
+        held.now = self.now;
+        let mut bytes = Vec::new();
+        held.limits
+            .extend(limits.filter(counts).map(|limit| self.look_up(limit, owner, request, exchange, &mut bytes)));
     }
 
     fn look_up(
@@ -93,22 +82,30 @@ impl<'t> Desk<'t> {
         })
     }
 
-    /// Whether the request is admitted. Limits in shadow mode are asked one by one, and nothing comes of it.
-    pub(super) fn take(&self, held: &mut Held<'t>) -> bool {
-        let (in_force, shadows) = held.limits.split_at_mut(held.in_force);
-        let is_admitted = self.take_all(in_force);
-        if is_admitted {
-            for shadow in shadows.iter_mut() {
-                self.take_all(slice::from_mut(shadow));
-            }
-            held.shadow_refused_by = shadows.iter().find(|shadow| shadow.wait() > 0).map(|shadow| &*shadow.limit.name);
-        } else {
-            held.refused_by = in_force.iter().find(|limit| limit.wait() > 0).map(|limit| &*limit.limit.name);
+    /// Whether the limits from the first one on admit the request, all of which are in force. Where they do not, those
+    /// before get back what they were charged.
+    pub(super) fn take(&self, held: &mut Held<'t>, first: usize) -> bool {
+        held.in_force = held.limits.len();
+        let (before, new) = held.limits.split_at_mut(first);
+        if self.take_all(new) {
+            return true;
         }
-        for limit in &held.limits {
-            self.note(limit, is_admitted);
+        for held in before {
+            held.leave();
+            held.check.give_back(self.now);
         }
-        is_admitted
+        held.refused_by = new.iter().find(|limit| limit.wait() > 0).map(|limit| &*limit.limit.name);
+        self.note(held, false);
+        false
+    }
+
+    /// Limits in shadow mode are asked one by one, and nothing comes of it.
+    pub(super) fn try_shadows(&self, held: &mut Held<'t>) {
+        let shadows = &mut held.limits[held.in_force..];
+        for shadow in &mut *shadows {
+            self.take_all(slice::from_mut(shadow));
+        }
+        held.shadow_refused_by = shadows.iter().find(|shadow| shadow.wait() > 0).map(|shadow| &*shadow.limit.name);
     }
 
     /// All of them, or none.
@@ -126,8 +123,7 @@ impl<'t> Desk<'t> {
             return true;
         }
         for held in limits {
-            // What it does not take is there for another.
-            held.free = held.permit.take().map(|permit| permit.remaining().saturating_add(1));
+            held.leave();
             if !has_place && let Some(check) = held.rated() {
                 check.look_at(cells, self.now);
             }
@@ -136,7 +132,11 @@ impl<'t> Desk<'t> {
     }
 
     /// Counts what became of a request, and writes down that it came.
-    fn note(&self, held: &HeldLimit<'_>, is_admitted: bool) {
+    pub(super) fn note(&self, held: &Held<'_>, is_admitted: bool) {
+        held.limits.iter().for_each(|limit| self.note_one(limit, is_admitted));
+    }
+
+    fn note_one(&self, held: &HeldLimit<'_>, is_admitted: bool) {
         if let Some(counted) = counted(is_admitted, held) {
             // All consumers' of one name are one limit to metrics.
             let id = match held.owner {

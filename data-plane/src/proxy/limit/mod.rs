@@ -1,17 +1,23 @@
 //! How often anyone may call: all limits in force admit a request, or it is refused and none is charged.
+//!
+//! Limits that do not go by who calls are asked before anybody finds that out, the others afterwards.
 
 mod desk;
 mod key;
 mod told;
 
-use std::time::Instant;
+use std::{mem, time::Instant};
 
 use gateway_limiting::{Check, LimitId, Permit, SharedKey};
-use gateway_routing::route::{Policy, Quota, RateLimit};
+use gateway_routing::route::{KeyPart, Policy, Quota, RateLimit};
 
 use self::desk::Desk;
 pub(crate) use self::key::limit_id;
-use super::{exchange::Exchange, parse::ParsedRequest};
+use super::{
+    auth::Outcome,
+    exchange::{Exchange, Stage},
+    parse::ParsedRequest,
+};
 use crate::{
     error::ProxyError,
     telemetry::rate_limits::{Counted, Owner},
@@ -25,6 +31,8 @@ pub(crate) struct Held<'t> {
     limits: Vec<HeldLimit<'t>>,
     /// How many of them are in force.
     in_force: usize,
+    /// Whether it was admitted by those that do not go by who calls, and the others were not asked yet.
+    is_open: bool,
     /// Bytes of the request's head, which are not content.
     head: u64,
     /// What it was charged at, in nanoseconds of the counters.
@@ -61,6 +69,11 @@ impl<'t> HeldLimit<'t> {
         }
     }
 
+    /// Gives its place among those under way to another one.
+    fn leave(&mut self) {
+        self.free = self.permit.take().map(|permit| permit.remaining().saturating_add(1));
+    }
+
     /// How long the request would have to wait for this one, in nanoseconds; 0 where it does not.
     fn wait(&self) -> u64 {
         match self.limit.quota {
@@ -71,8 +84,30 @@ impl<'t> HeldLimit<'t> {
     }
 }
 
-/// Admits a request, whose route, service and caller are known, or refuses it.
+/// Admits a request, whose route and service are known, or refuses it, as far as that does not depend on who
+/// makes it.
 pub(crate) fn admit<'t>(
+    worker: &'t Worker,
+    limits: &'t [RateLimit],
+    request: &ParsedRequest,
+    exchange: &mut Exchange<'t>,
+) -> Result<(), ProxyError> {
+    if limits.is_empty() {
+        return Ok(());
+    }
+    let desk = Desk::at(worker, exchange.started);
+    let mut held = Held::default();
+    let asked = limits.iter().filter(|limit| !limit.shadow && !goes_by_caller(limit));
+    desk.hold(&mut held, (owner(exchange), asked), request, exchange);
+    held.is_open = desk.take(&mut held, 0);
+    let is_open = held.is_open;
+    exchange.held = held;
+    if is_open { Ok(()) } else { Err(ProxyError::RateLimited) }
+}
+
+/// The rest, when it is known who makes it: by the limits that go by that, and by his own. Limits in shadow mode
+/// come last, as they only count what passes.
+pub(crate) fn admit_caller<'t>(
     worker: &'t Worker,
     limits: &'t [RateLimit],
     request: &ParsedRequest,
@@ -82,12 +117,34 @@ pub(crate) fn admit<'t>(
     if limits.is_empty() && of_caller.is_empty() {
         return Ok(());
     }
-    let desk = Desk::at(worker, exchange.started);
+    // Finding out may have taken its time.
+    let has_waited = exchange.stage == Stage::Authentication;
+    let desk = Desk::at(worker, if has_waited { Instant::now() } else { exchange.started });
+    let mut held = mem::take(&mut exchange.held);
+    let first = held.limits.len();
     let caller = exchange.caller.registered().map_or(Owner::Nobody, |consumer| Owner::Consumer(&consumer.name));
-    let mut held = desk.hold([(owner(exchange), limits), (caller, of_caller)], request, exchange);
-    let is_admitted = desk.take(&mut held);
+    // Who was not let in is nobody, and takes nothing from those who are let in as nobody.
+    let is_stranger = matches!(exchange.auth, Some(Outcome::Refused(_))) && exchange.caller.name().is_none();
+    let may_count = |limit: &&RateLimit| !is_stranger || !goes_by_caller(limit);
+    let going_by_caller = limits.iter().filter(|limit| !limit.shadow && goes_by_caller(limit)).filter(may_count);
+    desk.hold(&mut held, (owner(exchange), going_by_caller), request, exchange);
+    desk.hold(&mut held, (caller, of_caller.iter().filter(|limit| !limit.shadow)), request, exchange);
+    let is_admitted = desk.take(&mut held, first);
+    if is_admitted {
+        let shadows = limits.iter().filter(|limit| limit.shadow).filter(may_count);
+        desk.hold(&mut held, (owner(exchange), shadows), request, exchange);
+        desk.hold(&mut held, (caller, of_caller.iter().filter(|limit| limit.shadow)), request, exchange);
+        desk.try_shadows(&mut held);
+        desk.note(&held, true);
+    }
+    held.is_open = false;
     exchange.held = held;
     if is_admitted { Ok(()) } else { Err(ProxyError::RateLimited) }
+}
+
+/// Whether it counts by who makes a request.
+fn goes_by_caller(limit: &RateLimit) -> bool {
+    limit.key.iter().any(|part| matches!(part, KeyPart::Consumer | KeyPart::Claim(_)))
 }
 
 /// Charges what is known only when a request is over.
@@ -99,7 +156,12 @@ pub(crate) fn settle(worker: &Worker, exchange: &Exchange<'_>) {
     // As they come, with the lines and trailers of chunks.
     let received = exchange.received().saturating_sub(held.head);
     let sent = exchange.sent.saturating_sub(exchange.sent_head);
-    Desk::at(worker, exchange.ended.unwrap_or_else(Instant::now)).owe(held, received.saturating_add(sent));
+    let desk = Desk::at(worker, exchange.ended.unwrap_or_else(Instant::now));
+    // Its time was up before it was known who calls.
+    if held.is_open {
+        desk.note(held, true);
+    }
+    desk.owe(held, received.saturating_add(sent));
 }
 
 /// Whose limits are in force: the route's where it has its own.

@@ -209,7 +209,8 @@ pub(super) fn free_port() -> StdListener {
 pub(super) fn service(endpoints: &[SocketAddr], timeouts: Timeouts, limits: Limits) -> Service {
     let healthy =
         endpoints.iter().zip(1..).map(|(&address, cumulative_weight)| WeightedEndpoint { address, cumulative_weight });
-    Service { name: "a".into(), healthy: healthy.collect(), timeouts, limits, policies: Policies::default() }
+    let (healthy, policies, told) = (healthy.collect(), Policies::default(), Arc::default());
+    Service { name: "a".into(), healthy, timeouts, limits, policies, told }
 }
 
 fn table(service: Service) -> RoutingTable {

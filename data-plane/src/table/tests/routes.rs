@@ -31,7 +31,7 @@ pub(crate) fn route(name: &str, hosts: &[&str], prefix: &str, service: &str) -> 
     }
 }
 
-fn mirrored(name: &str, hosts: &[&str], service: &str, shadow: &str) -> Route {
+pub(super) fn mirrored(name: &str, hosts: &[&str], service: &str, shadow: &str) -> Route {
     let mut route = route(name, hosts, "/", service);
     let Action::Forward(forward) = &mut route.action else { unreachable!("it was just made") };
     forward.mirror = Some(Mirror { service: shadow.into(), per_mille: 1000 });

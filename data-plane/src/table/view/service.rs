@@ -43,7 +43,7 @@ pub(super) struct LimitsView {
 
 impl<'t> From<&'t Entry> for ServiceView<'t> {
     fn from(Entry { service, hosts, endpoints }: &'t Entry) -> Self {
-        let Service { name, healthy: _, timeouts, limits, policies } = &**service;
+        let Service { name, healthy: _, timeouts, limits, policies, told: _ } = &**service;
         let endpoint = |&Endpoint { address, weight, healthy }: &Endpoint| EndpointView {
             address: address.to_string(),
             weight,

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use gateway_proto::network::Network;
 use http::{HeaderName, Uri};
 
-use crate::{Methods, PathMatcher, Request, matcher::bit};
+use crate::{Methods, PathKind, PathMatcher, Request, matcher::bit};
 
 mod jwt;
 
@@ -30,6 +30,17 @@ pub struct Auth {
     pub identity: Identity,
     /// What clients are told to authenticate for: printable ASCII without `"` and `\`.
     pub realm: Box<str>,
+}
+
+impl Auth {
+    /// The fields by which endpoints are told who calls, by the gateway or by a server that it asks.
+    pub fn told(&self) -> impl Iterator<Item = &HeaderName> + Clone {
+        let forwards = self.methods.iter().filter_map(|method| match method {
+            AuthMethod::Forward(forward) => Some(&forward.response_headers),
+            AuthMethod::ApiKey(_) | AuthMethod::Basic | AuthMethod::Jwt(_) | AuthMethod::Introspection(_) => None,
+        });
+        self.identity.fields().chain(forwards.flatten())
+    }
 }
 
 /// How a client shows who it is.
@@ -132,11 +143,18 @@ pub struct AuthRule {
 }
 
 impl AuthRule {
-    /// Whether it is about this request, whoever makes it; `path` is the request's, in normal form. Who calls,
-    /// and from where, has to hold beside it.
-    pub fn is_about(&self, request: &impl Request, path: &[u8]) -> bool {
+    /// Whether it is about this request, whoever makes it; `path` is the request's in normal form, or nothing
+    /// where servers read it in two ways. Who calls, and from where, has to hold beside it.
+    pub fn is_about(&self, request: &impl Request, path: Option<&[u8]>) -> bool {
         let Self { consumer: _, group: _, claim: _, methods, path: paths, client_networks: _ } = self;
-        methods.contain(request.method(), bit(request.method())) && paths.matches(path)
+        let is_any = || paths.kind() == PathKind::Any;
+        let is_meant = path.map_or_else(is_any, |path| paths.matches(path));
+        is_meant && methods.contain(request.method(), bit(request.method()))
+    }
+
+    /// Whether a server may take the request for one that it is about.
+    pub fn may_be_about(&self, request: &impl Request, path: Option<&[u8]>) -> bool {
+        path.is_none_or(|path| self.path.matches(path)) && self.methods.may_contain(request.method())
     }
 
     /// Whether it is about clients of this address.
@@ -162,6 +180,15 @@ pub struct Identity {
     pub groups_header: Option<HeaderName>,
     /// Claims that are told; distinct by field.
     pub claims: Box<[ClaimHeader]>,
+}
+
+impl Identity {
+    /// All of these fields.
+    pub fn fields(&self) -> impl Iterator<Item = &HeaderName> + Clone {
+        let Self { consumer_header, groups_header, claims } = self;
+        let claims = claims.iter().map(|ClaimHeader { claim: _, header }| header);
+        consumer_header.iter().chain(groups_header).chain(claims)
+    }
 }
 
 /// A claim that endpoints are told.

@@ -1,8 +1,9 @@
 //! Names and passwords.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use gateway_routing::route::{Exemption, KeyPart, Quota, RateLimit, Scope};
 use tokio::task::JoinSet;
 
 use super::{
@@ -116,4 +117,83 @@ async fn a_client_that_goes_away_costs_nobody_his_place() {
         client.ask("GET", "/", &[&credentials(&format!("gone-{number}"), "x")]).await;
     }
     eventually(async || gateway.as_user("dora", "pass:wort \u{e4}").await == 200).await;
+}
+
+fn per_client(name: &str, quota: Quota) -> RateLimit {
+    let key = [KeyPart::ClientAddress { ipv4_prefix: 32, ipv6_prefix: 64 }].into();
+    RateLimit { name: name.into(), quota, key, scope: Scope::Node, exempt: Exemption::default(), shadow: false }
+}
+
+fn hourly(count: u64) -> Quota {
+    Quota::Requests { count, per: Duration::from_hours(1), burst: count }
+}
+
+/// Before an origin, where dora has a password and a limit of her own.
+async fn limited(limits: impl Into<Box<[RateLimit]>>) -> Gateway {
+    let origin = Origin::start().await;
+    origin.says("200 OK", &[], "ok");
+    let mut owner = protected(&[origin.address], auth([AuthMethod::Basic]));
+    owner.policies.rate_limits = Policy::On(limits.into());
+    let own = [per_client("own", hourly(50))].into();
+    let dora = Consumer::new("dora", [].into(), &[], Some(hash_of("right").into()), own);
+    let bench = Bench::new();
+    Gateway { proxy: bench.start(&Site::owned_by(owner).consumer(dora)).await, bench, origin }
+}
+
+#[tokio::test]
+async fn beyond_a_limit_a_right_guess_is_told_what_a_wrong_one_is_and_neither_is_looked_at() {
+    let by_consumer = RateLimit { key: [KeyPart::Consumer].into(), ..per_client("per-consumer", hourly(9)) };
+    let gateway = limited([by_consumer, per_client("per-client", hourly(2))]).await;
+    assert_eq!((gateway.as_user("dora", "wrong").await, gateway.as_user("dora", "right").await), (401, 200));
+    let verified = gateway.verified();
+    let mut told = Vec::new();
+    for password in ["another", "right", "wrong"] {
+        let fields = [credentials("dora", password), "X-Request-Id: same".into()];
+        let answer = gateway.get("/", &fields.each_ref().map(|field| &**field)).await;
+        let lines = answer.head.lines().filter(|line| !line.starts_with("Date: ")).map(str::to_owned);
+        told.push((lines.collect::<Vec<_>>(), answer.body));
+    }
+    assert_eq!((&told[0], &told[1]), (&told[1], &told[2]));
+    assert!(told[0].0[0].starts_with("HTTP/1.1 429 ") && !format!("{told:?}").contains("consumer"), "{told:?}");
+    assert_eq!((gateway.verified(), gateway.origin.count()), (verified, 1));
+}
+
+#[tokio::test]
+async fn no_crowd_of_guesses_gets_past_a_limit() {
+    for quota in [hourly(5), Quota::Concurrent(5)] {
+        let gateway = Arc::new(limited([per_client("per-client", quota)]).await);
+        let mut clients = Vec::new();
+        for number in 0..30 {
+            // Who has sent his last byte is read before anybody is verified, as one thread serves all of them.
+            let mut client = Client(gateway.proxy.connect().await);
+            client.ask("GET", "/", &[&credentials("dora", &format!("guess {number}"))]).await;
+            clients.push(client);
+        }
+        let mut refused = 0;
+        for client in &mut clients {
+            let status = client.answer("GET").await.status();
+            assert!(matches!(status, 401 | 429), "{status}");
+            refused += usize::from(status == 429);
+        }
+        assert_eq!(gateway.verified() as usize, 30 - refused, "whoever is refused is not verified");
+        assert!(quota != hourly(5) || refused == 25, "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_beyond_his_own_limit_costs_the_others_nothing() {
+    let by_consumer = RateLimit { key: [KeyPart::Consumer].into(), ..per_client("per-consumer", hourly(1)) };
+    let at_once = per_client("at-once", Quota::Concurrent(2));
+    let gateway = limited([per_client("all", hourly(4)), at_once, by_consumer]).await;
+    assert_eq!(gateway.as_user("dora", "right").await, 200);
+    for _ in 0..9 {
+        let refused = gateway.get("/", &[&credentials("dora", "right")]).await;
+        let told = refused.field("RateLimit").unwrap();
+        assert!(told.starts_with("\"all\";r=3, \"at-once\";r=2, \"per-consumer\";r=0;t=3600"), "{told}");
+        assert_eq!(refused.status(), 429);
+    }
+    // Whoever is not let in is counted all the same.
+    for status in [401, 401, 401, 429] {
+        assert_eq!(gateway.as_user("dora", "wrong").await, status);
+    }
 }

@@ -5,7 +5,11 @@ use std::time::Duration;
 use gateway_routing::route::{Action, ForwardAuth, Route};
 
 use super::{
-    super::site::{below, route, to},
+    super::{
+        Upstream,
+        cache::Client,
+        site::{below, route, to},
+    },
     *,
 };
 use crate::outside::tests::{Reply, Server};
@@ -105,4 +109,57 @@ async fn its_refusal_is_the_clients_and_its_silence_lets_nobody_in() {
     // A key is as good as its word, wherever it stands.
     let either = Gateway::start(auth([asking(&server), api_key()])).await;
     assert_eq!((either.status("/", &[ANNA]).await, either.status("/", &[]).await), (200, 503));
+}
+
+#[tokio::test]
+async fn in_shadow_mode_nobody_notices_that_it_does_not_answer() {
+    let server = Server::start(Reply::Hang).await;
+    let origin = Origin::start().await;
+    origin.says("200 OK", &[], "ok");
+    let mut owner = protected(&[origin.address], Auth { shadow: true, ..auth([asking(&server), api_key()]) });
+    owner.timeouts.total = Some(Duration::from_secs(2));
+    let bench = Bench::new();
+    let site = Site::owned_by(owner).consumer(consumer("anna", &[], "key-of-anna"));
+    let gateway = Gateway { proxy: bench.start(&site).await, bench, origin };
+    for (fields, consumer) in [(&[][..], None), (&[ANNA], Some("anna"))] {
+        assert_eq!(gateway.status("/", fields).await, 200);
+        assert_eq!(values(&gateway.origin.last(), "X-Consumer").pop(), consumer);
+    }
+    let line = "gateway_auth_requests_total{service=\"a\",route=\"-\",result=\"shadow_unavailable\"} 1";
+    gateway.proxy.until_told(&[line]).await;
+}
+
+/// Who has waited is judged by what is known of him then.
+#[tokio::test]
+async fn who_is_another_one_when_the_wait_is_over_is_refused() {
+    let server = Upstream::start().await;
+    let origin = Origin::start().await;
+    origin.says("200 OK", &[], "ok");
+    let asked = AuthMethod::Forward(Arc::new(ForwardAuth {
+        url: format!("http://{}/", server.address).parse().unwrap(),
+        timeout: Duration::from_secs(10),
+        request_headers: [].into(),
+        response_headers: [].into(),
+        consumer_header: Some("x-user".parse().unwrap()),
+        groups_header: None,
+    }));
+    let banned = AuthRule { group: Some("banned".into()), ..rule() };
+    let policy = Auth { deny: [banned].into(), ..auth([asked]) };
+    let gateway = Gateway { bench: Bench::new(), proxy: site(&origin, policy.clone()).start().await, origin };
+    let mut peer = None;
+    for (groups, status) in [(&["ops", "staff"][..], "200"), (&["banned"], "401")] {
+        let mut client = Client(gateway.proxy.connect().await);
+        client.ask("GET", "/", &[]).await;
+        let asked = match &mut peer {
+            Some(asked) => asked,
+            None => peer.insert(server.accept().await),
+        };
+        asked.head().await;
+        let newer = site(&gateway.origin, policy.clone()).consumer(consumer("anna", groups, "key-of-anna"));
+        gateway.proxy.swap(newer.table()).await;
+        asked.send("HTTP/1.1 200 OK\r\nX-User: anna\r\nContent-Length: 0\r\n\r\n").await;
+        let told = client.answer("GET").await;
+        assert_eq!(told.status().to_string(), status, "{told:?}");
+    }
+    assert_eq!(gateway.origin.count(), 1);
 }

@@ -1,14 +1,17 @@
 //! What endpoints are told, and what they are not.
 
-use gateway_routing::route::{Action, CredentialPlace, HeaderRules, Route};
+use gateway_routing::route::{Action, CredentialPlace, HeaderRules, Redirect, Route};
+use http::StatusCode;
 
 use super::{
     super::{
         Upstream,
-        site::{below, mirrored, route, rules as edits, to},
+        cache::Client,
+        site::{below, mirrored, route, rules as edits, split, to},
     },
     *,
 };
+use crate::{proxy::explain::explain, worker::limits::tests::limits};
 
 const FORGED: [&str; 7] = [
     "X-Consumer: root",
@@ -50,6 +53,40 @@ async fn nor_where_a_route_asks_nobody() {
     let asked = gateway.origin.last();
     assert!(!asked.contains("root") && values(&asked, "X-Consumer").is_empty(), "{asked}");
     assert_eq!(values(&asked, "X-Who"), ["anna"], "{asked}");
+}
+
+#[tokio::test]
+async fn nor_where_only_another_route_to_the_endpoint_asks() {
+    let (origin, shadow) = (Origin::start().await, Origin::start().await);
+    for server in [&origin, &shadow] {
+        server.says("200 OK", &[], "ok");
+    }
+    let admin = Policies { auth: Policy::On(auth([api_key()]).into()), ..Policies::default() };
+    let admin = Route { policies: admin, ..route("admin", below("/admin"), mirrored("a", "shadow")) };
+    let straight = route("straight", below("/straight"), Action::Forward(to("shadow")));
+    let half = route("half", below("/half"), Action::Forward(split(&[("a", 500), ("shadow", 500)])));
+    let other = route("other", below("/other"), Action::Forward(to("b")));
+    let site = Site::of(&[origin.address]).service("shadow", &[shadow.address]).service("b", &[origin.address]);
+    let open = site.route(straight).route(half).route(other);
+    let proxy = open.start().await;
+    let send = async |path: &str| Client(proxy.connect().await).send("GET", path, &FORGED[..6]).await.status();
+    assert_eq!(send("/").await, 200);
+    assert!(origin.last().contains("root"), "nobody tells anybody anything");
+
+    proxy.swap(open.route(admin).table()).await;
+    for path in ["/", "/straight", "/half"] {
+        assert_eq!(send(path).await, 200);
+        let asked: Vec<_> = [&origin, &shadow].iter().filter_map(|server| server.asked().pop()).collect();
+        let asked = asked.iter().find(|head| head.starts_with(&format!("GET {path} "))).unwrap();
+        assert!(!asked.contains("root"), "{path}: {asked}");
+    }
+    assert_eq!(send("/other").await, 200);
+    assert!(origin.last().contains("root"), "no policy leads to that service");
+    let mut client = proxy.connect().await;
+    let head = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+    client.send(format!("{head}0\r\nX_Consumer: root\r\n\r\n")).await;
+    assert!(client.rest().await.starts_with("HTTP/1.1 200 "));
+    assert!(!origin.last().contains("root"));
 }
 
 #[tokio::test]
@@ -121,6 +158,54 @@ async fn credentials_go_on_only_where_the_policy_says_so() {
     let asked = keeping.origin.last();
     assert_eq!(values(&asked, "X-Api-Key"), ["key-of-anna"], "{asked}");
     assert_eq!(values(&asked, "Cookie"), ["key2=1; key="], "{asked}");
+}
+
+#[tokio::test]
+async fn what_the_services_policy_reads_does_not_go_on_where_another_is_in_force() {
+    let places = || [api_key(), AuthMethod::ApiKey(CredentialPlace::Query("key".into()))];
+    let policies = |auth| Policies { auth, ..Policies::default() };
+    let to_a = |name: &str, path: &str, auth| Route {
+        policies: policies(auth),
+        ..route(name, below(path), Action::Forward(to("a")))
+    };
+    let cookie = || AuthMethod::ApiKey(CredentialPlace::Cookie("id".into()));
+    let other = || Auth { anonymous: true, ..auth([cookie()]) };
+    let keeping = Auth { keep_credentials: true, ..other() };
+    let redirect = Redirect {
+        status: StatusCode::FOUND,
+        scheme: None,
+        host: Some("elsewhere.test".into()),
+        port: None,
+        path: None,
+        strip_query: false,
+    };
+    for keep_credentials in [false, true] {
+        let owner = Auth { keep_credentials, ..auth(places()) };
+        let origin = Origin::start().await;
+        origin.says("200 OK", &[], "ok");
+        let site = site(&origin, owner).route(to_a("off", "/off", Policy::Off));
+        let site = site.route(to_a("other", "/other", Policy::On(other().into())));
+        let site = site.route(to_a("keeping", "/keeping", Policy::On(keeping.clone().into())));
+        let site = site.route(route("moved", below("/moved"), Action::Redirect(redirect.clone())));
+        let bench = Bench::new();
+        let gateway = Gateway { proxy: bench.start(&site).await, bench, origin };
+        for (path, keeps_cookie) in [("/off", true), ("/other", false), ("/keeping", true)] {
+            let fields = [ANNA, "Cookie: id=key-of-bert"];
+            assert_eq!(gateway.status(&format!("{path}?key=key-of-anna"), &fields).await, 200, "{path}");
+            let asked = gateway.origin.last();
+            assert_eq!(asked.contains("key-of-anna"), keep_credentials, "{asked}");
+            assert_eq!(asked.contains("key-of-bert"), keeps_cookie, "{asked}");
+        }
+        let moved = gateway.get("/moved?key=key-of-anna&a", &[]).await.field("Location").unwrap();
+        assert_eq!(moved.contains("key-of-anna"), keep_credentials, "{moved}");
+        let explained = |target: &str| {
+            let head = format!("GET {target} HTTP/1.1\r\nHost: a.test\r\n\r\n");
+            format!("{:?}", explain(&site.table(), &limits(&[]), head.as_bytes()).unwrap().end)
+        };
+        for target in ["/off?key=key-of-anna", "/moved?key=key-of-anna"] {
+            assert_eq!(explained(target), explained(target.split('?').next().unwrap()), "{target}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod joins;
 mod keys;
 mod rules;
 mod tokens;
+mod tunnels;
 
 use std::{net::SocketAddr, sync::Arc};
 
