@@ -69,17 +69,6 @@ impl Json {
         }
     }
 
-    /// Whether a claim of this name is there and says something, or says this: it is that text, or a list of
-    /// texts that holds it.
-    #[must_use]
-    pub fn has(&self, name: &str, value: Option<&str>) -> bool {
-        let Some(claim) = self.get(name) else { return false };
-        match value {
-            None => *claim != Self::Null,
-            Some(value) => claim.as_texts().is_some_and(|texts| texts.contains(&value)),
-        }
-    }
-
     /// Whether it is this text, or a list that holds it. Numbers and truth values are the texts that JSON has for
     /// them; who writes a claim as one or the other means the same.
     #[must_use]
@@ -213,24 +202,6 @@ mod tests {
             assert_eq!(Json::parse(text.as_bytes()), Err(JsonError), "{text}");
         }
         assert!(Json::parse(br#"{"a":{"a":1},"A":2}"#).is_ok());
-    }
-
-    #[test]
-    fn what_is_claimed_is_a_text_or_in_a_list() {
-        let json = Json::parse(br#"{"a":"x","b":["x","y"],"c":null,"d":["x",1],"e":7}"#).unwrap();
-        for (name, value, has) in [
-            ("a", Some("x"), true),
-            ("a", Some("y"), false),
-            ("b", Some("y"), true),
-            ("b", Some("x y"), false),
-            ("d", Some("x"), false),
-            ("e", Some("7"), false),
-            ("e", None, true),
-            ("c", None, false),
-            ("f", None, false),
-        ] {
-            assert_eq!(json.has(name, value), has, "{name} {value:?}");
-        }
     }
 
     #[test]

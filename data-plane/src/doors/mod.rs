@@ -14,12 +14,15 @@ mod request_head;
 mod response_relay;
 #[cfg(test)]
 mod tests;
+mod token;
 pub mod tokens;
 mod wires;
 
 #[cfg(test)]
 pub(crate) use self::compressed::decode;
-pub use self::{chunked::chunked, compressed::compressed, request_head::request_head, response_relay::response_relay};
+pub use self::{
+    chunked::chunked, compressed::compressed, request_head::request_head, response_relay::response_relay, token::token,
+};
 
 /// What became of the bytes that a fuzz target was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use proptest::prelude::*;
 
-use super::{Verdict, chunked, compressed, request_head, response_relay};
+use super::{Verdict, chunked, compressed, request_head, response_relay, token};
 
 /// Whatever has no verdict in its name was found by a fuzzer on this machine, and is replayed alone.
 fn verdict_of(name: &str) -> Option<Verdict> {
@@ -53,6 +53,11 @@ fn every_response_of_the_corpus_is_judged() {
 #[test]
 fn every_compressed_body_of_the_corpus_is_judged() {
     replay("compressed", compressed, &[Verdict::Passed, Verdict::Cut]);
+}
+
+#[test]
+fn every_token_of_the_corpus_is_judged() {
+    replay("token", token, &[Verdict::Passed, Verdict::Refused]);
 }
 
 /// Content of one kind or another: what cannot be compressed, what nearly vanishes, text.

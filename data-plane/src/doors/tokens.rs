@@ -9,9 +9,9 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::{KeyPair as RsaKeyPair, KeySize},
     signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-        RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512,
-        RsaEncoding,
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+        EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+        RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
     },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -74,6 +74,7 @@ impl Signer {
             JwtAlgorithm::Ps512 => rsa(&RSA_PSS_SHA512),
             JwtAlgorithm::Es256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
             JwtAlgorithm::Es384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            JwtAlgorithm::Es512 => ec(&ECDSA_P521_SHA512_FIXED_SIGNING),
             JwtAlgorithm::EdDsa => Key::Ed25519(Ed25519KeyPair::generate().expect("a key is made")),
         };
         Self { algorithm, key }
@@ -91,7 +92,11 @@ impl Signer {
             }
             Key::Ec(pair) => {
                 let (x, y) = pair.public_key().as_ref()[1..].split_at(pair.public_key().as_ref().len() / 2);
-                let curve = if x.len() == 32 { "P-256" } else { "P-384" };
+                let curve = match x.len() {
+                    32 => "P-256",
+                    48 => "P-384",
+                    _ => "P-521",
+                };
                 format!(r#""kty":"EC","crv":"{curve}","x":"{}","y":"{}""#, text(x), text(y))
             }
             Key::Ed25519(pair) => {
@@ -173,6 +178,6 @@ impl Gate {
     /// Whether the token is let pass.
     #[must_use]
     pub fn check(&self) -> bool {
-        matches!(jwt::check(&self.remote, &self.policy, self.token.as_bytes(), self.now), Shown::Accepted(_))
+        matches!(jwt::check(&self.remote, &self.policy, &[], self.token.as_bytes(), self.now), Shown::Accepted(_))
     }
 }

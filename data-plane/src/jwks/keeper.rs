@@ -69,9 +69,8 @@ pub(crate) async fn keep(mut discovered: watch::Receiver<Status>, sources: Arc<S
 async fn follow(place: Jwks, source: Arc<Source>, means: Means, places: Arc<Semaphore>) {
     let mut reader = Reader { name: name_of(&place), source, content: Vec::new(), trouble: None };
     match place {
-        // The registry has seen to it that it holds public keys alone.
         Jwks::Inline(text) => {
-            let read = reader.take(text.as_bytes(), Keys::parse).map_err(FetchError::from);
+            let read = reader.take(text.as_bytes(), Keys::parse_public).map_err(FetchError::from);
             reader.note(read.err());
         }
         Jwks::File(path) => reader.follow_file(&path, &means).await,

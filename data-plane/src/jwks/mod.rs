@@ -69,6 +69,20 @@ impl Sources {
         });
     }
 
+    /// Names a place of which nothing has come yet.
+    #[cfg(test)]
+    pub(crate) fn name(&self, place: &Jwks) {
+        let source = Arc::new(Source::new(&self.generations));
+        self.directory.send_modify(|directory| drop(Arc::make_mut(directory).insert(place.clone(), source)));
+    }
+
+    /// Whether a newer set was wanted from there since the last time.
+    #[cfg(test)]
+    pub(crate) fn is_newer_wanted(&self, place: &Jwks) -> bool {
+        let source = Arc::clone(&self.directory.borrow()[place]);
+        std::pin::pin!(source.wanted.notified()).as_mut().enable()
+    }
+
     /// How things are with each of them, by a name that shows no secret. Of those that look alike, what is
     /// worse is told.
     pub(crate) fn totals(&self, now: Time) -> SourceTotals {
@@ -115,7 +129,7 @@ fn name_of(place: &Jwks) -> String {
 pub(crate) struct Source {
     sets: watch::Sender<Option<Arc<KeySet>>>,
     generations: Arc<AtomicU64>,
-    /// A token was met whose key is not in the set.
+    /// A token was met whose key is not in the set, or is another one there.
     wanted: Notify,
     /// When it was last read with success, in seconds since 1970; 0 is never.
     read: AtomicI64,
@@ -171,7 +185,7 @@ impl View {
         self.current.borrow()
     }
 
-    /// A token was met whose key is not there: perhaps there is a newer set.
+    /// A token was met whose key is not there, or is another one: perhaps there is a newer set.
     pub(crate) fn want_newer(&self) {
         self.source.wanted.notify_one();
     }

@@ -7,15 +7,15 @@ use super::Refused;
 /// The longest token in bytes.
 pub const MAX_TOKEN: usize = 8 * 1024;
 
-/// A token in its three segments, which are not decoded yet.
-#[derive(Debug, Clone, Copy)]
+/// A token in its three segments.
+#[derive(Debug)]
 pub(super) struct Compact<'t> {
     /// Header and payload, as they were signed.
     pub signed: &'t [u8],
     header: &'t [u8],
     payload: &'t [u8],
-    /// As it is sent.
-    pub signature: &'t str,
+    /// Decoded.
+    pub signature: Vec<u8>,
 }
 
 impl<'t> Compact<'t> {
@@ -32,9 +32,7 @@ impl<'t> Compact<'t> {
         if header.is_empty() || payload.is_empty() || signature.is_empty() {
             return Err(Refused::Malformed);
         }
-        // Decoded once here, so that nothing behind it meets what is padded, not canonical or no base64url.
-        decode(signature)?;
-        let signature = str::from_utf8(signature).map_err(|_| Refused::Malformed)?;
+        let signature = decode(signature)?;
         let signed = &token[..header.len() + 1 + payload.len()];
         Ok(Self { signed, header, payload, signature })
     }

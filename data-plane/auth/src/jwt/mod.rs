@@ -5,10 +5,14 @@
 //! 2. The header names an algorithm and perhaps a key. It decides nothing: [`Keys`] has the keys, each
 //!    for the algorithms that it is for, and a token of another one is refused (RFC 8725 section 3.1). `none`
 //!    is no algorithm here. Whatever `crit` asks to be understood is not (RFC 7515 section 4.1.11).
-//! 3. The signature is verified, by every key that the header could mean, of which there are few.
-//! 4. Only then are the claims read, and held against [`Rules`].
+//! 3. One that does not even say that it is of the issuer is refused: these keys have nothing to do with it, and
+//!    need not be newer.
+//! 4. The signature is verified, by every key that the header could mean, of which there are few.
+//! 5. Only then are the claims believed, and held against [`Rules`].
 
+mod algorithm;
 mod compact;
+mod key;
 mod keys;
 mod rules;
 #[cfg(test)]
@@ -16,8 +20,9 @@ mod tests;
 
 use std::fmt;
 
+pub use algorithm::Algorithm;
 pub use compact::MAX_TOKEN;
-pub use keys::{Algorithm, Keys, KeysError, MAX_JWKS, MAX_KEYS};
+pub use keys::{Keys, KeysError, MAX_JWKS, MAX_KEYS};
 pub use rules::Rules;
 
 use compact::Compact;
@@ -34,6 +39,20 @@ pub struct Claims {
     pub all: Json,
     /// When it expires, in seconds since 1970, without leeway.
     pub expires: Option<i64>,
+}
+
+impl Claims {
+    /// Whether a claim of this name is there and says something, or says this: it is that text, or a list that
+    /// holds it. `scope` may be one text with spaces between (RFC 8693 section 4.2, RFC 7662 section 2.2).
+    #[must_use]
+    pub fn says(&self, name: &str, value: Option<&str>) -> bool {
+        match (self.all.get(name), value) {
+            (None | Some(Json::Null), _) => false,
+            (Some(_), None) => true,
+            (Some(Json::Text(scopes)), Some(value)) if name == "scope" => scopes.split(' ').any(|scope| scope == value),
+            (Some(claim), Some(value)) => claim.has_text(value),
+        }
+    }
 }
 
 /// Why a token is not good. The client is told no more than that it is not; operators see which.
@@ -63,7 +82,7 @@ pub enum Refused {
     Issuer,
     /// It is for another audience.
     Audience,
-    /// A claim that is required is missing or has another value.
+    /// A claim that is required is missing or has another value, or one that says whose it is cannot be read.
     Claim,
 }
 
@@ -104,13 +123,15 @@ impl std::error::Error for Refused {}
 pub fn verify(token: &[u8], keys: &Keys, rules: &Rules, now: i64) -> Result<Claims, Refused> {
     let compact = Compact::split(token)?;
     let header = Header::read(&compact)?;
+    let claims = Json::parse(&compact.payload()?);
+    if claims.as_ref().is_ok_and(|claims| !rules.is_of_issuer(claims)) {
+        return Err(Refused::Issuer);
+    }
     if !rules.allows(header.algorithm) {
         return Err(Refused::Algorithm);
     }
     verify_signature(&compact, &header, keys)?;
-    let claims = Json::parse(&compact.payload()?).map_err(|_| Refused::Json)?;
-    let expires = rules.check(&claims, now)?;
-    Ok(Claims { all: claims, expires })
+    rules.check(claims.map_err(|_| Refused::Json)?, now)
 }
 
 fn verify_signature(compact: &Compact<'_>, header: &Header, keys: &Keys) -> Result<(), Refused> {

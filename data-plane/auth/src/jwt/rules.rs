@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Algorithm, Refused};
+use super::{Algorithm, Claims, Refused};
 use crate::json::Json;
 
 /// What is asked of a token.
@@ -13,15 +13,11 @@ pub struct Rules {
     /// `iss` has to be this.
     pub issuer: Option<String>,
     /// `aud` has to name one of these, where there are any. Where there are none, a token that names an
-    /// audience is for somebody else (section 4.1.3), unless `any_audience`.
+    /// audience is for somebody else (section 4.1.3).
     pub audiences: Vec<String>,
-    /// Whether a token may be for anybody.
-    pub any_audience: bool,
     /// How far clocks may differ.
     pub leeway: Duration,
-    /// Whether `exp` may be missing.
-    pub may_never_expire: bool,
-    /// Claims that have to be there, and where a value is given, to have it or, being an array, hold it.
+    /// Claims that have to be there, and to say this where a value is given, as [`Claims::says`] has it.
     pub required: Vec<(String, Option<String>)>,
 }
 
@@ -32,9 +28,7 @@ impl Default for Rules {
             algorithms: Vec::new(),
             issuer: None,
             audiences: Vec::new(),
-            any_audience: false,
             leeway: Duration::from_secs(60),
-            may_never_expire: false,
             required: Vec::new(),
         }
     }
@@ -45,32 +39,30 @@ impl Rules {
         self.algorithms.is_empty() || self.algorithms.contains(&algorithm)
     }
 
-    /// Checks the claims at `now`, and says when the token expires.
-    pub(super) fn check(&self, claims: &Json, now: i64) -> Result<Option<i64>, Refused> {
-        if !matches!(claims, Json::Object(_)) {
-            return Err(Refused::Json);
-        }
-        let expires = self.check_times(claims, now)?;
-        if let Some(issuer) = &self.issuer
-            && claims.get("iss").and_then(Json::as_text) != Some(issuer)
-        {
-            return Err(Refused::Issuer);
-        }
-        self.check_audience(claims)?;
-        if !self.required.iter().all(|(name, value)| claims.has(name, value.as_deref())) {
-            return Err(Refused::Claim);
-        }
-        Ok(expires)
+    /// Whether the claims are, by their own word, those of the issuer.
+    pub(super) fn is_of_issuer(&self, claims: &Json) -> bool {
+        self.issuer.as_deref().is_none_or(|issuer| claims.get("iss").and_then(Json::as_text) == Some(issuer))
     }
 
-    fn check_times(&self, claims: &Json, now: i64) -> Result<Option<i64>, Refused> {
+    /// Checks the rest of the claims at `now`.
+    pub(super) fn check(&self, all: Json, now: i64) -> Result<Claims, Refused> {
+        if !matches!(all, Json::Object(_)) {
+            return Err(Refused::Json);
+        }
+        let expires = self.check_times(&all, now)?;
+        self.check_audience(&all)?;
+        let claims = Claims { all, expires: Some(expires) };
+        if !self.required.iter().all(|(name, value)| claims.says(name, value.as_deref())) {
+            return Err(Refused::Claim);
+        }
+        Ok(claims)
+    }
+
+    fn check_times(&self, claims: &Json, now: i64) -> Result<i64, Refused> {
         let leeway = i64::try_from(self.leeway.as_secs()).unwrap_or(i64::MAX);
-        let expires = match claims.get("exp") {
-            None if self.may_never_expire => None,
-            claim => Some(claim.and_then(Json::as_seconds).ok_or(Refused::NoExpiry)?),
-        };
+        let expires = claims.get("exp").and_then(Json::as_seconds).ok_or(Refused::NoExpiry)?;
         // Section 4.1.4: on or after that time it must not be accepted; leeway moves that time.
-        if expires.is_some_and(|expires| now >= expires.saturating_add(leeway)) {
+        if now >= expires.saturating_add(leeway) {
             return Err(Refused::Expired);
         }
         for name in ["nbf", "iat"] {
@@ -86,9 +78,6 @@ impl Rules {
     }
 
     fn check_audience(&self, claims: &Json) -> Result<(), Refused> {
-        if self.any_audience {
-            return Ok(());
-        }
         let is_for_us = match claims.get("aud") {
             None => self.audiences.is_empty(),
             Some(claim) => {

@@ -1,38 +1,25 @@
 //! Names and passwords of consumers (RFC 7617).
 
-use std::rc::Rc;
+use std::{net::IpAddr, rc::Rc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{caller::Caller, place::of_scheme, verdict::Verdict};
-use crate::{
-    http1::field::Name,
-    proxy::{exchange::Exchange, parse::ParsedRequest},
-    table::RoutingTable,
-    worker::Worker,
-};
+use crate::{http1::field::Name, proxy::parse::ParsedRequest, table::RoutingTable, worker::Worker};
 
 /// The longest credentials in bytes: names have up to 63, passwords up to 128.
 const MAX_CREDENTIALS: usize = 512;
 
-/// Whose name and password the request has.
+/// Whose name and password these are. May be given up at any moment.
 pub(super) async fn check<'t>(
     worker: &Rc<Worker>,
     table: &'t RoutingTable,
-    request: &ParsedRequest,
-    exchange: &mut Exchange<'_>,
+    credentials: Credentials,
+    client: IpAddr,
 ) -> Verdict<'t> {
-    // Of several, it is not known which one is meant; they have been refused before.
-    let Some(value) = request.head.fields.values(exchange.head(), Name::Authorization).next() else {
-        return Verdict::Nothing;
-    };
-    let Some(encoded) = of_scheme(value, "basic") else { return Verdict::Nothing };
-    let Some(Credentials { name, password }) = Credentials::read(encoded) else { return Verdict::Refused };
-    // Whoever waits holds no buffer.
-    exchange.buffers.settle();
+    let Credentials { name, password } = credentials;
     let consumer = table.consumers().named(&name);
     let hash = consumer.and_then(|consumer| consumer.password());
-    let client = exchange.client_address().ip();
     match (worker.passwords().verify(&name, password, hash, client).await, consumer) {
         (Some(true), Some(consumer)) => Verdict::Accepted(Caller::Consumer(consumer)),
         (Some(_), _) => Verdict::Refused,
@@ -40,14 +27,22 @@ pub(super) async fn check<'t>(
     }
 }
 
-struct Credentials {
+/// What the request has of this kind, as it is encoded.
+pub(super) fn find<'b>(request: &'b ParsedRequest, head: &'b [u8]) -> Option<&'b [u8]> {
+    // Of several, it is not known which one is meant; they have been refused before.
+    let value = request.head.fields.values(head, Name::Authorization).next()?;
+    of_scheme(value, "basic")
+}
+
+/// A name and a password.
+pub(super) struct Credentials {
     name: String,
     password: Vec<u8>,
 }
 
 impl Credentials {
     /// Section 2: a name without colon, then the password, neither with control characters.
-    fn read(encoded: &[u8]) -> Option<Self> {
+    pub(super) fn read(encoded: &[u8]) -> Option<Self> {
         if encoded.len() > MAX_CREDENTIALS.div_ceil(3) * 4 {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gateway_auth::Json;
+use gateway_auth::{Json, jwt::Claims};
 use gateway_caching::Time;
 use gateway_routing::route::{AuthMethod, RateLimit};
 
@@ -61,11 +61,8 @@ impl<'t> Caller<'t> {
             AuthMethod::Jwt(jwt) => i64::try_from(jwt.leeway.as_secs()).unwrap_or(i64::MAX),
             AuthMethod::ApiKey(_) | AuthMethod::Basic | AuthMethod::Introspection(_) | AuthMethod::Forward(_) => 0,
         };
-        let expires = match self {
-            Self::Told(subject, _) => subject.claims.as_ref().and_then(|claims| claims.expires),
-            // Tables say when a key ends.
-            Self::Nobody | Self::Keyed(..) | Self::Consumer(_) => None,
-        };
+        // Tables say when a key ends.
+        let expires = self.claims().and_then(|claims| claims.expires);
         expires.map_or(NEVER, |expires| Time::from_seconds(expires.saturating_add(leeway)))
     }
 
@@ -86,11 +83,16 @@ impl<'t> Caller<'t> {
         }
     }
 
-    /// What his token says.
+    /// What his token says of this.
     pub(crate) fn claim(&self, name: &str) -> Option<&Json> {
+        self.claims()?.all.get(name)
+    }
+
+    /// What his token says.
+    pub(super) fn claims(&self) -> Option<&Claims> {
         match self {
             Self::Nobody | Self::Keyed(..) | Self::Consumer(_) => None,
-            Self::Told(subject, _) => subject.claims.as_ref()?.all.get(name),
+            Self::Told(subject, _) => subject.claims.as_deref(),
         }
     }
 

@@ -18,11 +18,15 @@ impl<'t> Challenge<'t> {
     /// Writes a `WWW-Authenticate` for each scheme, in the order of the methods.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let mut written = [false; SCHEMES];
-        for method in &self.policy.methods {
-            let Some(scheme) = Scheme::of(method) else { continue };
+        for scheme in self.policy.methods.iter().filter_map(Scheme::of) {
             if !std::mem::replace(&mut written[scheme as usize], true) {
                 self.write_scheme(scheme, out);
             }
+        }
+        // RFC 9110 section 15.5.2: there has to be one, also where another server knows what is wanted, and was not
+        // asked.
+        if written == [false; SCHEMES] {
+            self.write_scheme(Scheme::Bearer, out);
         }
     }
 
@@ -68,10 +72,44 @@ impl Scheme {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use gateway_routing::route::{Auth, AuthMethod, CredentialPlace, Identity, IdentityClaims, Introspection};
+    use gateway_routing::route::{
+        Auth, AuthMethod, CredentialPlace, ForwardAuth, Identity, IdentityClaims, Introspection,
+    };
     use http::header::AUTHORIZATION;
 
     use super::Challenge;
+
+    fn policy(methods: impl Into<Box<[AuthMethod]>>) -> Auth {
+        Auth {
+            methods: methods.into(),
+            anonymous: false,
+            allow: [].into(),
+            deny: [].into(),
+            keep_credentials: false,
+            shadow: false,
+            identity: Identity { consumer_header: None, groups_header: None, claims: [].into() },
+            realm: "a realm".into(),
+        }
+    }
+
+    fn written(policy: &Auth, has_shown: bool) -> String {
+        let mut out = Vec::new();
+        Challenge::new(policy, has_shown).write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn there_is_always_a_challenge() {
+        let forward = AuthMethod::Forward(Arc::new(ForwardAuth {
+            url: "http://auth.test/".parse().unwrap(),
+            timeout: Duration::from_secs(1),
+            request_headers: [AUTHORIZATION].into(),
+            response_headers: [].into(),
+            consumer_header: None,
+            groups_header: None,
+        }));
+        assert_eq!(written(&policy([forward]), false), "WWW-Authenticate: Bearer realm=\"a realm\"\r\n");
+    }
 
     #[test]
     fn who_has_shown_a_token_is_told_that_it_is_not_valid() {
@@ -88,25 +126,14 @@ mod tests {
                 place: place(),
             }))
         };
-        let policy = Auth {
-            methods: [introspection(), AuthMethod::Basic, introspection(), AuthMethod::ApiKey(place())].into(),
-            anonymous: false,
-            allow: [].into(),
-            deny: [].into(),
-            keep_credentials: false,
-            shadow: false,
-            identity: Identity { consumer_header: None, groups_header: None, claims: [].into() },
-            realm: "a realm".into(),
-        };
+        let policy = policy([introspection(), AuthMethod::Basic, introspection(), AuthMethod::ApiKey(place())]);
         for (has_shown, error) in [(false, ""), (true, ", error=\"invalid_token\"")] {
-            let mut out = Vec::new();
-            Challenge::new(&policy, has_shown).write(&mut out);
             let expected = format!(
                 "WWW-Authenticate: Bearer realm=\"a realm\"{error}\r\n\
                  WWW-Authenticate: Basic realm=\"a realm\", charset=\"UTF-8\"\r\n\
                  WWW-Authenticate: ApiKey realm=\"a realm\"\r\n"
             );
-            assert_eq!(String::from_utf8(out).unwrap(), expected);
+            assert_eq!(written(&policy, has_shown), expected);
         }
     }
 }

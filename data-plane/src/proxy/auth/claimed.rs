@@ -1,8 +1,11 @@
 //! Whom claims are about.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
-use gateway_auth::{Json, jwt::Claims};
+use gateway_auth::{
+    Json,
+    jwt::{Claims, Refused},
+};
 use gateway_routing::route::IdentityClaims;
 
 use super::subject::Subject;
@@ -11,17 +14,28 @@ use super::subject::Subject;
 pub(super) const MAX_NAME: usize = 256;
 
 impl Subject {
-    /// Who a token's claims are about: its consumer is a text, its groups are texts or one text with spaces
-    /// between (RFC 8693 section 4.2 has scopes so). What is neither names nobody and nothing.
-    pub(super) fn claimed(claims: Claims, identity: &IdentityClaims) -> Self {
+    /// Who a token's claims are about: its consumer is a name, its groups are a list of names, or one text with
+    /// spaces between them (RFC 8693 section 4.2 has scopes so).
+    ///
+    /// # Errors
+    /// If either is there and is anything else: who cannot be told apart must not become nobody, whom a rule that
+    /// denies would let pass.
+    pub(super) fn claimed(claims: Claims, identity: &IdentityClaims) -> Result<Self, Refused> {
         let IdentityClaims { consumer, groups } = identity;
-        let consumer = claims.all.get(consumer).and_then(Json::as_text).filter(|name| is_name(name)).map(Arc::from);
-        let groups = match claims.all.get(groups) {
-            Some(Json::Text(text)) => sorted(text.split(' ')),
-            Some(list) => sorted(list.as_texts().unwrap_or_default().into_iter()),
-            None => Arc::default(),
+        let consumer = match claims.all.get(consumer) {
+            None | Some(Json::Null) => None,
+            Some(Json::Text(empty)) if empty.is_empty() => None,
+            Some(claim) => Some(name(claim)?.as_ref().into()),
         };
-        Self { consumer, groups, claims: Some(Arc::new(claims)) }
+        let groups: Vec<_> = match claims.all.get(groups) {
+            None | Some(Json::Null) => Vec::new(),
+            Some(Json::Text(text)) => text.split(' ').map(Cow::Borrowed).collect(),
+            Some(Json::Array(items)) => items.iter().map(name).collect::<Result<_, _>>()?,
+            Some(claim @ (Json::Bool(_) | Json::Number(_) | Json::Object(_))) => vec![name(claim)?],
+        };
+        let groups =
+            sorted(groups.iter().map(|group| &**group).filter(|group| !group.is_empty())).ok_or(Refused::Claim)?;
+        Ok(Self { consumer, groups, claims: Some(Arc::new(claims)) })
     }
 
     /// About how many bytes of memory it takes up.
@@ -36,10 +50,21 @@ impl Subject {
     }
 }
 
-/// Distinct names in order.
-pub(super) fn sorted<'n>(names: impl Iterator<Item = &'n str>) -> Arc<[Arc<str>]> {
-    let names: BTreeSet<_> = names.filter(|name| is_name(name)).collect();
-    names.into_iter().map(Arc::from).collect()
+/// A name as claims have it: numbers and truth values are the texts that JSON has for them, as far as each has one.
+fn name(claim: &Json) -> Result<Cow<'_, str>, Refused> {
+    let name = match claim {
+        Json::Text(text) => Cow::Borrowed(&**text),
+        Json::Number(number) if !number.is_f64() => number.to_string().into(),
+        Json::Bool(is_so) => Cow::Borrowed(if *is_so { "true" } else { "false" }),
+        Json::Number(_) | Json::Null | Json::Array(_) | Json::Object(_) => return Err(Refused::Claim),
+    };
+    if is_name(&name) { Ok(name) } else { Err(Refused::Claim) }
+}
+
+/// Distinct names in order; none if one of them is no name.
+pub(super) fn sorted<'n>(names: impl Iterator<Item = &'n str>) -> Option<Arc<[Arc<str>]>> {
+    let names = names.map(|name| is_name(name).then_some(name)).collect::<Option<BTreeSet<_>>>()?;
+    Some(names.into_iter().map(Arc::from).collect())
 }
 
 /// Whether it can be the name of anybody.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gateway_routing::route::{ForwardAuth, TimeoutOverrides};
+use gateway_routing::route::{ForwardAuth, Scheme, TimeoutOverrides};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use tokio::time::{Instant, timeout_at};
@@ -50,6 +50,8 @@ pub(crate) struct Asked<'r> {
     /// Its head.
     pub head: &'r [u8],
     pub client: &'r ClientAddress,
+    /// By which the client came.
+    pub scheme: Scheme,
     pub id: &'r RequestId,
 }
 
@@ -95,14 +97,13 @@ enum Failed {
 pub(crate) async fn ask(remote: &WorkerRemote, policy: &Arc<ForwardAuth>, asked: Asked<'_>) -> Ruling {
     let Some(queue) = remote.forward(policy) else { return Ruling::Unknown };
     let deadline = Instant::now() + policy.timeout;
+    let client = asked.client.ip();
     let question = question(policy, asked);
     let converse = async {
-        // It is never closed.
-        let _place = queue.places.acquire().await;
         let bounds = Bounds { patience: policy.timeout, content: MAX_CONTENT };
         Ok(remote.outside().ask(question?, bounds).await?)
     };
-    let answer = timeout_at(deadline, converse).await.unwrap_or(Err(Failed::Silent(Silence::Late)));
+    let answer = timeout_at(deadline, queue.ask(client, converse)).await.unwrap_or(Err(Failed::Silent(Silence::Late)));
     let (event, ruling) = match answer.and_then(|answer| rule(policy, answer)) {
         Ok(ruling @ Ruling::Passes { .. }) => (Event::ForwardPassed, ruling),
         Ok(ruling) => (Event::ForwardAnswered, ruling),
@@ -118,7 +119,7 @@ pub(crate) async fn ask(remote: &WorkerRemote, policy: &Arc<ForwardAuth>, asked:
 }
 
 fn question(policy: &ForwardAuth, asked: Asked<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
-    let Asked { request, head, client, id } = asked;
+    let Asked { request, head, client, scheme: by, id } = asked;
     let mut question = Request::get(policy.url.clone()).body(Full::default())?;
     let fields = question.headers_mut();
     for name in policy.request_headers.iter().filter(|name| may_be_asked_with(name)) {
@@ -140,7 +141,13 @@ fn question(policy: &ForwardAuth, asked: Asked<'_>) -> Result<Request<Full<Bytes
     }
     fields.insert(host, HeaderValue::from_bytes(&head[request.authority.clone()])?);
     fields.insert(method, HeaderValue::from_str(request.head.method.as_str())?);
-    fields.insert(scheme, HeaderValue::from_static("http"));
+    fields.insert(
+        scheme,
+        HeaderValue::from_static(match by {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }),
+    );
     fields.insert(target, HeaderValue::from_bytes(&uri)?);
     fields.insert(REQUEST_ID, HeaderValue::from_bytes(id.as_bytes())?);
     Ok(question)
@@ -191,11 +198,8 @@ fn subject(policy: &ForwardAuth, fields: &HeaderMap) -> Result<Subject, Failed> 
         [..] => return Err(Failed::Identity),
     };
     let groups = values(&policy.groups_header)?;
-    let mut names = groups.iter().flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty());
-    if !names.clone().all(is_name) {
-        return Err(Failed::Identity);
-    }
-    Ok(Subject { consumer, groups: sorted(&mut names), claims: None })
+    let names = groups.iter().flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    Ok(Subject { consumer, groups: sorted(names).ok_or(Failed::Identity)?, claims: None })
 }
 
 /// Whether a field of its answer can be the client's: it is about this answer and not about a hop, and it is

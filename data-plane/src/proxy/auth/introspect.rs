@@ -3,7 +3,7 @@
 //! For one token one question is under way, whoever else waits for the answer, on whichever worker. What was
 //! answered is kept by the SHA-256 of policy and token.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -13,7 +13,7 @@ use gateway_auth::{
     jwt::{Claims, MAX_TOKEN},
 };
 use gateway_caching::Time;
-use gateway_routing::route::Introspection;
+use gateway_routing::route::{AuthClaim, Introspection};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use tokio::{
@@ -66,15 +66,15 @@ enum Failed {
     Answer,
     #[error("it cannot be asked: {0}")]
     Request(#[from] http::Error),
-    #[error("too many ask it at one time")]
-    Crowded,
+    #[error("the gateway is ending")]
+    Ending,
 }
 
-/// Whose token this is; the time may be asked again later. May be given up at any moment.
+/// Whose token this is, which this client brings; the time may be asked again later. May be given up at any moment.
 pub(crate) async fn check(
     remote: &WorkerRemote,
     policy: &Arc<Introspection>,
-    token: &[u8],
+    (client, token): (IpAddr, &[u8]),
     now: impl Fn() -> Time,
 ) -> Shown {
     if token.len() > MAX_TOKEN {
@@ -90,7 +90,7 @@ pub(crate) async fn check(
             Ok(Ok(answered)) if now().millis() < answered.until || answered.at >= began => break answered.said,
             Ok(Ok(old)) => drop(remote.introspected().0.remove_if(&key, |there| there.at == old.at)),
             Ok(Err(first)) => {
-                let answered = ask(remote, policy, &prepared, token, deadline, &now).await;
+                let answered = ask(remote, policy, &prepared, (client, token), deadline, &now).await;
                 // It is let go of at once where it does not fit.
                 let _ = first.insert(answered.clone());
                 break answered.said;
@@ -117,15 +117,13 @@ async fn ask(
     remote: &WorkerRemote,
     policy: &Introspection,
     prepared: &Prepared,
-    token: &[u8],
+    (client, token): (IpAddr, &[u8]),
     deadline: Instant,
     now: &impl Fn() -> Time,
 ) -> Answered {
-    let converse = async {
-        let _place = prepared.queue.places.acquire().await.map_err(|_| Failed::Crowded)?;
-        converse(remote, policy, token, deadline).await
-    };
-    let answer = timeout_at(deadline, converse).await.unwrap_or(Err(Failed::Silent(Silence::Late)));
+    let converse = converse(remote, policy, token, deadline);
+    let answer =
+        timeout_at(deadline, prepared.queue.ask(client, converse)).await.unwrap_or(Err(Failed::Silent(Silence::Late)));
     let now = now();
     let read = answer.and_then(|answer| read(policy, &answer, now));
     let (event, said, until) = match read {
@@ -151,7 +149,7 @@ async fn converse(
 ) -> Result<Response<Bytes>, Failed> {
     let (secrets, file) = (remote.secrets().clone(), policy.client_secret_file.clone());
     // Read for each question, so that a new one is taken up at once.
-    let secret = spawn_blocking(move || secrets.read(&file, MAX_SECRET)).await.map_err(|_| Failed::Crowded)??;
+    let secret = spawn_blocking(move || secrets.read(&file, MAX_SECRET)).await.map_err(|_| Failed::Ending)??;
     let patience = deadline.saturating_duration_since(Instant::now());
     let question = question(policy, token, line(&secret))?;
     Ok(remote.outside().ask(question, Bounds { patience, content: MAX_ANSWER }).await?)
@@ -209,10 +207,11 @@ fn read(policy: &Introspection, answer: &Response<Bytes>, now: Time) -> Result<(
     }
     let expires = all.get("exp").map(|claim| claim.as_seconds().ok_or(Failed::Answer)).transpose()?;
     let is_over = expires.is_some_and(|at| now.seconds() >= at);
-    if is_over || !policy.required_claims.iter().all(|claim| all.has(&claim.name, claim.value.as_deref())) {
+    let claims = Claims { all, expires };
+    if is_over || !policy.required_claims.iter().all(|AuthClaim { name, value }| claims.says(name, value.as_deref())) {
         return Ok(inactive);
     }
     let until = expires.map_or(kept, |at| kept.min(Time::from_seconds(at)));
-    let subject = Subject::claimed(Claims { all, expires }, &policy.claims);
-    Ok((Said::Active(Arc::new(subject)), until))
+    let subject = Subject::claimed(claims, &policy.claims);
+    Ok(subject.map_or(inactive, |subject| (Said::Active(Arc::new(subject)), until)))
 }

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use gateway_auth::{
     Json,
-    jwt::{Algorithm, Claims, Refused, Rules, verify},
+    jwt::{Claims, Keys, Refused, Rules, verify},
 };
 use gateway_caching::Time;
-use gateway_routing::route::{AuthClaim, Jwt};
+use gateway_routing::route::{AuthClaim, AuthMethod, Jwt};
 use tracing::debug;
 
 use super::{
@@ -37,36 +37,63 @@ impl Prepared {
         let keys = sources.view(&policy.jwks)?;
         Some(Self { id: identity(policy), rules: rules(policy), keys })
     }
+
+    /// Whose token it is known to be.
+    fn known(&self, remote: &WorkerRemote, token: &[u8], now: i64) -> Option<Arc<Subject>> {
+        let generation = self.keys.current().as_ref()?.generation;
+        remote.verified().get(&self.id, token, generation, now)
+    }
 }
 
-/// Whose token this is.
-pub(crate) fn check(remote: &WorkerRemote, policy: &Arc<Jwt>, token: &[u8], now: Time) -> Shown {
+/// Whose token this is, by this policy of several methods.
+pub(crate) fn check(remote: &WorkerRemote, policy: &Arc<Jwt>, all: &[AuthMethod], token: &[u8], now: Time) -> Shown {
     let now = now.seconds();
     let Some(prepared) = remote.jwt(policy) else { return unknown(remote) };
-    let Prepared { id, rules, keys } = &*prepared;
-    let set = keys.current();
-    let Some(set) = &*set else { return unknown(remote) };
-    if let Some(subject) = remote.verified().get(id, token, set.generation, now) {
+    if let Some(subject) = prepared.known(remote, token, now) {
         return Shown::Accepted(subject);
     }
-    match verify(token, &set.keys, rules, now) {
-        Ok(claims) => {
+    // What is known to be of another issuer need not be looked at each time.
+    if others(policy, all).any(|other| remote.jwt(other).is_some_and(|it| it.known(remote, token, now).is_some())) {
+        return Shown::Refused;
+    }
+    let Prepared { id, rules, keys } = &*prepared;
+    let (set, none) = (keys.current(), Keys::default());
+    let verified = verify(token, set.as_ref().map_or(&none, |set| &set.keys), rules, now);
+    let said = verified.and_then(|claims| Ok((validity(&claims, rules), Subject::claimed(claims, &policy.claims)?)));
+    match (said, &*set) {
+        (Ok(((from, until), subject)), Some(set)) => {
             remote.count(Event::JwtGood);
-            let (from, until) = validity(&claims, rules);
-            let subject = Arc::new(Subject::claimed(claims, &policy.claims));
+            let subject = Arc::new(subject);
             let good = Good { subject: Arc::clone(&subject), generation: set.generation, from, until };
             remote.verified().put(id, token, good);
             Shown::Accepted(subject)
         }
-        Err(reason) => {
-            remote.count(Event::JwtRefused);
+        // There is no set yet that it could be signed by a key of.
+        (Ok(_) | Err(Refused::Key), None) => {
+            keys.want_newer();
+            unknown(remote)
+        }
+        (Err(reason), _) => {
             debug!(issuer = %policy.issuer, %reason, "a token is refused");
-            if reason == Refused::Key {
+            // One of another issuer is for another policy to count.
+            if reason != Refused::Issuer {
+                remote.count(Event::JwtRefused);
+            }
+            // Keys may be new, under an id that was there before, too.
+            if matches!(reason, Refused::Key | Refused::Signature) {
                 keys.want_newer();
             }
             Shown::Refused
         }
     }
+}
+
+/// The policies of other issuers.
+fn others<'m>(policy: &'m Jwt, all: &'m [AuthMethod]) -> impl Iterator<Item = &'m Arc<Jwt>> {
+    all.iter().filter_map(|method| match method {
+        AuthMethod::Jwt(other) => (other.issuer != policy.issuer).then_some(other),
+        AuthMethod::ApiKey(_) | AuthMethod::Basic | AuthMethod::Introspection(_) | AuthMethod::Forward(_) => None,
+    })
 }
 
 fn unknown(remote: &WorkerRemote) -> Shown {
@@ -94,13 +121,10 @@ fn rules(policy: &Jwt) -> Rules {
     let Jwt { issuer, audience, jwks: _, algorithms, leeway, required_claims, claims: _, place: _ } = policy;
     let claim = |AuthClaim { name, value }: &AuthClaim| (name.to_string(), value.as_deref().map(str::to_owned));
     Rules {
-        // Both have the registered names.
-        algorithms: algorithms.iter().filter_map(|algorithm| Algorithm::of(algorithm.name())).collect(),
+        algorithms: algorithms.to_vec(),
         issuer: Some(issuer.to_string()),
         audiences: audience.iter().map(ToString::to_string).collect(),
-        any_audience: false,
         leeway: *leeway,
-        may_never_expire: false,
         required: required_claims.iter().map(claim).collect(),
     }
 }

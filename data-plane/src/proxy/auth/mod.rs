@@ -16,6 +16,7 @@ mod basic;
 mod caller;
 mod challenge;
 mod claimed;
+mod clients;
 mod forward_auth;
 mod introspect;
 pub(crate) mod jwt;
@@ -287,24 +288,38 @@ async fn authenticate<'t>(
             }
             AuthMethod::Jwt(jwt) => match find_token(&jwt.place, request, exchange.head()) {
                 Found::Nothing => Verdict::Nothing,
-                Found::One(token) => Verdict::of(jwt::check(worker.remote(), jwt, token, worker.now())),
+                Found::One(token) => {
+                    Verdict::of(jwt::check(worker.remote(), jwt, &policy.methods, token, worker.now()))
+                }
                 Found::Several => Verdict::Refused,
             },
             // What may have to wait is in a box, so that who need not wait is small.
-            AuthMethod::Basic => {
-                let watch = wait(policy, exchange);
-                let asked = Box::pin(basic::check(worker, table, request, exchange));
-                watch.run(asked).await.unwrap_or(Verdict::Unknown)
+            AuthMethod::Basic => match basic::find(request, exchange.head()).map(basic::Credentials::read) {
+                None => Verdict::Nothing,
+                Some(None) => Verdict::Refused,
+                Some(Some(credentials)) => {
+                    let watch = wait(policy, exchange);
+                    // Whoever waits holds no buffer.
+                    exchange.buffers.settle();
+                    let client = exchange.client_address().ip();
+                    let asked = Box::pin(basic::check(worker, table, credentials, client));
+                    watch.run(while_there(&exchange.client, asked)).await.unwrap_or(Ok(Verdict::Unknown))?
+                }
+            },
+            AuthMethod::Introspection(introspection)
+                if find_token(&introspection.place, request, exchange.head()) == Found::Nothing =>
+            {
+                Verdict::Nothing
             }
             AuthMethod::Introspection(introspection) => {
                 let watch = wait(policy, exchange);
-                let asked = Box::pin(introspect(worker, introspection, request, exchange.head()));
+                let asked = Box::pin(introspect(worker, introspection, request, exchange));
                 Verdict::of(watch.run(while_there(&exchange.client, asked)).await.unwrap_or(Ok(Shown::Unknown))?)
             }
             AuthMethod::Forward(forward) => {
                 let watch = wait(policy, exchange);
-                let (client, id) = (exchange.client_address(), &exchange.id);
-                let asked = forward_auth::Asked { request, head: exchange.head(), client, id };
+                let (client, scheme, id) = (exchange.client_address(), exchange.scheme, &exchange.id);
+                let asked = forward_auth::Asked { request, head: exchange.head(), client, scheme, id };
                 let asked = Box::pin(forward_auth::ask(worker.remote(), forward, asked));
                 match watch.run(while_there(&exchange.client, asked)).await.unwrap_or(Ok(Ruling::Unknown))? {
                     Ruling::Passes { subject, fields } => {
@@ -354,10 +369,16 @@ async fn while_there<T>(
     .await
 }
 
-async fn introspect(worker: &Worker, policy: &Arc<Introspection>, request: &ParsedRequest, head: &[u8]) -> Shown {
-    match find_token(&policy.place, request, head) {
+async fn introspect(
+    worker: &Worker,
+    policy: &Arc<Introspection>,
+    request: &ParsedRequest,
+    exchange: &Exchange<'_>,
+) -> Shown {
+    let client = exchange.client_address().ip();
+    match find_token(&policy.place, request, exchange.head()) {
         Found::Nothing => Shown::Nothing,
-        Found::One(token) => introspect::check(worker.remote(), policy, token, || worker.now()).await,
+        Found::One(token) => introspect::check(worker.remote(), policy, (client, token), || worker.now()).await,
         Found::Several => Shown::Refused,
     }
 }

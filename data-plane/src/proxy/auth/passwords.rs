@@ -23,7 +23,6 @@ use argon2::{
     password_hash::{PasswordVerifier, phc::PasswordHash},
 };
 use aws_lc_rs::hmac;
-use gateway_limiting::prefix;
 use quick_cache::unsync::Cache;
 use tokio::{
     sync::{oneshot, watch},
@@ -31,10 +30,10 @@ use tokio::{
 };
 use tracing::error;
 
+use super::clients::{Clients, OF_CLIENT};
+
 /// Passwords that wait to be verified; each takes some 20 ms. What is beyond is not answered.
 const WAITING: usize = 256;
-/// How many of one client's address wait, so that nobody has all the places.
-const WAITING_OF_CLIENT: usize = 16;
 /// The most threads that verify; each takes up 19 MiB while it does.
 const MAX_THREADS: usize = 4;
 /// Verdicts that each worker keeps, of right passwords and of wrong ones: who guesses drives nobody out.
@@ -67,8 +66,8 @@ pub(crate) struct Passwords {
     queue: OnceLock<SyncSender<Job>>,
     /// Passwords that were verified, right and wrong.
     verified: Arc<AtomicU64>,
-    /// By client, how many of them wait, at all workers together.
-    clients: Mutex<HashMap<IpAddr, usize>>,
+    /// Whose wait, at all workers together.
+    clients: Arc<Clients>,
 }
 
 /// A password to be verified.
@@ -84,25 +83,6 @@ impl Passwords {
         let queue = self.queue.get_or_init(|| start(&self.verified));
         let (verdict, answer) = oneshot::channel();
         queue.try_send(Job { password, hash, verdict }).ok().map(|()| answer)
-    }
-
-    /// Takes one of the client's places; whether there was one.
-    fn enter(&self, client: IpAddr) -> bool {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = clients.entry(client).or_default();
-        let is_free = *count < WAITING_OF_CLIENT;
-        *count += usize::from(is_free);
-        is_free
-    }
-
-    fn leave(&self, client: IpAddr) {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = clients.get_mut(&client) {
-            *count -= 1;
-            if *count == 0 {
-                clients.remove(&client);
-            }
-        }
     }
 
     #[cfg(test)]
@@ -132,7 +112,7 @@ fn work(jobs: &Mutex<Receiver<Job>>, verified: &AtomicU64) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { password, hash, verdict }) = job else { return };
-        // Who has asked may have gone.
+        // All who have asked may have gone.
         if !verdict.is_closed() {
             let is_right = is_right(&password, &hash);
             verified.fetch_add(1, Relaxed);
@@ -155,7 +135,7 @@ pub(crate) struct WorkerPasswords {
     nobodys: Arc<str>,
     right: RefCell<Cache<Digest, ()>>,
     wrong: RefCell<Cache<Digest, ()>>,
-    pending: RefCell<HashMap<Digest, watch::Receiver<Option<bool>>>>,
+    pending: RefCell<HashMap<Digest, watch::Sender<Option<bool>>>>,
 }
 
 impl std::fmt::Debug for WorkerPasswords {
@@ -191,10 +171,10 @@ impl WorkerPasswords {
         if let Some(verdict) = self.kept(&digest) {
             return Some(verdict);
         }
-        let pending = self.pending.borrow().get(&digest).cloned();
+        let pending = self.pending.borrow().get(&digest).map(watch::Sender::subscribe);
         let mut pending = match pending {
             Some(pending) => pending,
-            None => self.begin(digest, password, Arc::clone(hash), prefix(client, 32, 64))?,
+            None => self.begin(digest, password, Arc::clone(hash), client)?,
         };
         // It ends without a verdict where the threads are gone.
         *pending.wait_for(Option::is_some).await.ok()?
@@ -225,20 +205,22 @@ impl WorkerPasswords {
         hash: Arc<str>,
         client: IpAddr,
     ) -> Option<watch::Receiver<Option<bool>>> {
-        if !self.shared.enter(client) {
+        let guest = self.shared.clients.enter(client);
+        if guest.before >= OF_CLIENT {
             return None;
         }
-        let Some(answer) = self.shared.submit(password, hash) else {
-            self.shared.leave(client);
-            return None;
-        };
+        let answer = self.shared.submit(password, hash)?;
         let (told, pending) = watch::channel(None);
-        self.pending.borrow_mut().insert(digest, pending.clone());
+        self.pending.borrow_mut().insert(digest, told.clone());
         let passwords = Rc::clone(self);
         // Not the request's own: others may wait for the same, and it may be given up.
         spawn_local(async move {
-            let verdict = answer.await.ok();
-            passwords.shared.leave(client);
+            let verdict = tokio::select! {
+                verdict = answer => verdict.ok(),
+                // All who wanted to know have gone: they keep no place, and nobody need find out.
+                () = told.closed() => None,
+            };
+            drop(guest);
             passwords.end(&digest, verdict);
             told.send_replace(verdict);
         });
@@ -257,11 +239,15 @@ impl WorkerPasswords {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::IpAddr, rc::Rc, sync::Arc};
+    use std::{
+        net::IpAddr,
+        rc::Rc,
+        sync::{Arc, OnceLock, mpsc::sync_channel},
+    };
 
-    use tokio::task::LocalSet;
+    use tokio::task::{LocalSet, spawn_local, yield_now};
 
-    use super::{KEPT, NOBODYS, Passwords, WAITING_OF_CLIENT, WorkerPasswords, is_password_hash};
+    use super::{KEPT, NOBODYS, OF_CLIENT, Passwords, WAITING, WorkerPasswords, is_password_hash};
 
     const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$pmWGvDCuWZVLY1DCD4zVYgdpzg1E2tzCG7qpzSUcgnE";
 
@@ -307,29 +293,46 @@ mod tests {
         let passwords = Rc::new(WorkerPasswords::new(Arc::<Passwords>::default(), &[7; 32]));
         let waits = async {
             let clients = (0..1000_u16).map(u16::to_be_bytes).map(|[high, low]| IpAddr::from([10, 0, high, low]));
-            let mut refused = 0;
+            let mut begun = Vec::new();
             for client in clients {
                 let digest = passwords.digest("", &[], &client.to_string());
-                refused += usize::from(passwords.begin(digest, Vec::new(), NOBODYS.into(), client).is_none());
+                begun.extend(passwords.begin(digest, Vec::new(), NOBODYS.into(), client));
             }
-            refused
+            assert_eq!(passwords.pending.borrow().len(), begun.len());
+            begun.len()
         };
-        let refused = LocalSet::new().run_until(waits).await;
-        assert!(refused > 0, "a queue that has an end refuses");
-        assert_eq!(passwords.pending.borrow().len() + refused, 1000);
+        let begun = LocalSet::new().run_until(waits).await;
+        assert!((WAITING..1000).contains(&begun), "a queue that has an end refuses");
     }
 
     #[tokio::test]
-    async fn no_client_has_all_the_places() {
-        let passwords = Rc::new(WorkerPasswords::new(Arc::<Passwords>::default(), &[7; 32]));
-        let waits = async {
-            let begin = |client: [u8; 4], number: usize| {
-                let digest = passwords.digest(&number.to_string(), &[], CHEAP);
-                passwords.begin(digest, Vec::new(), CHEAP.into(), client.into()).is_some()
-            };
-            let of_one = (0..40).filter(|number| begin([10, 0, 0, 1], *number)).count();
-            (of_one, begin([10, 0, 0, 2], 40))
+    async fn no_client_has_all_the_places_and_who_goes_away_gives_his_back() {
+        // Nobody verifies.
+        let (queue, jobs) = sync_channel(WAITING);
+        let shared = Passwords { queue: OnceLock::from(queue), ..Passwords::default() };
+        let passwords = Rc::new(WorkerPasswords::new(Arc::new(shared), &[7; 32]));
+        let wait = |client: [u8; 4], number: usize| {
+            let passwords = Rc::clone(&passwords);
+            spawn_local(async move { passwords.verify(&number.to_string(), Vec::new(), None, client.into()).await })
         };
-        assert_eq!(LocalSet::new().run_until(waits).await, (WAITING_OF_CLIENT, true));
+        let waits = async {
+            let waiting: Vec<_> = (0..OF_CLIENT).map(|number| wait([10, 0, 0, 1], number)).collect();
+            assert_eq!(wait([10, 0, 0, 1], 40).await.unwrap(), None, "it has no more places");
+            let other = wait([10, 0, 0, 2], 41);
+            // Somebody else waits for the first of these passwords.
+            let same = wait([10, 0, 0, 3], 0);
+            yield_now().await;
+            assert_eq!(passwords.pending.borrow().len(), OF_CLIENT + 1);
+            waiting.iter().for_each(|waiting| waiting.abort());
+            while passwords.pending.borrow().len() > 2 {
+                yield_now().await;
+            }
+            let again = wait([10, 0, 0, 1], 40);
+            yield_now().await;
+            assert!(!again.is_finished() && !same.is_finished() && !other.is_finished());
+            let wanted = jobs.try_iter().filter(|job| !job.verdict.is_closed()).count();
+            assert_eq!(wanted, 3, "nobody finds out what nobody wants to know");
+        };
+        LocalSet::new().run_until(waits).await;
     }
 }

@@ -4,6 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    net::IpAddr,
     rc::Rc,
     sync::{
         Arc, Weak,
@@ -19,6 +20,7 @@ use tokio::{
 };
 
 use super::{
+    clients::Clients,
     introspect, jwt,
     verdicts::{Introspected, Verified},
 };
@@ -214,17 +216,27 @@ impl WorkerRemote {
 /// Those who ask one server.
 #[derive(Debug)]
 pub(super) struct Queue {
-    pub places: Semaphore,
+    places: Semaphore,
+    clients: Arc<Clients>,
     warned: Cell<Option<Instant>>,
 }
 
 impl Default for Queue {
     fn default() -> Self {
-        Self { places: Semaphore::new(AT_ONCE), warned: Cell::new(None) }
+        Self { places: Semaphore::new(AT_ONCE), clients: Arc::default(), warned: Cell::new(None) }
     }
 }
 
 impl Queue {
+    /// What comes of the question, once there is a place for it, and for its client.
+    pub(super) async fn ask<T>(&self, client: IpAddr, question: impl Future<Output = T>) -> T {
+        let guest = self.clients.enter(client);
+        let _of_client = guest.place().await;
+        // It is never closed.
+        let _place = self.places.acquire().await;
+        question.await
+    }
+
     /// Whether trouble is to be told now.
     pub(super) fn may_warn(&self) -> bool {
         let now = Instant::now();

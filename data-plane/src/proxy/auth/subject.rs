@@ -23,7 +23,6 @@ pub(crate) enum Shown {
     /// It brings some that are not accepted.
     Refused,
     /// It is this one's.
-    #[allow(dead_code, reason = "tokens and other servers will say so")]
     Accepted(Arc<Subject>),
     /// Whether they are to be accepted cannot be told now: who would have to be asked does not answer.
     Unknown,

@@ -44,7 +44,10 @@ use gateway_cache_store::Store;
 use crate::{
     limiter::Limiter,
     proxy::{
-        auth::{Passwords, remote::tests::remote},
+        auth::{
+            Passwords,
+            remote::{Remote, tests::remote},
+        },
         cache::Entry as Stored,
     },
     table::{Changes, Entry, Limits, Policies, RoutingTable, Service, Stamp, Timeouts, Version, WeightedEndpoint},
@@ -124,18 +127,18 @@ impl Proxy {
         log: Option<WorkerLog>,
         drain_timeout: Duration,
     ) -> Self {
-        let shared = (Store::new(0, 1), None, Source::default());
+        let shared = (Store::new(0, 1), None, Source::default(), remote());
         Self::spawn_sharing(listener, table, flags, log, drain_timeout, shared).await
     }
 
-    /// With this store, this disk behind it and this clock.
+    /// With this store, this disk behind it, this clock and what is known of tokens.
     async fn spawn_sharing(
         listener: StdListener,
         table: RoutingTable,
         flags: &[&str],
         log: Option<WorkerLog>,
         drain_timeout: Duration,
-        (cache, disk, clock): (Store<Stored>, Option<Disk<Stored>>, Source),
+        (cache, disk, clock, remote): (Store<Stored>, Option<Disk<Stored>>, Source, Arc<Remote>),
     ) -> Self {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
@@ -149,7 +152,7 @@ impl Proxy {
             limits,
             admission,
             limiter: Arc::clone(&limiter),
-            remote: remote(),
+            remote,
             cache,
             passwords: Arc::clone(&passwords),
             disk,

@@ -4,7 +4,7 @@ use gateway_proto::{
     registry::v1 as pb,
     violation::{Path, Shown, Violations, check_count, distinct},
 };
-use http::HeaderName;
+use http::{HeaderName, header::AUTHORIZATION};
 
 use self::claim::{claim, text};
 use super::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     PathMatcher,
-    route::{Auth, AuthRule, ClaimHeader, Identity, Policy},
+    route::{Auth, AuthMethod, AuthRule, ClaimHeader, CredentialPlace, Identity, Policy},
 };
 
 mod claim;
@@ -62,7 +62,9 @@ fn read(wire: &pb::Auth, path: &Path<'_>, violations: &mut Violations) -> Auth {
     }
     check_count(shown.len(), MAX_METHODS, &at, violations);
     let methods = shown.iter().enumerate().take(MAX_METHODS);
-    let methods = methods.filter_map(|(number, wire)| method::method(wire, &at.item(number), violations)).collect();
+    let methods = methods.filter_map(|(number, wire)| method::method(wire, &at.item(number), violations));
+    let methods: Box<[AuthMethod]> = methods.collect();
+    let identity = identity(told.as_ref(), &methods, &path.field("identity"), violations);
     Auth {
         methods,
         anonymous: *anonymous,
@@ -70,7 +72,7 @@ fn read(wire: &pb::Auth, path: &Path<'_>, violations: &mut Violations) -> Auth {
         deny: rules(deny, &path.field("deny"), violations),
         keep_credentials: *keep_credentials,
         shadow: *shadow,
-        identity: identity(told.as_ref(), &path.field("identity"), violations),
+        identity,
         realm: realm(named, &path.field("realm"), violations),
     }
 }
@@ -108,12 +110,22 @@ fn rule(wire: &pb::AuthRule, path: &Path<'_>, violations: &mut Violations) -> Op
 }
 
 /// Where nothing is said, the consumer and its groups are told.
-fn identity(wire: Option<&pb::AuthIdentity>, path: &Path<'_>, violations: &mut Violations) -> Identity {
+fn identity(
+    wire: Option<&pb::AuthIdentity>,
+    methods: &[AuthMethod],
+    path: &Path<'_>,
+    violations: &mut Violations,
+) -> Identity {
     let pb::AuthIdentity { consumer_header, groups_header, claims } = wire.cloned().unwrap_or_default();
-    let mut header = |given: Option<String>, default: HeaderName, field| match given {
-        None => Some(default),
-        Some(name) if name.is_empty() => None,
-        Some(name) => told_in(&name, &path.field(field), violations),
+    let mut header = |given: Option<String>, default: HeaderName, field| {
+        let path = path.field(field);
+        let name = match given {
+            None => default,
+            Some(name) if name.is_empty() => return None,
+            Some(name) => told_in(&name, &path, violations)?,
+        };
+        check_apart(&name, methods, &path, violations);
+        Some(name)
     };
     let consumer_header = header(consumer_header, CONSUMER_HEADER, "consumer_header");
     let groups_header = header(groups_header, GROUPS_HEADER, "groups_header");
@@ -127,6 +139,7 @@ fn identity(wire: Option<&pb::AuthIdentity>, path: &Path<'_>, violations: &mut V
         let path_of_header = path.field("header");
         let claim = claim_name(claim, &path.field("claim"), violations);
         let header = told_in(header, &path_of_header, violations)?;
+        check_apart(&header, methods, &path_of_header, violations);
         if own.contains(&Some(header.clone())) {
             violations.add(&path_of_header, "tells the consumer or its groups already; give each a field of its own");
         }
@@ -134,6 +147,29 @@ fn identity(wire: Option<&pb::AuthIdentity>, path: &Path<'_>, violations: &mut V
         Some(header)
     });
     Identity { consumer_header, groups_header, claims: told.into() }
+}
+
+/// The client's own field of a name by which endpoints are told goes before anything is looked at; and what they are
+/// told, they are told once.
+fn check_apart(name: &HeaderName, methods: &[AuthMethod], path: &Path<'_>, violations: &mut Violations) {
+    // To many servers, one with `_` in place of `-` is the same field (RFC 3875 section 4.1.18).
+    let is_it = |other: &HeaderName| other.as_str().replace('_', "-") == name.as_str().replace('_', "-");
+    let is_in = |place: &CredentialPlace| matches!(place, CredentialPlace::Header(name) if is_it(name));
+    let is_read = |method: &AuthMethod| match method {
+        AuthMethod::ApiKey(place) => is_in(place),
+        AuthMethod::Basic => is_it(&AUTHORIZATION),
+        AuthMethod::Jwt(jwt) => is_in(&jwt.place),
+        AuthMethod::Introspection(introspection) => is_in(&introspection.place),
+        AuthMethod::Forward(forward) => forward.request_headers.iter().any(is_it),
+    };
+    let is_told = |method: &AuthMethod| matches!(method, AuthMethod::Forward(forward) if forward.response_headers.iter().any(is_it));
+    if methods.iter().any(is_read) {
+        let message = "is a field that a method reads, and clients' own fields of that name are removed before";
+        violations.add(path, format_args!("{} {message}; choose another field", Shown(name.as_str())));
+    } else if methods.iter().any(is_told) {
+        let message = "is one of forward's response_headers, too; give each a field of its own";
+        violations.add(path, format_args!("{} {message}", Shown(name.as_str())));
+    }
 }
 
 /// A field that endpoints believe.

@@ -3,7 +3,7 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use gateway_cache_store::Store;
-use gateway_routing::route::ForwardAuth;
+use gateway_routing::route::{ForwardAuth, Scheme};
 use http::HeaderName;
 use rand::{SeedableRng, rngs::SmallRng};
 use tokio::{
@@ -55,7 +55,7 @@ async fn ruled(remote: &WorkerRemote, policy: ForwardAuth, head: &str) -> Ruling
     request.parse(head.as_bytes(), 20).unwrap();
     let client = ClientAddress::new("192.0.2.7".parse().unwrap());
     let id = RequestId::random(&mut SmallRng::seed_from_u64(1));
-    let asked = Asked { request: &request, head: head.as_bytes(), client: &client, id: &id };
+    let asked = Asked { request: &request, head: head.as_bytes(), client: &client, scheme: Scheme::Http, id: &id };
     ask(remote, &Arc::new(policy), asked).await
 }
 

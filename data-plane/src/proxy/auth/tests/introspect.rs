@@ -21,6 +21,7 @@ use super::{NOW, subject, who};
 use crate::{
     outside::tests::{Reply, Server, nobody, until},
     proxy::auth::{
+        clients::OF_CLIENT,
         introspect::check,
         remote::{Remote, WorkerRemote},
         subject::Shown,
@@ -61,7 +62,12 @@ impl Gate {
     }
 
     async fn check(&self, policy: &Arc<Introspection>, token: &str) -> Shown {
-        check(&self.worker, policy, token.as_bytes(), || Time::from_seconds(self.now.load(Relaxed))).await
+        self.check_from("192.0.2.1", policy, token).await
+    }
+
+    async fn check_from(&self, client: &str, policy: &Arc<Introspection>, token: &str) -> Shown {
+        let now = || Time::from_seconds(self.now.load(Relaxed));
+        check(&self.worker, policy, (client.parse().unwrap(), token.as_bytes()), now).await
     }
 
     fn wait(&self, seconds: i64) {
@@ -239,4 +245,47 @@ async fn many_who_come_at_once_with_one_token_ask_once() {
             assert!(gate.asked() <= 4, "{}", gate.asked());
         })
         .await;
+}
+
+#[tokio::test]
+async fn who_cannot_be_told_apart_is_refused() {
+    let gate = Gate::start(Reply::Cut).await;
+    let policy = Arc::new(gate.policy());
+    for (number, (says, names)) in [
+        (r#""sub":42,"scope":["b",7,true]"#, Some((Some("42"), vec!["7", "b", "true"]))),
+        (r#""sub":"","scope":null"#, Some((None, vec![]))),
+        (r#""sub":["alice"]"#, None),
+        (r#""sub":4.2"#, None),
+        (r#""sub":"alice","scope":["banned",null]"#, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        gate.issuer.now(Reply::ok(&format!(r#"{{"active":true,{says}}}"#)));
+        let shown = gate.check(&policy, &number.to_string()).await;
+        assert_eq!(who(&shown), names, "{says}");
+        assert!(names.is_some() || matches!(shown, Shown::Refused), "{says}");
+    }
+}
+
+#[tokio::test]
+async fn one_client_keeps_nobody_else_from_asking() {
+    let gate = Rc::new(Gate::start(Reply::Hang).await);
+    let policy = Arc::new(gate.policy());
+    let ask = |client: &'static str, number: usize| {
+        let (gate, policy) = (Rc::clone(&gate), Arc::clone(&policy));
+        spawn_local(async move { gate.check_from(client, &policy, &number.to_string()).await })
+    };
+    let asks = async {
+        let waiting: Vec<_> = (0..200).map(|number| ask("192.0.2.1", number)).collect();
+        until(|| gate.asked() == OF_CLIENT).await;
+        let other = ask("192.0.2.2", 200);
+        until(|| gate.asked() == OF_CLIENT + 1).await;
+        assert!(gate.issuer.asked().pop().unwrap().contains("token=200&"));
+        // Who goes away makes room for the next one.
+        waiting[..OF_CLIENT].iter().for_each(|first| first.abort());
+        until(|| gate.asked() == 2 * OF_CLIENT + 1).await;
+        assert!(!other.is_finished());
+    };
+    LocalSet::new().run_until(asks).await;
 }

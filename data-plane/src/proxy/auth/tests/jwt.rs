@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gateway_auth::jwt::Keys;
 use gateway_caching::Time;
-use gateway_routing::route::{AuthClaim, IdentityClaims, Jwks, Jwt, JwtAlgorithm};
+use gateway_routing::route::{AuthClaim, AuthMethod, IdentityClaims, Jwks, Jwt, JwtAlgorithm};
 
 use super::{NOW, subject, who};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     outside::tests::nobody,
     proxy::auth::{
         jwt::check,
-        remote::{Remote, WorkerRemote},
+        remote::{Event, Remote, WorkerRemote},
         subject::Shown,
     },
     secrets::Secrets,
@@ -49,7 +49,7 @@ impl Gate {
     }
 
     fn check(&self, policy: &Arc<Jwt>, token: &str, now: i64) -> Shown {
-        check(&self.worker, policy, token.as_bytes(), Time::from_seconds(now))
+        check(&self.worker, policy, &[], token.as_bytes(), Time::from_seconds(now))
     }
 
     fn known(&self) -> u64 {
@@ -195,16 +195,66 @@ fn keys_that_go_take_their_tokens_along() {
 }
 
 #[test]
-fn before_there_is_a_set_nothing_is_known() {
+fn before_there_is_a_set_nothing_is_known_but_what_no_key_is_needed_for() {
     let all = Arc::new(Remote::new(nobody(), Secrets::default(), 1 << 20));
     let worker = all.for_worker();
     let policy = Arc::new(jwt(Jwks::File("keys.json".into())));
     let signer = Signer::new(JwtAlgorithm::EdDsa);
     let token = signer.token("1", &claims(""));
-    assert!(matches!(check(&worker, &policy, token.as_bytes(), NOW), Shown::Unknown));
+    let shown = |token: &str| check(&worker, &policy, &[], token.as_bytes(), NOW);
+    // Nobody keeps them yet.
+    assert!(matches!(shown(&token), Shown::Unknown));
+    all.sources().name(&policy.jwks);
+    assert!(matches!(shown("a.b.c"), Shown::Refused));
+    assert!(matches!(shown(&signer.token("1", r#"{"iss":"https://other.test"}"#)), Shown::Refused));
+    assert!(!all.sources().is_newer_wanted(&policy.jwks));
+    assert!(matches!(shown(&token), Shown::Unknown));
+    assert!(all.sources().is_newer_wanted(&policy.jwks), "it is looked for at once");
     let keys = Keys::parse(format!(r#"{{"keys":[{}]}}"#, signer.jwk("1")).as_bytes()).unwrap();
     all.sources().put(&policy.jwks, keys, NOW);
-    assert!(matches!(check(&worker, &policy, token.as_bytes(), NOW), Shown::Accepted(_)));
+    assert!(matches!(shown(&token), Shown::Accepted(_)));
+}
+
+#[test]
+fn a_key_may_be_another_one_under_its_old_id() {
+    let (old, new) = (Signer::new(JwtAlgorithm::EdDsa), Signer::new(JwtAlgorithm::EdDsa));
+    let gate = Gate::of(&[old.jwk("1")]);
+    let policy = Arc::new(gate.policy());
+    let wants = |token: &str| {
+        assert!(matches!(gate.check(&policy, token, AT), Shown::Refused), "{token}");
+        gate.all.sources().is_newer_wanted(&gate.place)
+    };
+    assert!(wants(&new.token("1", &claims(""))) && wants(&new.token("2", &claims(""))));
+    let unnamed = new.sign(r#"{"alg":"EdDSA"}"#, &claims(""));
+    assert!(wants(&unnamed));
+    // What no key would make good.
+    assert!(!wants("a.b.c") && !wants(&old.token("1", "{}")));
+}
+
+#[test]
+fn of_several_issuers_each_is_asked_about_its_own_tokens() {
+    let signers = [Signer::new(JwtAlgorithm::EdDsa), Signer::new(JwtAlgorithm::EdDsa)];
+    let gate = Gate::of(&[signers[0].jwk("1")]);
+    let other = Jwks::File("other.json".into());
+    let keys = Keys::parse(format!(r#"{{"keys":[{}]}}"#, signers[1].jwk("1")).as_bytes()).unwrap();
+    gate.all.sources().put(&other, keys, NOW);
+    let ours = Arc::new(gate.policy());
+    let theirs = Arc::new(Jwt { issuer: "https://other.test".into(), ..jwt(other.clone()) });
+    let all = [&ours, &theirs].map(|policy| AuthMethod::Jwt(Arc::clone(policy)));
+    let shown = |policy, token: &str| check(&gate.worker, policy, &all, token.as_bytes(), NOW);
+    let tokens = [&signers[0], &signers[1]].map(|signer| signer.token("1", &claims("")));
+    let theirs_too = signers[1].token("1", &claims("").replace("issuer.test", "other.test"));
+    for _ in 0..2 {
+        assert!(matches!(shown(&ours, &tokens[0]), Shown::Accepted(_)));
+        assert!(matches!(shown(&theirs, &tokens[0]), Shown::Refused));
+        assert!(matches!(shown(&ours, &theirs_too), Shown::Refused), "alone, it would have to say so, too");
+        assert!(matches!(shown(&theirs, &theirs_too), Shown::Accepted(_)));
+    }
+    let is_wanted = || [&gate.place, &other].map(|place| gate.all.sources().is_newer_wanted(place));
+    let refused = || gate.all.totals(NOW).events[Event::JwtRefused as usize];
+    assert_eq!((is_wanted(), refused()), ([false, false], 0), "neither looks for what is the other's");
+    assert!(matches!(shown(&ours, &tokens[1]), Shown::Refused));
+    assert_eq!((is_wanted(), refused()), ([true, false], 1));
 }
 
 #[test]
@@ -217,23 +267,42 @@ fn whose_a_token_is_and_in_which_groups_its_claims_say() {
     for (more, by_default, by_other) in [
         (
             r#","groups":["b","a","b"],"client_id":"web""#.to_owned(),
-            (Some("alice"), vec!["a", "b"]),
-            (Some("web"), vec![]),
+            Some((Some("alice"), vec!["a", "b"])),
+            Some((Some("web"), vec![])),
         ),
-        (r#","groups":"b  a","roles":["x"]"#.to_owned(), (Some("alice"), vec!["a", "b"]), (None, vec!["x"])),
-        (r#","groups":["a",1],"roles":"","client_id":7"#.to_owned(), (Some("alice"), vec![]), (None, vec![])),
-        (r#","groups":{"a":1},"roles":["","y"],"client_id":"""#.to_owned(), (Some("alice"), vec![]), (None, vec!["y"])),
-        (r#","client_id":"a\nb","roles":["a\r\nb","c"]"#.to_owned(), (Some("alice"), vec![]), (None, vec!["c"])),
-        (format!(r#","client_id":"{long}","roles":["{long}"]"#), (Some("alice"), vec![]), (None, vec![])),
+        (
+            r#","groups":"b  a","roles":["x y"]"#.into(),
+            Some((Some("alice"), vec!["a", "b"])),
+            Some((None, vec!["x y"])),
+        ),
+        // Numbers and truth values have one text each.
+        (
+            r#","groups":["a",1],"roles":true,"client_id":7"#.into(),
+            Some((Some("alice"), vec!["1", "a"])),
+            Some((Some("7"), vec!["true"])),
+        ),
+        (r#","groups":null,"roles":"","client_id":null"#.into(), Some((Some("alice"), vec![])), Some((None, vec![]))),
+        (r#","roles":["y"],"client_id":"""#.into(), Some((Some("alice"), vec![])), Some((None, vec!["y"]))),
+        // What is there and cannot be read is not nobody.
+        (r#","client_id":7.5"#.into(), Some((Some("alice"), vec![])), None),
+        (r#","client_id":["web"]"#.into(), Some((Some("alice"), vec![])), None),
+        (r#","client_id":{"id":"web"}"#.into(), Some((Some("alice"), vec![])), None),
+        (r#","groups":{"a":1},"roles":["a",[]]"#.into(), None, None),
+        (r#","groups":["a",null],"roles":["",3]"#.into(), None, None),
+        (r#","client_id":"a\nb","groups":"a\nb""#.into(), None, None),
+        (r#","roles":["a\r\nb","c"]"#.into(), Some((Some("alice"), vec![])), None),
+        (format!(r#","client_id":"{long}""#), Some((Some("alice"), vec![])), None),
+        (format!(r#","groups":["{long}"]"#), None, Some((None, vec![]))),
     ] {
         let token = signer.token("1", &claims(&more));
         let shown = policies.each_ref().map(|policy| gate.check(policy, &token, AT));
-        assert_eq!((who(&shown[0]), who(&shown[1])), (Some(by_default), Some(by_other)), "{more}");
+        assert_eq!((who(&shown[0]), who(&shown[1])), (by_default, by_other), "{more}");
+        assert!(shown.iter().all(|shown| matches!(shown, Shown::Accepted(_) | Shown::Refused)), "{more}");
     }
     // The same one each time, on whichever worker.
     let token = signer.token("1", &claims(""));
     let first = gate.check(&policies[0], &token, AT);
-    let again = check(&gate.all.for_worker(), &Arc::new(gate.policy()), token.as_bytes(), NOW);
+    let again = check(&gate.all.for_worker(), &Arc::new(gate.policy()), &[], token.as_bytes(), NOW);
     assert!(matches!((first, again), (Shown::Accepted(one), Shown::Accepted(other)) if Arc::ptr_eq(&one, &other)));
 }
 
@@ -264,7 +333,7 @@ fn policies_that_no_table_has_are_forgotten_by_workers() {
         workers.each_ref().map(WorkerRemote::prepared)
     };
     for worker in &workers {
-        assert!(subject(&check(worker, &policy, token.as_bytes(), NOW)).is_some());
+        assert!(subject(&check(worker, &policy, &[], token.as_bytes(), NOW)).is_some());
     }
     assert_eq!(prepared(), [1, 1], "it is in a table");
     drop(policy);

@@ -70,6 +70,35 @@ async fn nobody_forges_what_the_server_says_where_it_is_not_asked() {
 }
 
 #[tokio::test]
+async fn the_server_learns_by_which_scheme_the_client_came() {
+    let server = Server::start(pass()).await;
+    let origin = Origin::start().await;
+    origin.says("200 OK", &[], "ok");
+    let proxy = site(&origin, auth([asking(&server)])).start_limited(&["--trusted-proxies=127.0.0.0/8"]).await;
+    for (field, scheme) in [("X-Forwarded-Proto: https\r\n", "https"), ("", "http")] {
+        proxy.ask(&format!("GET / HTTP/1.1\r\nHost: a.test\r\n{field}Connection: close\r\n\r\n")).await;
+        assert_eq!(values(&server.asked().pop().unwrap(), "X-Forwarded-Proto"), [scheme]);
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_before_the_server_is_asked_is_told_of_a_scheme_all_the_same() {
+    let server = Server::start(pass()).await;
+    let greedy = match asking(&server) {
+        AuthMethod::Forward(policy) => {
+            let request_headers = [http::header::AUTHORIZATION].into();
+            AuthMethod::Forward(Arc::new(ForwardAuth { request_headers, ..(*policy).clone() }))
+        }
+        other => other,
+    };
+    let gateway = Gateway::start(auth([greedy])).await;
+    let refused = gateway.get("/", &["Authorization: Bearer a", "Authorization: Bearer b"]).await;
+    assert_eq!(refused.status(), 401);
+    assert!(refused.field("WWW-Authenticate").is_some_and(|told| told.starts_with("Bearer realm=")), "{refused:?}");
+    assert!(server.asked().is_empty());
+}
+
+#[tokio::test]
 async fn its_refusal_is_the_clients_and_its_silence_lets_nobody_in() {
     let server = Server::start(Reply::of("302 Found", "Location: https://login.test/\r\nX-Role: no\r\n", "go")).await;
     let gateway = Gateway::start(auth([asking(&server)])).await;

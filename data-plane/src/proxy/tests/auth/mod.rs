@@ -7,6 +7,7 @@ mod identity;
 mod joins;
 mod keys;
 mod rules;
+mod tokens;
 mod tunnels;
 
 use std::{net::SocketAddr, sync::Arc};

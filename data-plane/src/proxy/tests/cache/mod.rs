@@ -30,7 +30,15 @@ use super::{
     PATIENCE, Peer, Proxy, Upstream, free_port,
     site::{Site, named},
 };
-use crate::{proxy::cache::Entry, table::Service, telemetry::access_log::WorkerLog, worker::wall::Source};
+use crate::{
+    proxy::{
+        auth::remote::{Remote, tests::remote},
+        cache::Entry,
+    },
+    table::Service,
+    telemetry::access_log::WorkerLog,
+    worker::wall::Source,
+};
 
 /// When tests begin: 22 November 2026, 12:00, in seconds since 1970.
 pub(super) const T0: i64 = 1_795_348_800;
@@ -58,6 +66,7 @@ pub(super) fn caching(name: &str, endpoints: &[SocketAddr], cache: Cache) -> Ser
 pub(super) struct Bench {
     pub(super) store: Store<Entry>,
     pub(super) disk: Option<Disk<Entry>>,
+    pub(super) remote: Arc<Remote>,
     millis: Arc<AtomicI64>,
 }
 
@@ -67,7 +76,8 @@ impl Bench {
     }
 
     pub(super) fn holding(memory: u64) -> Self {
-        Self { store: Store::new(memory, 7), disk: None, millis: Arc::new(AtomicI64::new(T0 * 1000)) }
+        let millis = Arc::new(AtomicI64::new(T0 * 1000));
+        Self { store: Store::new(memory, 7), disk: None, remote: remote(), millis }
     }
 
     pub(super) async fn start(&self, site: &Site) -> Proxy {
@@ -75,7 +85,8 @@ impl Bench {
     }
 
     pub(super) async fn start_logged(&self, site: &Site, log: Option<WorkerLog>) -> Proxy {
-        let shared = (self.store.clone(), self.disk.clone(), Source::Set(Arc::clone(&self.millis)));
+        let clock = Source::Set(Arc::clone(&self.millis));
+        let shared = (self.store.clone(), self.disk.clone(), clock, Arc::clone(&self.remote));
         Proxy::spawn_sharing(free_port(), site.table(), &[], log, PATIENCE, shared).await
     }
 

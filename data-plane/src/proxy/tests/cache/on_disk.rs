@@ -60,12 +60,12 @@ impl Gateway {
     /// The same in another process, which nothing is told to the disk of yet.
     async fn restart(self, dir: &TempDir, end: End) -> Self {
         self.written().await;
-        let Self { bench: Bench { store: _, disk, millis }, proxy, origin } = self;
+        let Self { bench: Bench { store: _, disk, remote, millis }, proxy, origin } = self;
         if let (End::Closed, Some(disk)) = (end, &disk) {
             disk.close().await.unwrap();
         }
         drop((disk, proxy));
-        let bench = Bench { store: Store::new(MEMORY, 8), disk: Some(open(dir.path()).await), millis };
+        let bench = Bench { store: Store::new(MEMORY, 8), disk: Some(open(dir.path()).await), remote, millis };
         let proxy = bench.start(&Site::owned_by(caching("a", &[origin.address], plain()))).await;
         Self { bench, proxy, origin }
     }

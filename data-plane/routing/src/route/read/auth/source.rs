@@ -2,12 +2,12 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
+use gateway_auth::jwt::{Keys, KeysError};
 use gateway_proto::{
     registry::v1 as pb,
     violation::{Path, Shown, Violations, duration},
 };
 use http::Uri;
-use serde_json::Value;
 
 use crate::route::Jwks;
 
@@ -19,8 +19,6 @@ const MAX_FILE: usize = 255;
 const MAX_JWKS: usize = 64 * 1024;
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Members of a JWK that are nobody's but its owner's (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1).
-const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// How long a server may take.
 pub(super) fn timeout(wire: Option<prost_types::Duration>, path: &Path<'_>, violations: &mut Violations) -> Duration {
@@ -61,13 +59,12 @@ pub(super) fn file(text: &str, path: &Path<'_>, violations: &mut Violations) -> 
 
 /// The keys of the method at `path`.
 pub(super) fn jwks(wire: Option<&pb::jwt_auth::Keys>, path: &Path<'_>, violations: &mut Violations) -> Option<Jwks> {
-    use pb::jwt_auth::Keys;
+    use pb::jwt_auth::Keys as Wire;
     match wire {
-        Some(Keys::JwksFile(text)) => file(text, &path.field("jwks_file"), violations).map(Jwks::File),
-        Some(Keys::JwksUrl(text)) => url(text, &path.field("jwks_url"), violations).map(Jwks::Url),
-        Some(Keys::Jwks(text)) => {
-            let checked = check_jwks(text).map_err(|wrong| violations.add(&path.field("jwks"), wrong));
-            checked.ok().map(|()| Jwks::Inline(text.as_str().into()))
+        Some(Wire::JwksFile(text)) => file(text, &path.field("jwks_file"), violations).map(Jwks::File),
+        Some(Wire::JwksUrl(text)) => url(text, &path.field("jwks_url"), violations).map(Jwks::Url),
+        Some(Wire::Jwks(text)) => {
+            check_jwks(text, &path.field("jwks"), violations).then(|| Jwks::Inline(text.as_str().into()))
         }
         None => {
             violations.add(path, "has no keys; give one of jwks_file, jwks_url and jwks");
@@ -76,19 +73,16 @@ pub(super) fn jwks(wire: Option<&pb::jwt_auth::Keys>, path: &Path<'_>, violation
     }
 }
 
-/// Whether it is a JWK set that everybody may see.
-fn check_jwks(text: &str) -> Result<(), &'static str> {
-    const REMEDY: &str = "is no JWK set; write {\"keys\": [...]} with at least one key of RFC 7517";
+/// Whether it is a JWK set of use to data planes, which everybody may see who may see the policy.
+fn check_jwks(text: &str, path: &Path<'_>, violations: &mut Violations) -> bool {
     if text.len() > MAX_JWKS {
-        return Err("is longer than 64 KiB; use jwks_file or jwks_url");
+        violations.add(path, "is longer than 64 KiB; use jwks_file or jwks_url");
+        return false;
     }
-    let set: Value = serde_json::from_str(text).map_err(|_| REMEDY)?;
-    let keys = set.get("keys").and_then(Value::as_array).filter(|keys| !keys.is_empty()).ok_or(REMEDY)?;
-    for key in keys {
-        let key = key.as_object().filter(|key| key.get("kty").is_some_and(Value::is_string)).ok_or(REMEDY)?;
-        if SECRET.iter().any(|member| key.contains_key(*member)) {
-            return Err("holds a secret, which everybody would see who may see the policy; use jwks_file");
-        }
+    match Keys::parse_public(text.as_bytes()) {
+        Ok(_) => return true,
+        Err(secret @ KeysError::Secret) => violations.add(path, format_args!("{secret}; use jwks_file")),
+        Err(wrong) => violations.add(path, wrong),
     }
-    Ok(())
+    false
 }

@@ -173,6 +173,9 @@ fn signed_tokens() {
     assert_eq!(&*all.claims.consumer, "https://a.test/user");
 }
 
+/// RFC 8037 appendix A.2.
+const ED25519: &str = r#"{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
 #[test]
 fn keys_of_tokens() {
     let bad = |field: &str, words: &str, keys: Keys| {
@@ -192,8 +195,12 @@ fn keys_of_tokens() {
     ] {
         bad("jwks_url", words, Keys::JwksUrl(url.into()));
     }
-    for set in ["", "[]", "{}", "{\"keys\": []}", "{\"keys\": [{}]}", "{\"keys\": [{\"kty\": 1}]}"] {
+    for set in ["", "[]", "{}", "{\"keys\": [], \"keys\": []}"] {
         bad("jwks", "is no JWK set", Keys::Jwks(set.into()));
+    }
+    // With none of these could any token be verified.
+    for member in ["", "{}", r#"{"kty": 1}"#, r#"{"kty": "OKP", "crv": "Ed25519", "x": "AA"}"#, r#"{"kty": "EC"}"#] {
+        bad("jwks", "has no key that verifies signatures", Keys::Jwks(format!("{{\"keys\": [{member}]}}")));
     }
     bad("jwks", "holds a secret", Keys::Jwks("{\"keys\": [{\"kty\": \"oct\", \"k\": \"c2VjcmV0\"}]}".into()));
     bad(
@@ -205,7 +212,7 @@ fn keys_of_tokens() {
     for keys in [
         Keys::JwksFile("issuer-1/keys.json".into()),
         Keys::JwksUrl("http://10.0.0.1:8080/.well-known/jwks.json?x=1".into()),
-        Keys::Jwks("{\"keys\": [{\"kty\": \"OKP\", \"crv\": \"Ed25519\", \"x\": \"AA\"}]}".into()),
+        Keys::Jwks(format!("{{\"keys\": [{ED25519}]}}")),
     ] {
         read(jwt(|jwt| jwt.keys = Some(keys)));
     }
@@ -318,6 +325,32 @@ fn what_endpoints_are_told() {
     refused("identity.claims[0].claim", "is no claim's name", told(None, None, &[("", "x-a")]));
     refused("identity.claims[0].header", "tells the consumer", told(None, None, &[("sub", "X-Consumer")]));
     refused("identity.claims[1]", "the same as number 0", told(None, None, &[("a", "x-a"), ("b", "X-A")]));
+    // What a client sends in these fields is removed before anything reads it, and each is written once.
+    let forward = |request: &[&str], response: &[&str]| {
+        Method::Forward(pb::ForwardAuth {
+            url: "http://auth.test/check".into(),
+            request_headers: texts(request),
+            response_headers: texts(response),
+            ..pb::ForwardAuth::default()
+        })
+    };
+    let in_header = Some(pb::CredentialPlace { place: Some(Place::Header("X-Consumer".into())) });
+    let reads = "is a field that a method reads";
+    for (field, words, shown, consumer, claims) in [
+        ("consumer_header", reads, Method::ApiKey(pb::ApiKeyAuth::default()), Some("X-Api-Key"), None),
+        ("consumer_header", reads, Method::ApiKey(pb::ApiKeyAuth { place: in_header }), None, None),
+        ("consumer_header", reads, Method::Basic(pb::BasicAuth {}), Some("Authorization"), None),
+        ("consumer_header", reads, Method::Jwt(token()), Some("Authorization"), None),
+        ("consumer_header", reads, forward(&[], &[]), Some("Cookie"), None),
+        ("claims[0].header", reads, Method::ApiKey(pb::ApiKeyAuth::default()), None, Some(("sub", "x_api_key"))),
+        ("consumer_header", "is one of forward's response_headers", forward(&[], &["X-Consumer"]), None, None),
+        ("groups_header", "is one of forward's response_headers", forward(&[], &["X-Consumer-Groups"]), None, None),
+    ] {
+        refused(&format!("identity.{field}"), words, |auth| {
+            told(consumer, None, claims.as_slice())(auth);
+            auth.methods.push(method(shown));
+        });
+    }
     let nothing = read(told(Some(""), Some(""), &[])).identity;
     assert_eq!((nothing.consumer_header, nothing.groups_header), (None, None));
     let more = read(told(Some("X-User"), None, &[("sub", "X-Sub")])).identity;

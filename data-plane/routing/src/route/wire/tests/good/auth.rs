@@ -5,6 +5,9 @@ use proptest::{collection::vec, option, prelude::*, sample::subsequence};
 
 use super::{kind, texts};
 
+/// RFC 8037 appendix A.2.
+const ED25519: &str = r#"{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
 pub(super) fn auth() -> impl Strategy<Value = pb::Auth> {
     let rules = || vec(rule(), 0..3);
     let switches = (any::<bool>(), any::<bool>(), any::<bool>());
@@ -63,7 +66,7 @@ fn jwt() -> impl Strategy<Value = pb::JwtAuth> {
     let keys = prop_oneof![
         Just(Keys::JwksFile("a/keys.json".into())),
         url().prop_map(Keys::JwksUrl),
-        Just(Keys::Jwks("{\"keys\": [{\"kty\": \"OKP\"}]}".into())),
+        Just(Keys::Jwks(format!("{{\"keys\": [{ED25519}]}}"))),
     ];
     let names = subsequence(vec!["HS256", "ES256", "EdDSA"], 0..=3);
     let audience = subsequence(vec!["api", "b"], 0..=2);

@@ -1,10 +1,14 @@
-//! The examples of the RFCs, and a case for each rule that a token can break.
+//! A case for each rule that a token can break.
 
+mod examples;
+mod sets;
+
+use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{EncodingKey, crypto};
 use proptest::prelude::{any, prop, proptest};
 
-use super::{Algorithm, Keys, KeysError, MAX_JWKS, MAX_KEYS, MAX_TOKEN, Refused, Rules, verify};
+use super::{Algorithm, Claims, Keys, MAX_TOKEN, Refused, Rules, verify};
+use crate::Json;
 
 const SECRET: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
 const MODULUS: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ";
@@ -29,9 +33,12 @@ fn exact() -> Rules {
 /// A token that is signed with the secret of RFC 7515, whatever it says.
 fn signed(header: &str, claims: &str) -> String {
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-    let key = EncodingKey::from_secret(&URL_SAFE_NO_PAD.decode(SECRET).unwrap());
-    let signature = crypto::sign(signed.as_bytes(), &key, jsonwebtoken::Algorithm::HS256).unwrap();
+    let signature = signature(hmac::HMAC_SHA256, &URL_SAFE_NO_PAD.decode(SECRET).unwrap(), &signed);
     format!("{signed}.{signature}")
+}
+
+fn signature(hash: hmac::Algorithm, secret: &[u8], signed: &str) -> String {
+    URL_SAFE_NO_PAD.encode(hmac::sign(&hmac::Key::new(hash, secret), signed.as_bytes()))
 }
 
 fn refusal(token: &str, rules: &Rules, now: i64) -> Option<Refused> {
@@ -41,63 +48,12 @@ fn refusal(token: &str, rules: &Rules, now: i64) -> Option<Refused> {
 const HS256: &str = r#"{"alg":"HS256"}"#;
 
 #[test]
-fn the_examples_of_the_rfcs_are_good_and_nothing_else_is() {
-    let examples = [
-        // RFC 7515 appendix A.1, A.2 and A.3.
-        (
-            format!(r#"{{"kty":"oct","k":"{SECRET}"}}"#),
-            "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9",
-            "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
-        ),
-        (
-            format!(r#"{{"kty":"RSA","n":"{MODULUS}","e":"AQAB"}}"#),
-            "eyJhbGciOiJSUzI1NiJ9",
-            "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
-        ),
-        (
-            format!(r#"{{"kty":"EC","crv":"P-256",{POINT}}}"#),
-            "eyJhbGciOiJFUzI1NiJ9",
-            "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
-        ),
-    ];
-    for (key, header, signature) in &examples {
-        let keys = keys(key);
-        let token = format!("{header}.{PAYLOAD}.{signature}");
-        let claims = verify(token.as_bytes(), &keys, &exact(), THEN).unwrap();
-        assert_eq!(claims.expires, Some(THEN + 1));
-        assert_eq!(claims.all.get("iss").unwrap().as_text(), Some("joe"));
-        for (_, other_header, other_signature) in examples.iter().filter(|(other, ..)| other != key) {
-            let mixed = format!("{header}.{PAYLOAD}.{other_signature}");
-            assert_eq!(verify(mixed.as_bytes(), &keys, &exact(), THEN), Err(Refused::Signature));
-            let of_another = format!("{other_header}.{PAYLOAD}.{other_signature}");
-            assert_eq!(verify(of_another.as_bytes(), &keys, &exact(), THEN), Err(Refused::Key));
-        }
-    }
-}
-
-#[test]
-fn ed25519_of_rfc_8037_appendix_a_4_is_verified() {
-    let keys = keys(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#);
-    let (signed, signature) = (
-        "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
-        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
-    );
-    // The signature is good; what is signed is no JSON.
-    let token = format!("{signed}.{signature}");
-    assert_eq!(verify(token.as_bytes(), &keys, &exact(), 0), Err(Refused::Json));
-    let token = format!("{}.{signature}", signed.replace("RXhh", "RXhi"));
-    assert_eq!(verify(token.as_bytes(), &keys, &exact(), 0), Err(Refused::Signature));
-}
-
-#[test]
 fn a_public_key_is_no_secret() {
     // RFC 8725 section 2.1: signed by HMAC with what everybody knows of an RSA key.
     let rsa = keys(&format!(r#"{{"kty":"RSA","n":"{MODULUS}","e":"AQAB","kid":"1"}}"#));
     let body = format!("{}.{PAYLOAD}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","kid":"1"}"#));
     for secret in [MODULUS.as_bytes().to_vec(), URL_SAFE_NO_PAD.decode(MODULUS).unwrap()] {
-        let key = EncodingKey::from_secret(&secret);
-        let signature = crypto::sign(body.as_bytes(), &key, jsonwebtoken::Algorithm::HS256).unwrap();
-        let token = format!("{body}.{signature}");
+        let token = format!("{body}.{}", signature(hmac::HMAC_SHA256, &secret, &body));
         assert_eq!(verify(token.as_bytes(), &rsa, &exact(), THEN), Err(Refused::Key));
     }
 }
@@ -161,7 +117,7 @@ fn a_key_that_is_named_is_the_only_one_that_is_tried() {
     assert_eq!(by(r#"{"alg":"HS256","kid":"a"}"#), Some(Refused::Signature));
     assert_eq!(by(r#"{"alg":"HS256","kid":"b"}"#), None);
     assert_eq!(by(HS256), None);
-    assert!(keys.knows("a") && !keys.knows("c"));
+    assert_eq!(by(r#"{"alg":"HS256","kid":"c"}"#), Some(Refused::Key));
 }
 
 #[test]
@@ -200,9 +156,6 @@ fn times_hold_to_the_second_at_the_edge_of_the_leeway() {
     assert_eq!(at(r#"{"exp":1000,"nbf":"0"}"#, 94), Some(Refused::NotYet));
     assert_eq!(at(r#"{"exp":-1e300}"#, 0), Some(Refused::Expired));
     assert_eq!(at(r#"{"exp":1e300}"#, i64::MAX - 10), None);
-    let lenient = Rules { may_never_expire: true, ..exact() };
-    assert_eq!(refusal(&signed(HS256, "{}"), &lenient, i64::MAX), None);
-    assert_eq!(refusal(&signed(HS256, r#"{"exp":"never"}"#), &lenient, 0), Some(Refused::NoExpiry));
 }
 
 #[test]
@@ -213,7 +166,6 @@ fn audiences_may_be_one_or_several() {
         assert_eq!(at(claims, &ours), None, "{claims}");
         // Nobody has said that we are that audience.
         assert_eq!(at(claims, &exact()), Some(Refused::Audience), "{claims}");
-        assert_eq!(at(claims, &Rules { any_audience: true, ..exact() }), None, "{claims}");
     }
     for claims in [
         r#"{"exp":1}"#,
@@ -234,12 +186,70 @@ fn issuers_and_required_claims_are_exact() {
         required: vec![("scope".into(), Some("read".into())), ("sub".into(), None)],
         ..exact()
     };
-    let at = |claims: &str| refusal(&signed(HS256, claims), &rules, 0);
-    assert_eq!(at(r#"{"exp":1,"iss":"https://issuer.test","scope":["write","read"],"sub":"a"}"#), None);
-    assert_eq!(at(r#"{"exp":1,"iss":"https://issuer.test/","scope":"read","sub":"a"}"#), Some(Refused::Issuer));
-    assert_eq!(at(r#"{"exp":1,"iss":["https://issuer.test"],"scope":"read","sub":"a"}"#), Some(Refused::Issuer));
-    assert_eq!(at(r#"{"exp":1,"iss":"https://issuer.test","scope":"read write","sub":"a"}"#), Some(Refused::Claim));
-    assert_eq!(at(r#"{"exp":1,"iss":"https://issuer.test","scope":"read","sub":null}"#), Some(Refused::Claim));
+    for (claims, refused) in [
+        (r#""iss":"https://issuer.test","scope":["write","read"],"sub":"a""#, None),
+        (r#""iss":"https://issuer.test","scope":"write read","sub":"a""#, None),
+        (r#""iss":"https://issuer.test/","scope":"read","sub":"a""#, Some(Refused::Issuer)),
+        (r#""iss":["https://issuer.test"],"scope":"read","sub":"a""#, Some(Refused::Issuer)),
+        (r#""scope":"read","sub":"a""#, Some(Refused::Issuer)),
+        (r#""iss":"https://issuer.test","scope":"readers write","sub":"a""#, Some(Refused::Claim)),
+        (r#""iss":"https://issuer.test","scope":"read","sub":null"#, Some(Refused::Claim)),
+    ] {
+        assert_eq!(refusal(&signed(HS256, &format!(r#"{{"exp":1,{claims}}}"#)), &rules, 0), refused, "{claims}");
+    }
+}
+
+#[test]
+fn a_token_of_another_issuer_is_so_whatever_it_is_signed_with() {
+    let rules = Rules { issuer: Some("https://issuer.test".into()), ..exact() };
+    let ours = |iss: &str| signed(r#"{"alg":"HS256","kid":"new"}"#, &format!(r#"{{"exp":1,"iss":"{iss}"}}"#));
+    // The key of the one could be in a newer set; of the other, that is none of our business.
+    assert_eq!(refusal(&ours("https://issuer.test"), &rules, 0), Some(Refused::Key));
+    assert_eq!(refusal(&ours("https://other.test"), &rules, 0), Some(Refused::Issuer));
+}
+
+#[test]
+fn what_is_claimed_is_a_text_or_in_a_list_and_scopes_have_spaces_between() {
+    let json = r#"{"a":"x y","b":["x","y"],"c":null,"d":["x",1],"e":7,"f":true,"scope":"read  admin"}"#;
+    let claims = Claims { all: Json::parse(json.as_bytes()).unwrap(), expires: None };
+    for (name, value, says) in [
+        ("a", Some("x y"), true),
+        ("a", Some("x"), false),
+        ("b", Some("y"), true),
+        ("b", Some("x y"), false),
+        ("d", Some("x"), true),
+        ("d", Some("1"), true),
+        ("e", Some("7"), true),
+        ("e", None, true),
+        ("f", Some("true"), true),
+        ("c", None, false),
+        ("c", Some("null"), false),
+        ("g", None, false),
+        ("scope", Some("admin"), true),
+        ("scope", Some("adm"), false),
+        ("scope", Some("read  admin"), false),
+        ("scope", None, true),
+    ] {
+        assert_eq!(claims.says(name, value), says, "{name} {value:?}");
+    }
+}
+
+#[test]
+fn a_secret_is_as_long_as_its_hash() {
+    for (length, known) in [(31, 0), (32, 1), (47, 1), (48, 2), (63, 2), (64, 3), (100, 3)] {
+        let secret = vec![7; length];
+        let member = format!(r#"{{"kty":"oct","k":"{}"}}"#, URL_SAFE_NO_PAD.encode(&secret));
+        let keys = Keys::parse(format!(r#"{{"keys":[{member}]}}"#).as_bytes()).unwrap_or_default();
+        let by = |(name, hash)| {
+            let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{name}"}}"#));
+            let body = format!("{header}.{}", URL_SAFE_NO_PAD.encode(r#"{"exp":1}"#));
+            let token = format!("{body}.{}", signature(hash, &secret, &body));
+            verify(token.as_bytes(), &keys, &exact(), 0).err()
+        };
+        let all = [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)].map(by);
+        let expected = std::array::from_fn(|at| (at >= known).then_some(Refused::Key));
+        assert_eq!(all, expected, "{length}");
+    }
 }
 
 #[test]
@@ -270,72 +280,6 @@ fn a_token_has_one_spelling() {
     ] {
         assert_eq!(refusal(&wrong, &exact(), 0), Some(Refused::Malformed), "{wrong}");
     }
-}
-
-#[test]
-fn weak_and_foreign_keys_are_passed_over() {
-    let short = URL_SAFE_NO_PAD.encode([7; 31]);
-    let small = URL_SAFE_NO_PAD.encode([0xff; 128]);
-    let padded = URL_SAFE_NO_PAD.encode([[0; 255].as_slice(), &[0xff; 128]].concat());
-    for member in [
-        format!(r#"{{"kty":"oct","k":"{short}"}}"#),
-        format!(r#"{{"kty":"RSA","n":"{small}","e":"AQAB"}}"#),
-        format!(r#"{{"kty":"RSA","n":"{padded}","e":"AQAB"}}"#),
-        format!(r#"{{"kty":"oct","k":"{SECRET}","use":"enc"}}"#),
-        format!(r#"{{"kty":"oct","k":"{SECRET}","key_ops":["sign"]}}"#),
-        format!(r#"{{"kty":"oct","k":"{SECRET}","alg":"RS256"}}"#),
-        format!(r#"{{"kty":"oct","k":"{SECRET}","alg":"dir"}}"#),
-        format!(r#"{{"kty":"EC","crv":"secp256k1",{POINT}}}"#),
-        format!(r#"{{"kty":"EC","crv":"P-384",{POINT}}}"#),
-        r#"{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#.to_owned(),
-        r#"{"kty":"XYZ"}"#.to_owned(),
-        "1".to_owned(),
-    ] {
-        let alone = format!(r#"{{"keys":[{member}]}}"#);
-        assert_eq!(Keys::parse(alone.as_bytes()).err(), Some(KeysError::NoneUsable), "{member}");
-        let beside = keys(&format!(r#"{member},{{"kty":"oct","k":"{SECRET}"}}"#));
-        assert_eq!((beside.len(), beside.passed_over()), (1, 1), "{member}");
-    }
-    for (text, error) in [
-        ("", KeysError::Malformed),
-        ("{}", KeysError::Malformed),
-        (r#"{"keys":{}}"#, KeysError::Malformed),
-        (r#"{"keys":[]}"#, KeysError::NoneUsable),
-        (r#"{"keys":[],"keys":[]}"#, KeysError::Malformed),
-    ] {
-        assert_eq!(Keys::parse(text.as_bytes()).err(), Some(error), "{text}");
-    }
-    let many = format!(r#"{{"keys":[1{}]}}"#, ",1".repeat(MAX_KEYS));
-    assert_eq!(Keys::parse(many.as_bytes()).err(), Some(KeysError::TooMany));
-    assert!(!format!("{:?}", secret()).contains("AyM1"));
-}
-
-#[test]
-fn what_others_publish_holds_public_keys_alone_and_each_once() {
-    let public = |members: &str| Keys::parse_public(format!(r#"{{"keys":[{members}]}}"#).as_bytes()).map(|_| ());
-    let rsa = |more: &str| format!(r#"{{"kty":"RSA","n":"{MODULUS}","e":"AQAB"{more}}}"#);
-    let ec = |more: &str| format!(r#"{{"kty":"EC","crv":"P-256",{POINT}{more}}}"#);
-    for good in [
-        rsa(""),
-        format!("{},{}", rsa(r#","kid":"a""#), rsa(r#","kid":"b""#)),
-        format!("{},{}", rsa(r#","kid":"a""#), ec(r#","kid":"a""#)),
-        format!("{},{}", rsa(r#","kid":"a","alg":"RS256""#), rsa(r#","kid":"a","alg":"PS256""#)),
-        format!("{},{}", rsa(r#","kid":"a","use":"enc""#), rsa(r#","kid":"a","use":"sig""#)),
-        format!("{},{}", rsa(""), rsa("")),
-    ] {
-        assert_eq!(public(&good), Ok(()), "{good}");
-    }
-    for (bad, error) in [
-        (format!(r#"{},{{"kty":"oct","k":"{SECRET}"}}"#, rsa("")), KeysError::Secret),
-        (format!("{},{}", ec(""), ec(r#","d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI""#)), KeysError::Secret),
-        (rsa(r#","use":"enc","dq":"""#), KeysError::Secret),
-        (format!("{},{}", rsa(r#","kid":"a""#), rsa(r#","kid":"a""#)), KeysError::Ambiguous),
-        (format!("{},{}", rsa(r#","kid":"a""#), rsa(r#","kid":"a","alg":"RS256""#)), KeysError::Ambiguous),
-        (String::new(), KeysError::NoneUsable),
-    ] {
-        assert_eq!(public(&bad), Err(error), "{bad}");
-    }
-    assert_eq!(Keys::parse_public(&vec![b' '; MAX_JWKS + 1]).err(), Some(KeysError::TooLong));
 }
 
 proptest! {
