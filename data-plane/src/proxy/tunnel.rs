@@ -115,8 +115,7 @@ impl<'e> Stay<'e> {
 
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         while self.looks.poll_tick(cx).is_ready() {
-            let now = self.worker.now();
-            if now >= self.until || !self.caller.is_welcome(&self.worker.table(), now) {
+            if !self.caller.is_welcome(&self.worker.table(), self.until, self.worker.now()) {
                 return true;
             }
         }

@@ -1,12 +1,13 @@
 //! Who calls, and whether he may: behind the route, in front of everything that a request costs or gets.
 //!
-//! 1. `told`: what clients send in fields that say who calls is not theirs to say, and goes.
+//! 1. `told`: what clients send in fields that say who calls is not theirs to say, and goes. Limits that do not go by
+//!    who calls come next.
 //! 2. The methods of the policy are tried in order (`api_key`, `basic`, `jwt`, `introspect`, `forward_auth`); the
 //!    first that accepts decides who calls (`caller`). They find credentials by `place`. What tokens and servers
 //!    outside have said is remembered (`verdicts`), and what policies come to there is kept (`remote`).
 //! 3. `rules` decide whether he may. What comes of it is a `verdict`, and for who has not shown who he is,
 //!    a `challenge`.
-//! 4. When limits have admitted the request, its credentials are taken out, where it stands: whatever comes
+//! 4. When all limits have admitted the request, its credentials are taken out, where it stands: whatever comes
 //!    then, the cache, mirrors and endpoints, gets a request that never had any.
 
 mod api_key;
@@ -63,7 +64,7 @@ use super::{
 use crate::{
     error::ProxyError,
     http1::field::Name,
-    table::{RoutingTable, consumers::NEVER},
+    table::RoutingTable,
     worker::{Worker, watchdog::Watch},
 };
 
@@ -335,7 +336,7 @@ async fn authenticate<'t>(
         };
         all = match (verdict, all) {
             (Verdict::Accepted(caller), _) => {
-                let ends = Some(end(method, &caller));
+                let ends = Some(caller.end(method));
                 return Ok(Tried { verdict: Verdict::Accepted(caller), by: Outcome::by(method), ends, answer: None });
             }
             (Verdict::Nothing, all) => all,
@@ -346,18 +347,6 @@ async fn authenticate<'t>(
     }
     let is_left_over = matches!(all, Verdict::Nothing) && has_authorization(policy, request, exchange.head());
     none(if is_left_over { Verdict::Refused } else { all }, answer)
-}
-
-/// When what this method has accepted is none any more, as far as it says so itself.
-fn end(method: &AuthMethod, caller: &Caller<'_>) -> Time {
-    let leeway = match method {
-        AuthMethod::Jwt(jwt) => jwt.leeway,
-        AuthMethod::ApiKey(_) | AuthMethod::Basic | AuthMethod::Introspection(_) | AuthMethod::Forward(_) => {
-            Duration::ZERO
-        }
-    };
-    let leeway = i64::try_from(leeway.as_secs()).unwrap_or(i64::MAX);
-    caller.expires().map_or(NEVER, |expires| Time::from_seconds(expires.saturating_add(leeway)))
 }
 
 /// From here on, it takes as long as others do; but in shadow mode not so long that the request fails of it.

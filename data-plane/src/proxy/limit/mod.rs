@@ -31,8 +31,6 @@ pub(crate) struct Held<'t> {
     limits: Vec<HeldLimit<'t>>,
     /// How many of them are in force.
     in_force: usize,
-    /// Whether it was admitted by those that do not go by who calls, and the others were not asked yet.
-    is_open: bool,
     /// Bytes of the request's head, which are not content.
     head: u64,
     /// What it was charged at, in nanoseconds of the counters.
@@ -99,10 +97,9 @@ pub(crate) fn admit<'t>(
     let mut held = Held::default();
     let asked = limits.iter().filter(|limit| !limit.shadow && !goes_by_caller(limit));
     desk.hold(&mut held, (owner(exchange), asked), request, exchange);
-    held.is_open = desk.take(&mut held, 0);
-    let is_open = held.is_open;
+    let is_admitted = desk.take(&mut held, 0);
     exchange.held = held;
-    if is_open { Ok(()) } else { Err(ProxyError::RateLimited) }
+    if is_admitted { Ok(()) } else { Err(ProxyError::RateLimited) }
 }
 
 /// The rest, when it is known who makes it: by the limits that go by that, and by his own. Limits in shadow mode
@@ -137,7 +134,6 @@ pub(crate) fn admit_caller<'t>(
         desk.try_shadows(&mut held);
         desk.note(&held, true);
     }
-    held.is_open = false;
     exchange.held = held;
     if is_admitted { Ok(()) } else { Err(ProxyError::RateLimited) }
 }
@@ -156,12 +152,7 @@ pub(crate) fn settle(worker: &Worker, exchange: &Exchange<'_>) {
     // As they come, with the lines and trailers of chunks.
     let received = exchange.received().saturating_sub(held.head);
     let sent = exchange.sent.saturating_sub(exchange.sent_head);
-    let desk = Desk::at(worker, exchange.ended.unwrap_or_else(Instant::now));
-    // Its time was up before it was known who calls.
-    if held.is_open {
-        desk.note(held, true);
-    }
-    desk.owe(held, received.saturating_add(sent));
+    Desk::at(worker, exchange.ended.unwrap_or_else(Instant::now)).owe(held, received.saturating_add(sent));
 }
 
 /// Whose limits are in force: the route's where it has its own.

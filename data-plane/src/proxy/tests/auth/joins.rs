@@ -67,6 +67,14 @@ async fn a_limit_by_consumer_tells_consumers_apart() {
 }
 
 #[tokio::test]
+async fn what_clients_say_of_themselves_is_no_key_of_a_limit() {
+    let anonymous = Auth { anonymous: true, ..auth([api_key()]) };
+    let gateway = limited(anonymous, [hourly("per-name", 1, KeyPart::Header("x-consumer".into()))]).await;
+    assert_eq!(gateway.status("/", &["X-Consumer: one"]).await, 200);
+    assert_eq!(gateway.status("/", &["X-Consumer: another"]).await, 429);
+}
+
+#[tokio::test]
 async fn who_tries_keys_is_counted_by_his_address() {
     let per_client = KeyPart::ClientAddress { ipv4_prefix: 32, ipv6_prefix: 64 };
     let gateway = limited(auth([api_key()]), [hourly("per-client", 2, per_client)]).await;
