@@ -248,6 +248,7 @@ mod tests {
     use tokio::task::{LocalSet, spawn_local, yield_now};
 
     use super::{KEPT, NOBODYS, OF_CLIENT, Passwords, WAITING, WorkerPasswords, is_password_hash};
+    use crate::outside::tests::until;
 
     const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$pmWGvDCuWZVLY1DCD4zVYgdpzg1E2tzCG7qpzSUcgnE";
 
@@ -324,9 +325,7 @@ mod tests {
             yield_now().await;
             assert_eq!(passwords.pending.borrow().len(), OF_CLIENT + 1);
             waiting.iter().for_each(|waiting| waiting.abort());
-            while passwords.pending.borrow().len() > 2 {
-                yield_now().await;
-            }
+            until(|| passwords.pending.borrow().len() == 2).await;
             let again = wait([10, 0, 0, 1], 40);
             yield_now().await;
             assert!(!again.is_finished() && !same.is_finished() && !other.is_finished());
