@@ -190,6 +190,20 @@ fn authenticate(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What it costs a data plane to take up a change of one consumer and to take it back, among few and among many.
+fn consumers(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("two changes of a consumer");
+    for count in [CONSUMERS / 100, CONSUMERS] {
+        let mut holding = bench::Holding::default();
+        holding.grow(count);
+        let mut numbers = (0..count).step_by(count as usize / 1000).cycle();
+        group.bench_function(format!("of {count}"), |bencher| {
+            bencher.iter(|| holding.move_one(numbers.next().expect("there are numbers without end")));
+        });
+    }
+    group.finish();
+}
+
 fn auth() -> Auth {
     let identity = Identity {
         consumer_header: Some(HeaderName::from_static("x-consumer")),
@@ -245,5 +259,5 @@ fn rewrite(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(stages, parse, route, select, authenticate, balance, rewrite);
+criterion_group!(stages, parse, route, select, authenticate, consumers, balance, rewrite);
 criterion_main!(stages);

@@ -116,6 +116,7 @@ pub struct Holding {
     state: State,
     table: RoutingTable,
     consumers: u32,
+    changes: u64,
 }
 
 impl Holding {
@@ -124,16 +125,35 @@ impl Holding {
     /// # Panics
     /// When they are refused.
     pub fn grow(&mut self, count: u32) {
-        let upserts: Vec<_> = (self.consumers..self.consumers + count).map(consumer).collect();
+        let upserts: Vec<_> =
+            (self.consumers..self.consumers + count).map(|number| consumer(number, "staff")).collect();
         self.consumers += count;
-        let sum = |sum: u64, consumer: &pb::Resource| sum.wrapping_add(consumer.digest);
+        let digest = upserts.iter().fold(self.state.digest(), |sum, consumer| sum.wrapping_add(consumer.digest));
+        self.follow(upserts, digest);
+    }
+
+    /// One of them moves to another group, and back: two changes.
+    ///
+    /// # Panics
+    /// When they are refused.
+    pub fn move_one(&mut self, number: u32) {
+        let (before, moved) = (consumer(number, "staff"), consumer(number, "moved"));
+        let digest = self.state.digest();
+        let other = digest.wrapping_sub(before.digest).wrapping_add(moved.digest);
+        self.follow(vec![moved], other);
+        self.follow(vec![before], digest);
+    }
+
+    /// Takes what the stream would bring, up to the table.
+    fn follow(&mut self, upserts: Vec<pb::Resource>, digest: u64) {
+        self.changes += 1;
         let version = |sequence| pb::Version { epoch: 1, sequence };
         let response = pb::DiscoveryResponse {
-            version: Some(version(self.consumers.into())),
+            version: Some(version(self.changes)),
             base: self.state.stamp().map(|stamp| version(stamp.version.sequence)),
             revision: 1,
             cluster_id: "bench".into(),
-            digest: upserts.iter().fold(self.state.digest(), sum),
+            digest,
             upserts,
             last_chunk: true,
             ..Default::default()
@@ -164,16 +184,17 @@ impl Holding {
     }
 }
 
-fn consumer(number: u32) -> pb::Resource {
+fn consumer(number: u32, group: &str) -> pb::Resource {
     let name = format!("consumer-{number:06}");
     let sha256 = digest::digest(&digest::SHA256, Holding::key(number).as_bytes()).as_ref().to_vec();
     let key = pb::ApiKey { id: format!("{number:012x}"), sha256, expires_at: None };
     let consumer =
-        pb::Consumer { name: name.clone(), groups: vec!["staff".into()], keys: vec![key], ..Default::default() };
+        pb::Consumer { name: name.clone(), groups: vec![group.into()], keys: vec![key], ..Default::default() };
     let body = Some(pb::resource::Body::Consumer(consumer));
     pb::Resource {
         name: format!("consumers/{name}"),
-        digest: u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        // Another one for each number and group.
+        digest: (u64::from(number) << 8 | u64::from(group.as_bytes()[0])).wrapping_mul(0x9e37_79b9_7f4a_7c15),
         body,
     }
 }
