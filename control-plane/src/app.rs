@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener as StdListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
     path::PathBuf,
     pin::{Pin, pin},
     sync::Arc,
@@ -19,6 +19,7 @@ use gateway_proto::{
     registry::v1::registry_service_server::SERVICE_NAME as REGISTRY,
 };
 use jiff::Timestamp;
+use rustix::net::sockopt::ipv6_v6only;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -115,6 +116,7 @@ pub async fn run(
     let hangup = signal(SignalKind::hangup());
     let hangup = hangup.map_err(|err| Failure::Failed(format!("cannot handle signals: {err}")))?;
     let Listeners { grpc, http, grpc_address, http_address } = listeners;
+    let reached = reached_at(&grpc, grpc_address);
     let grpc = TcpListener::from_std(grpc).map_err(|err| cannot_listen("--listen", grpc_address, &err))?;
     let http = TcpListener::from_std(http).map_err(|err| cannot_listen("--http-listen", http_address, &err))?;
     let mut shutdown = pin!(shutdown);
@@ -154,9 +156,10 @@ pub async fn run(
     let server = serve(grpc, encrypted, registry, control, &reporter, &stop)?;
     let mut server = tokio::spawn(server);
     // It is a help, and whoever has no place for it names the token himself.
-    let note = spawn_blocking(move || leave_note(grpc_address, &data_dir)).await;
-    let _note =
-        note.map_err(io::Error::other).flatten().inspect_err(|error| tracing::debug!(%error, "no note of the tokens"));
+    let leave = move || reached.iter().map(|address| leave_note(*address, &data_dir)).collect::<io::Result<Vec<_>>>();
+    let notes = spawn_blocking(leave).await;
+    let _notes =
+        notes.map_err(io::Error::other).flatten().inspect_err(|error| tracing::debug!(%error, "no note of the tokens"));
     // Nobody may be interested.
     let _ = ready.send(());
 
@@ -258,6 +261,13 @@ struct Door {
 }
 
 type Serving = Pin<Box<dyn Future<Output = Result<(), tonic::transport::Error>> + Send>>;
+
+/// Where the listener is reached: on every address of IPv6, it has those of IPv4 too, unless the system says otherwise.
+fn reached_at(listener: &StdListener, address: SocketAddr) -> Vec<SocketAddr> {
+    let has_both = address.is_ipv6() && address.ip().is_unspecified() && ipv6_v6only(listener).is_ok_and(|only| !only);
+    let as_ipv4 = has_both.then(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()));
+    [address].into_iter().chain(as_ipv4).collect()
+}
 
 /// The gRPC server, which ends when `stop` has come and every request has ended.
 fn serve(

@@ -23,6 +23,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const SILENCE: Duration = Duration::from_secs(10);
 /// Clients that may be silent at once; more wait to be accepted.
 const MAX_SILENT: usize = 1024;
+/// Connections that whoever is on this machine may have besides: strangers do not keep the operator out.
+const OWN: usize = 32;
 /// How often it is told that connections are refused.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
@@ -34,8 +36,8 @@ pub(crate) fn accept(listener: TcpListener) -> impl Stream<Item = TcpStream> {
 /// The connections of a listener on which something has been said, until `stop`. A connection
 /// that is handed over silent is one that the HTTP/2 server neither drains nor times out.
 ///
-/// No more than `max` are open at once, silent ones too. Those beyond are closed at once, so that their clients
-/// look for another control plane, or come again.
+/// No more than `max` are open at once, silent ones too, and a few more from this machine. Those beyond are closed
+/// at once, so that their clients look for another control plane, or come again.
 pub(crate) fn accept_speaking(
     listener: TcpListener,
     max: usize,
@@ -68,7 +70,7 @@ where
     let (speaking, connections) = mpsc::channel(1);
     tokio::spawn(async move {
         let silent = Arc::new(Semaphore::new(MAX_SILENT));
-        let places = Arc::new(Semaphore::new(max));
+        let (places, own) = (Arc::new(Semaphore::new(max)), Arc::new(Semaphore::new(OWN)));
         let mut told: Option<Instant> = None;
         loop {
             let accepted = async {
@@ -76,7 +78,11 @@ where
                 Some((accept_one(&listener).await, permit))
             };
             let Some(Some((stream, permit))) = stop.run_until_cancelled(accepted).await else { return };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            let is_near = stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
+            let place = Arc::clone(&places).try_acquire_owned();
+            let Ok(place) =
+                place.or_else(|full| if is_near { Arc::clone(&own).try_acquire_owned() } else { Err(full) })
+            else {
                 if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
                     told = Some(Instant::now());
                     tracing::warn!(max, "connections are refused, for as many are open as may be");
@@ -134,7 +140,7 @@ mod tests {
     };
     use tokio_util::sync::CancellationToken;
 
-    use super::accept_speaking;
+    use super::{OWN, accept_speaking};
 
     /// For a busy machine.
     const SOON: Duration = Duration::from_secs(20);
@@ -149,13 +155,17 @@ mod tests {
             client.write_all(b"P").await.unwrap();
             client
         };
-        let _clients = [connect().await, connect().await];
-        let (first, _second) = (accepted.next().await.unwrap().unwrap(), accepted.next().await.unwrap().unwrap());
+        let (mut clients, mut open) = (Vec::new(), Vec::new());
+        // From this machine, as all of them are here.
+        for _ in 0..2 + OWN {
+            clients.push(connect().await);
+            open.push(accepted.next().await.unwrap().unwrap());
+        }
         // Closed with or without a reset, as what it has said was not read.
         let mut beyond = connect().await;
         let closed = timeout(SOON, beyond.read(&mut [0])).await.expect("it is closed");
         assert!(matches!(closed, Ok(0) | Err(_)));
-        drop(first);
+        open.truncate(1);
         let _client = connect().await;
         assert!(accepted.next().await.unwrap().is_ok());
     }

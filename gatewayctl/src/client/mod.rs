@@ -9,6 +9,7 @@ use gateway_proto::{
     access::{Access, control_plane_url},
     admin::v1::admin_service_client::AdminServiceClient,
     auth::v1::auth_service_client::AuthServiceClient,
+    code::Reason,
     registry::v1::registry_service_client::RegistryServiceClient,
 };
 use tokio::time::{Instant, timeout_at};
@@ -182,6 +183,16 @@ pub fn auth(channel: Channel) -> AuthServiceClient<Channel> {
 #[must_use]
 pub fn refused(status: &Status) -> Failure {
     refusal::failure(status)
+}
+
+/// What ends a stream midway that nobody gets anywhere by beginning again: a refusal, such as of a token that was
+/// revoked. Who has only fallen behind, or is told that the control plane stops, may begin again.
+#[must_use]
+pub fn refused_midway(status: &Status) -> Option<Failure> {
+    match reason(status) {
+        Some(Reason::ShuttingDown | Reason::Compacted) | None => None,
+        Some(_) => Some(refused(status)),
+    }
 }
 
 fn unreachable(tried: Vec<String>) -> Failure {

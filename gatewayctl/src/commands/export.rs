@@ -14,7 +14,7 @@ use tonic::Status;
 
 use super::Context;
 use crate::{
-    client::{Client, registry},
+    client::{Client, refused_midway, registry},
     exit::{Exit, Failure},
     file::Document,
     output::{self, Format, note, text},
@@ -77,7 +77,7 @@ async fn snapshot(client: &mut Client) -> Result<(Vec<Service>, Vec<Route>, Vec<
     loop {
         let event = timeout(client.limit(), events.message()).await;
         let event = event.unwrap_or_else(|_| Err(Status::deadline_exceeded("nothing came in time")));
-        let event = event.map_err(|status| broken(status.message()))?;
+        let event = event.map_err(|status| refused_midway(&status).unwrap_or_else(|| broken(status.message())))?;
         let event = event.ok_or_else(|| broken("the control plane ended it"))?;
         match event.event {
             Some(Event::ServiceUpserted(service)) => services.push(service),

@@ -1,16 +1,13 @@
 //! `gatewayctl watch`.
 
 use clap::{Args, builder::BoolishValueParser};
-use gateway_proto::{
-    code::Reason,
-    registry::v1::{self as pb, watch_response::Event},
-};
+use gateway_proto::registry::v1::{self as pb, watch_response::Event};
 use serde::Serialize;
-use tonic::{Status, Streaming};
+use tonic::Streaming;
 
 use super::Context;
 use crate::{
-    client::{reason, refused, registry},
+    client::{refused_midway, registry},
     exit::{Exit, Failure},
     output::{Output, caches::Purged, consumer, note, observed, route, route_facts, service, table, text},
 };
@@ -61,20 +58,15 @@ pub(super) async fn follow(
 ) -> Result<(), Failure> {
     let mut current = current;
     loop {
-        let wire = events.message().await.map_err(|status| ended(&status))?;
+        let wire = events
+            .message()
+            .await
+            .map_err(|status| refused_midway(&status).unwrap_or_else(|| broken(&text::escape(status.message()))))?;
         let Some(wire) = wire else { return Err(broken("the control plane ended it")) };
         if let Some(happened) = Happened::read(wire, current) {
             current &= happened.kind != "synced";
             output.print_event(&happened, || happened.line())?;
         }
-    }
-}
-
-/// Whoever is refused, for his token was revoked, gets nowhere by beginning again, as he would after a stream that broke.
-fn ended(status: &Status) -> Failure {
-    match reason(status) {
-        Some(Reason::ShuttingDown) | None => broken(&text::escape(status.message())),
-        Some(_) => refused(status),
     }
 }
 

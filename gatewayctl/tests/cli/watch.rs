@@ -55,7 +55,7 @@ fn events_are_lines_and_a_broken_stream_is_a_failure() {
 fn a_refusal_ends_it_as_it_would_have_kept_it_from_beginning() {
     for (reason, code, says) in [
         (Reason::Unauthenticated, 1, "error: no more\nhint: a control plane's first start leaves admin.token"),
-        (Reason::Compacted, 1, "error: no more\nhint: begin with the current state"),
+        (Reason::Compacted, 5, "error: the stream broke: no more\nhint: `gatewayctl watch --current` begins again"),
         (Reason::ShuttingDown, 5, "error: the stream broke: no more\nhint: "),
     ] {
         let server = Server::start();
