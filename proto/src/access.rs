@@ -141,7 +141,7 @@ impl Access {
             }
             (None, None, _) => None,
         };
-        let exposed = plain.into_iter().find(|url| !url.host().is_some_and(local::is_here));
+        let exposed = plain.into_iter().find(|url| url.host().and_then(local::loopback).is_none());
         match (&source, exposed) {
             (Source::Named(_) | Source::Given(_), Some(url)) if !allow_plaintext => Err(Failure::Usage(format!(
                 "the token would cross the network to {url} unencrypted; write https://, or give --allow-plaintext if \

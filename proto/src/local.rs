@@ -97,13 +97,6 @@ pub fn loopback(host: &str) -> Option<Vec<IpAddr>> {
     ip.is_loopback().then(|| vec![ip])
 }
 
-/// Whether a host is this machine by its name alone: who connects to the unspecified address comes to loopback, too.
-#[must_use]
-pub fn is_here(host: &str) -> bool {
-    let ip = host.trim_start_matches('[').trim_end_matches(']').parse();
-    loopback(host).is_some() || ip.is_ok_and(|ip: IpAddr| ip.is_unspecified())
-}
-
 fn place() -> PathBuf {
     Path::new(COMMON).join(format!("gateway-{}", getuid().as_raw()))
 }
@@ -156,7 +149,7 @@ fn read(note: &Path) -> Option<PathBuf> {
 mod tests {
     use std::net::SocketAddr;
 
-    use super::{is_here, leave_note, loopback, noted, place};
+    use super::{leave_note, loopback, noted, place};
 
     #[test]
     fn a_note_is_found_as_long_as_who_left_it_runs() {
@@ -202,12 +195,8 @@ mod tests {
         for host in ["127.0.0.1", "127.9.9.9", "[::1]", "::1", "localhost", "LOCALHOST"] {
             assert!(loopback(host).is_some(), "{host}");
         }
-        for host in ["0.0.0.0", "[::]"] {
-            assert!(is_here(host) && loopback(host).is_none(), "{host}");
-        }
         for host in ["", "10.0.0.1", "localhost.example.com", "control-plane", "0.0.0.0", "127.0.0.1.example.com"] {
             assert!(loopback(host).is_none(), "{host}");
-            assert_eq!(is_here(host), host == "0.0.0.0", "{host}");
         }
     }
 }

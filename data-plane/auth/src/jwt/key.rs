@@ -15,7 +15,11 @@ use super::{
 use crate::json::Json;
 
 /// RFC 7518 section 3.3: 2,048 bits or more; and no more than what is verified in reasonable time.
-const MODULUS: RangeInclusive<usize> = 256..=1024;
+const MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
+/// A larger exponent makes verifying slow, and AWS-LC takes none.
+const MAX_EXPONENT_BITS: usize = 33;
+/// RFC 8032 section 5.1.5.
+const ED25519: usize = 32;
 
 /// Members of a JWK that are nobody's but its owner's (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1).
 const SECRET: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -53,14 +57,15 @@ impl Key {
         }
         let material = match (text("kty")?, text("crv")) {
             ("oct", _) => Material::Secret(bytes(jwk, "k")?),
-            ("RSA", _) => {
-                let n = number(jwk, "n").filter(|modulus| MODULUS.contains(&modulus.len()))?;
-                Material::Rsa(RsaPublicKeyComponents { n, e: number(jwk, "e")? })
-            }
+            ("RSA", _) => Material::rsa(number(jwk, "n")?, number(jwk, "e")?)?,
             ("EC", Some("P-256")) => Material::on_curve(Algorithm::Es256, &point(jwk, 32)?)?,
             ("EC", Some("P-384")) => Material::on_curve(Algorithm::Es384, &point(jwk, 48)?)?,
             ("EC", Some("P-521")) => Material::on_curve(Algorithm::Es512, &point(jwk, 66)?)?,
-            ("OKP", Some("Ed25519")) => Material::on_curve(Algorithm::EdDsa, &bytes(jwk, "x")?)?,
+            ("OKP", Some("Ed25519")) => {
+                // RFC 8037 section 2: the key alone, and not wrapped in anything, which would be read, too.
+                let x = bytes(jwk, "x").filter(|x| x.len() == ED25519)?;
+                Material::on_curve(Algorithm::EdDsa, &x)?
+            }
             (_, _) => return None,
         };
         let algorithm = match jwk.get("alg") {
@@ -111,6 +116,14 @@ impl Key {
 }
 
 impl Material {
+    /// What AWS-LC verifies by: it looks only then, and would refuse every token.
+    fn rsa(n: Vec<u8>, e: Vec<u8>) -> Option<Self> {
+        let is_odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+        let is_good =
+            MODULUS_BITS.contains(&bits(&n)) && is_odd(&n) && (2..=MAX_EXPONENT_BITS).contains(&bits(&e)) && is_odd(&e);
+        is_good.then(|| Self::Rsa(RsaPublicKeyComponents { n, e }))
+    }
+
     /// A point that is on the curve.
     fn on_curve(algorithm: Algorithm, point: &[u8]) -> Option<Self> {
         let Scheme::Curve(curve) = algorithm.scheme() else { return None };
@@ -127,6 +140,11 @@ fn number(jwk: &Json, name: &str) -> Option<Vec<u8>> {
     let bytes = bytes(jwk, name)?;
     let first = bytes.iter().position(|byte| *byte != 0)?;
     Some(bytes[first..].to_vec())
+}
+
+/// How many a number has that begins with no zero byte.
+fn bits(number: &[u8]) -> usize {
+    number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }
 
 /// RFC 7518 section 6.2.1.2: either coordinate is as long as the curve's field.

@@ -65,37 +65,32 @@ impl std::error::Error for KeysError {}
 
 impl Keys {
     /// Reads a JWK set (RFC 7517 section 5). Keys of kinds that are not known are passed over, as the RFC
-    /// says, and so are those for encryption and those that are too weak.
+    /// says, and so are those for encryption and those that are too weak. Of keys that share an id and an algorithm,
+    /// nobody knows which one is meant (section 4.5): they are passed over, too.
     ///
     /// # Errors
     /// [`KeysError`]
     pub fn parse(jwks: &[u8]) -> Result<Self, KeysError> {
-        let json = json(jwks)?;
-        let members = members(&json)?;
-        Self::of(members, members.iter().filter_map(Key::read))
+        Self::of(members(&json(jwks)?)?)
     }
 
     /// Reads a JWK set that others publish. It holds public keys only: one that does not was made by mistake, or by
-    /// somebody else. Of keys that share an id and an algorithm, nobody knows which one is meant (section 4.5): they
-    /// are passed over, too.
+    /// somebody else.
     ///
     /// # Errors
     /// [`KeysError`]
     pub fn parse_public(jwks: &[u8]) -> Result<Self, KeysError> {
         let json = json(jwks)?;
         let members = members(&json)?;
-        if members.iter().any(is_secret) {
-            return Err(KeysError::Secret);
-        }
+        if members.iter().any(is_secret) { Err(KeysError::Secret) } else { Self::of(members) }
+    }
+
+    fn of(members: &[Json]) -> Result<Self, KeysError> {
         let keys: Vec<Key> = members.iter().filter_map(Key::read).collect();
         // Whatever has an id may be mistaken for itself.
         let is_sole = |key: &Key| keys.iter().filter(|other| key.is_mistaken_for(other)).count() <= 1;
         let sole: Vec<bool> = keys.iter().map(is_sole).collect();
-        Self::of(members, keys.into_iter().zip(sole).filter_map(|(key, is_sole)| is_sole.then_some(key)))
-    }
-
-    fn of(members: &[Json], keys: impl Iterator<Item = Key>) -> Result<Self, KeysError> {
-        let keys: Vec<Key> = keys.collect();
+        let keys: Vec<Key> = keys.into_iter().zip(sole).filter_map(|(key, is_sole)| is_sole.then_some(key)).collect();
         if keys.is_empty() {
             return Err(KeysError::NoneUsable);
         }

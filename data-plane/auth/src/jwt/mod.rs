@@ -43,15 +43,25 @@ pub struct Claims {
 
 impl Claims {
     /// Whether a claim of this name is there and says something, or says this: it is that text, or a list that
-    /// holds it. `scope` may be one text with spaces between (RFC 8693 section 4.2, RFC 7662 section 2.2).
+    /// holds it. `scope` and the items of its list may be several with spaces between (RFC 8693 section 4.2, RFC 7662
+    /// section 2.2); whoever wants several at once wants that very text.
     #[must_use]
     pub fn says(&self, name: &str, value: Option<&str>) -> bool {
         match (self.all.get(name), value) {
             (None | Some(Json::Null), _) => false,
             (Some(_), None) => true,
-            (Some(Json::Text(scopes)), Some(value)) if name == "scope" => scopes.split(' ').any(|scope| scope == value),
-            (Some(claim), Some(value)) => claim.has_text(value),
+            (Some(claim), Some(value)) => claim.has_text(value) || name == "scope" && has_scope(claim, value),
         }
+    }
+}
+
+fn has_scope(claim: &Json, wanted: &str) -> bool {
+    match claim {
+        Json::Text(scopes) => scopes.split(' ').any(|scope| scope == wanted),
+        Json::Array(items) => {
+            items.iter().filter_map(Json::as_text).any(|scopes| scopes.split(' ').any(|scope| scope == wanted))
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => false,
     }
 }
 

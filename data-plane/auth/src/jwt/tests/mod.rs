@@ -227,10 +227,23 @@ fn what_is_claimed_is_a_text_or_in_a_list_and_scopes_have_spaces_between() {
         ("g", None, false),
         ("scope", Some("admin"), true),
         ("scope", Some("adm"), false),
-        ("scope", Some("read  admin"), false),
+        ("scope", Some("read  admin"), true),
+        ("scope", Some("admin read"), false),
         ("scope", None, true),
     ] {
         assert_eq!(claims.says(name, value), says, "{name} {value:?}");
+    }
+    let listed = Claims { all: Json::parse(br#"{"scope":["read write","admin",7]}"#).unwrap(), expires: None };
+    for (value, says) in [
+        ("read", true),
+        ("write", true),
+        ("admin", true),
+        ("7", true),
+        ("read write", true),
+        ("write admin", false),
+        ("rea", false),
+    ] {
+        assert_eq!(listed.says("scope", Some(value)), says, "{value}");
     }
 }
 
