@@ -12,7 +12,7 @@ use data_plane::{
 };
 use gateway_routing::{
     Match, Methods, PathMatcher,
-    route::{Auth, AuthMethod, CredentialPlace, Identity},
+    route::{Auth, AuthMethod, CredentialPlace, Identity, Policy},
 };
 use http::HeaderName;
 use rand::{SeedableRng, rngs::SmallRng};
@@ -163,7 +163,10 @@ fn path(number: usize) -> String {
 fn authenticate(criterion: &mut Criterion) {
     let mut holding = bench::Holding::default();
     holding.grow(CONSUMERS);
-    let policy = auth();
+    let auth = auth();
+    let told = auth.told().cloned().collect();
+    let policies = Policies { auth: Policy::On(auth.into()), ..Policies::default() };
+    let service = Service { policies, told, ..service([].into()) };
     // Far from each other, as clients are.
     let spread = (0..CONSUMERS).step_by(CONSUMERS as usize / 1000);
     let keys: Vec<_> = spread.map(bench::Holding::key).collect();
@@ -181,7 +184,7 @@ fn authenticate(criterion: &mut Criterion) {
             });
         });
     };
-    let enters = |request: &mut bench::Request| request.parse() && request.enter(&policy, holding.table());
+    let enters = |request: &mut bench::Request| request.parse() && request.enter(&service, holding.table());
     of_each("parse and rewrite", &|request| usize::from(request.parse()) + request.write());
     of_each("parse, api key of 100,000, and rewrite", &|request| {
         assert!(enters(request), "the key is somebody's");
@@ -223,23 +226,26 @@ fn auth() -> Auth {
     }
 }
 
-fn balance(criterion: &mut Criterion) {
+fn service(healthy: Box<[WeightedEndpoint]>) -> Service {
     let second = Duration::from_secs(1);
+    Service {
+        name: "bench".into(),
+        healthy,
+        timeouts: Timeouts { connect: second, response: second, idle: second, total: None },
+        limits: Limits::default(),
+        policies: Policies::default(),
+        told: Default::default(),
+    }
+}
+
+fn balance(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("balance");
     for count in [2, 100] {
         let healthy = iter::zip(1.., 1..=count).map(|(cumulative_weight, port)| {
             let address = SocketAddr::from(([192, 0, 2, 1], port));
             WeightedEndpoint { address, cumulative_weight }
         });
-        let timeouts = Timeouts { connect: second, response: second, idle: second, total: None };
-        let service = Service {
-            name: "bench".into(),
-            healthy: healthy.collect(),
-            timeouts,
-            limits: Limits::default(),
-            policies: Policies::default(),
-            told: Default::default(),
-        };
+        let service = service(healthy.collect());
         let mut rng = SmallRng::seed_from_u64(1);
         group.bench_function(count.to_string(), |bencher| {
             bencher.iter(|| bench::pick(black_box(&service), &mut rng));

@@ -11,7 +11,7 @@ use gateway_caching::Time;
 use gateway_proto::{discovery::v1 as pb, host::HostPattern};
 use gateway_routing::{
     Match,
-    route::{Action, Auth, Forward, Route, WeightedService},
+    route::{Action, Forward, Route, WeightedService},
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
@@ -20,6 +20,7 @@ use crate::{
     http1::{head::ResponseHead, scan::Scan},
     proxy::{
         auth, balance,
+        destination::Destination,
         edits::{FieldEdits, RequestEdits},
         headers::{self, ClientFraming, Onward, Persistence},
         identity::{ClientAddress, RequestId},
@@ -93,12 +94,13 @@ impl Request {
         })
     }
 
-    /// Finds out who calls by the key in a field, whether he may, and takes the field out; whether he may. The
-    /// request has to be parsed anew.
-    pub fn enter(&mut self, policy: &Auth, table: &RoutingTable) -> bool {
+    /// Finds out who calls the service by the key in a field, whether he may, and takes the field out; whether he
+    /// may. The request has to be parsed anew.
+    pub fn enter(&mut self, service: &Service, table: &RoutingTable) -> bool {
         let Self { bytes, parsed, identity, .. } = self;
         identity.clear();
-        auth::enter_by_key(policy, table, Time::from_seconds(1), (parsed, bytes), identity)
+        let Destination { policies, .. } = Destination::of_service(service);
+        auth::enter_by_key(&policies, table, Time::from_seconds(1), (parsed, bytes), identity)
     }
 
     /// Writes the head as the upstream gets it; its length in bytes.

@@ -5,7 +5,7 @@ pub(crate) mod balance;
 pub(crate) mod cache;
 pub(crate) mod compress;
 pub(crate) mod cors;
-mod destination;
+pub(crate) mod destination;
 pub(crate) mod edits;
 mod errand;
 pub(crate) mod exchange;
@@ -94,15 +94,15 @@ async fn enter<'t>(
     request: &mut ParsedRequest,
     exchange: &mut Exchange<'t>,
 ) -> Result<Passage, ProxyError> {
-    let is_read = auth::forget_told(policies, request, exchange);
+    let is_read = auth::forget_told(policies, request, exchange.head());
     // First, so that nobody tries keys and passwords without end, or learns beyond a limit which one was right.
     limit::admit(worker, policies.rate_limits, request, exchange)?;
     let passage = auth::check(worker, table, policies, request, exchange).await;
     if is_read {
-        auth::forget_read(policies, request, exchange);
+        auth::forget_read(policies, request, exchange.head());
     }
     limit::admit_caller(worker, policies.rate_limits, request, exchange)?;
-    auth::forget_credentials(policies, request, exchange);
+    auth::forget_credentials(policies, request, exchange.head_mut());
     passage
 }
 

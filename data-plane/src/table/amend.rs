@@ -86,7 +86,7 @@ impl RoutingTable {
             if let Some(old) = self.services.remove(name) {
                 self.caching -= usize::from(caches(&old.service.policies));
                 self.key_sources.remove(&old.service.policies);
-                self.tellers.remove(name, &old.service.policies);
+                self.tellers.remove_service(name, &old.service.policies, retold);
                 old.hosts.iter().for_each(|host| self.index.update(host, |bound| bound.owner = None));
             }
         }
@@ -103,7 +103,7 @@ impl RoutingTable {
             }
             self.caching += usize::from(caches(&entry.service.policies));
             self.key_sources.add(&entry.service.policies);
-            self.tellers.add(name, &entry.service.policies);
+            self.tellers.add_service(name, &entry.service.policies, retold);
             self.services.insert(Arc::clone(name), Arc::clone(entry));
             retold.insert(Arc::clone(name));
         }
@@ -121,12 +121,8 @@ impl RoutingTable {
             if let Some(old) = self.routes.remove(name) {
                 self.caching -= usize::from(caches(&old.policies));
                 self.key_sources.remove(&old.policies);
-                for service in old.services() {
-                    self.drop_reference(service, name);
-                    if self.tellers.remove(service, &old.policies) {
-                        retold.insert(Arc::clone(service));
-                    }
-                }
+                self.tellers.remove_route(&old, &self.services, retold);
+                old.services().for_each(|service| self.drop_reference(service, name));
                 touched.extend(old.hosts.iter().map(|host| (host.clone(), Vec::new())));
             }
         }
@@ -134,15 +130,13 @@ impl RoutingTable {
             let Some(route) = route else { continue };
             for service in route.services() {
                 self.references.entry(Arc::clone(service)).or_default().insert(Arc::clone(name));
-                if self.tellers.add(service, &route.policies) {
-                    retold.insert(Arc::clone(service));
-                }
             }
             for host in &route.hosts {
                 touched.entry(host.clone()).or_default().push(route);
             }
             self.caching += usize::from(caches(&route.policies));
             self.key_sources.add(&route.policies);
+            self.tellers.add_route(route, &self.services, retold);
             self.routes.insert(Arc::clone(name), Arc::clone(route));
         }
         let mut equals = BTreeMap::<_, BTreeSet<_>>::new();

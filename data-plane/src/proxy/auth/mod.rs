@@ -1,14 +1,14 @@
 //! Who calls, and whether he may: behind the route, in front of everything that a request costs or gets.
 //!
-//! 1. `told`: what clients send in fields that say who calls is not theirs to say, and goes. Limits that do not go by
+//! 1. `stripped`: what clients send in fields that say who calls is not theirs to say, and goes. Limits that do not go by
 //!    who calls come next.
 //! 2. The methods of the policy are tried in order (`api_key`, `basic`, `jwt`, `introspect`, `forward_auth`); the
 //!    first that accepts decides who calls (`caller`). They find credentials by `place`. What tokens and servers
 //!    outside have said is remembered (`verdicts`), and what policies come to there is kept (`remote`).
 //! 3. `rules` decide whether he may. What comes of it is a `verdict`, and for who has not shown who he is,
 //!    a `challenge`.
-//! 4. When all limits have admitted the request, its credentials are taken out, where it stands: whatever comes
-//!    then, the cache, mirrors and endpoints, gets a request that never had any.
+//! 4. When all limits have admitted the request, its credentials are taken out (`stripped`), where it stands: whatever
+//!    comes then, the cache, mirrors and endpoints, gets a request that never had any.
 
 mod api_key;
 mod args;
@@ -24,6 +24,7 @@ mod passwords;
 mod place;
 pub(crate) mod remote;
 mod rules;
+mod stripped;
 pub(crate) mod subject;
 #[cfg(test)]
 mod tests;
@@ -34,8 +35,8 @@ mod verdicts;
 use std::{future::poll_fn, net::Ipv4Addr, pin::Pin, rc::Rc, sync::Arc, task::Poll, time::Duration};
 
 use gateway_caching::Time;
-use gateway_routing::route::{Auth, AuthMethod, ForwardAuth, Introspection};
-use http::{HeaderName, header::AUTHORIZATION};
+use gateway_routing::route::{Auth, AuthMethod, Introspection};
+use http::header::AUTHORIZATION;
 
 pub use self::args::AuthArgs;
 pub(crate) use self::{
@@ -43,6 +44,7 @@ pub(crate) use self::{
     challenge::Challenge,
     forward_auth::deliver,
     passwords::{Passwords, WorkerPasswords, is_password_hash},
+    stripped::{forget_credentials, forget_read, forget_shown, forget_told, names},
     told::write_claim,
     verdict::{OUTCOMES, Outcome, Refusal},
 };
@@ -54,11 +56,9 @@ use self::{
 };
 use super::{
     destination::InForce,
-    edits::FieldEdits,
     exchange::{ClientSide, Exchange, Stage},
     forward::poll_gone,
     parse::ParsedRequest,
-    query,
     route::Asked,
 };
 use crate::{
@@ -140,98 +140,36 @@ pub(super) async fn check<'t>(
     Err(refusal.error())
 }
 
-/// All fields by which anybody behind the gateway may be told who calls.
-fn told<'t>(policies: &InForce<'t>) -> impl Iterator<Item = &'t HeaderName> + use<'t> {
-    let [of_service, of_shadow] = policies.told;
-    // A service knows what the policy in force tells, too; where the gateway answers by itself, there is none.
-    let own = policies.auth.filter(|_| of_service.is_empty());
-    of_service.iter().chain(of_shadow).chain(own.into_iter().flat_map(Auth::told))
-}
-
-/// Whether the policy looks at the client's field of this name to find out who calls.
-fn reads(policy: &Auth, name: &HeaderName) -> bool {
-    let is_shown = || place::places(policy).any(|place| place.header() == Some(name));
-    let is_asked_with = || forwards(policy).any(|forward| forward.request_headers.contains(name));
-    (is_shown() || is_asked_with()) && !policy.identity.fields().any(|field| field == name)
-}
-
-/// Takes the client's own fields of these names out of the request, whatever policy is in force; but what that one
-/// still reads. Whether there is any such.
-pub(super) fn forget_told(policies: &InForce<'_>, request: &mut ParsedRequest, exchange: &Exchange<'_>) -> bool {
-    let is_read = |name: &&HeaderName| policies.auth.is_some_and(|policy| reads(policy, name));
-    if told(policies).next().is_none() {
-        return false;
-    }
-    let are_read = told(policies).any(|name| is_read(&name));
-    if are_read {
-        told::forget(|| told(policies).filter(|name| !is_read(name)), request, exchange.head());
-    } else {
-        told::forget(|| told(policies), request, exchange.head());
-    }
-    are_read
-}
-
-/// The same when all has been read.
-pub(super) fn forget_read(policies: &InForce<'_>, request: &mut ParsedRequest, exchange: &Exchange<'_>) {
-    told::forget(|| told(policies), request, exchange.head());
-}
-
-/// Where credentials are that do not go on: what the policy in force reads, and what the service's own does where it is
-/// passed over, unless they keep it.
-fn dropped<'t>(policies: &InForce<'t>) -> impl Iterator<Item = Place<'t>> + Clone + use<'t> {
-    let InForce { auth, passed_over, .. } = *policies;
-    let kept = auth.filter(|policy| policy.keep_credentials);
-    let is_kept = move |place: &Place<'_>| kept.into_iter().flat_map(place::places).any(|kept| kept == *place);
-    let of = |policy: Option<&'t Auth>| policy.filter(|policy| !policy.keep_credentials).into_iter();
-    of(auth).chain(of(passed_over)).flat_map(place::places).filter(move |place| !is_kept(place))
-}
-
-/// Takes the credentials out of the request, unless the endpoint is to have them. Until then, limits may
-/// go by them.
-pub(super) fn forget_credentials(policies: &InForce<'_>, request: &mut ParsedRequest, exchange: &mut Exchange<'_>) {
-    place::forget(dropped(policies), request, exchange.head_mut());
-}
-
-/// The fields that clients cannot have go on: neither do their trailers.
-pub(super) fn names<'t>(policies: &InForce<'t>) -> impl Iterator<Item = &'t HeaderName> + use<'t> {
-    told(policies).chain(dropped(policies).filter_map(Place::header))
-}
-
-/// What [`check`] and [`forget_credentials`] do about a request where keys alone decide, for benchmarks.
+/// What the functions of this module and of `stripped` do about a request where keys alone decide, for benchmarks;
+/// whether it may go on.
 pub(crate) fn enter_by_key(
-    policy: &Auth,
+    policies: &InForce<'_>,
     table: &RoutingTable,
     now: Time,
     (request, head): (&mut ParsedRequest, &mut [u8]),
     identity: &mut Vec<u8>,
 ) -> bool {
-    told::forget(|| told::names(&policy.identity), request, head);
-    let is_sole = !is_ambiguous(policy, request, head);
-    let mut methods = policy.methods.iter();
-    let caller = methods.find_map(|method| match method {
+    let is_read = forget_told(policies, request, head);
+    let Some(policy) = policies.auth.filter(|policy| !is_ambiguous(policy, request, head)) else { return false };
+    let accepted = policy.methods.iter().find_map(|method| match method {
         AuthMethod::ApiKey(place) => match api_key::check(place, request, head, table.consumers(), now) {
-            Verdict::Accepted(caller) => Some(caller),
+            Verdict::Accepted(caller) => Some((caller.end(method), caller)),
             Verdict::Nothing | Verdict::Refused | Verdict::Unknown => None,
         },
         AuthMethod::Basic | AuthMethod::Jwt(_) | AuthMethod::Introspection(_) | AuthMethod::Forward(_) => None,
     });
-    let Some(caller) = caller.filter(|_| is_sole) else { return false };
-    let client = Some(Ipv4Addr::LOCALHOST.into());
-    let is_allowed = rules::allow(policy, &caller, client, &Asked::new(request, head));
-    told::write(&policy.identity, &caller, FieldEdits::default(), identity);
-    place::forget(place::places(policy), request, head);
-    is_allowed
-}
-
-/// Takes the credentials out of a target or a URL that is shown.
-pub(super) fn forget_shown(policies: &InForce<'_>, target: &mut Vec<u8>) {
-    let places = [policies.auth, policies.passed_over].into_iter().flatten().flat_map(place::places);
-    for place in places {
-        if let Place::Query(name) = place {
-            let length = query::forget(target, name);
-            target.truncate(length);
-        }
+    let Some((ends, mut caller)) = accepted else { return false };
+    if goes_by_registration(policy, table, request) {
+        caller.register(table);
     }
+    let client = Some(Ipv4Addr::LOCALHOST.into());
+    let may = rules::allow(policy, &caller, client, &Asked::new(request, head)) && caller.is_known_to(table, table);
+    told::write(&policy.identity, &caller, policies.request_fields, identity);
+    if is_read {
+        forget_read(policies, request, head);
+    }
+    forget_credentials(policies, request, head);
+    may && now < ends
 }
 
 /// Why a request would be refused, as far as that is certain without knowing who makes it: it shows nothing
@@ -241,13 +179,6 @@ pub(super) fn foresee(policies: &InForce<'_>, request: &ParsedRequest, head: &[u
     let asks_others = policy.methods.iter().any(|method| matches!(method, AuthMethod::Forward(_)));
     let shows = |place: Place<'_>| place::is_there(place, request, head);
     (!asks_others && !place::places(policy).any(shows)).then_some(ProxyError::Unauthenticated)
-}
-
-fn forwards(policy: &Auth) -> impl Iterator<Item = &Arc<ForwardAuth>> {
-    policy.methods.iter().filter_map(|method| match method {
-        AuthMethod::Forward(forward) => Some(forward),
-        AuthMethod::ApiKey(_) | AuthMethod::Basic | AuthMethod::Jwt(_) | AuthMethod::Introspection(_) => None,
-    })
 }
 
 /// Whether anything goes by what the table has of a caller of whom others have told.

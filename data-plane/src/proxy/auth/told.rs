@@ -10,11 +10,6 @@ use crate::{
     proxy::{edits::FieldEdits, headers::write_field, parse::ParsedRequest},
 };
 
-/// The fields by which endpoints are told.
-pub(super) fn names(identity: &Identity) -> impl Iterator<Item = &HeaderName> {
-    identity.fields()
-}
-
 /// Takes the client's own fields of these names out of the request, however they are spelled, and those
 /// that servers take for them.
 pub(super) fn forget<'a, N>(names: impl Fn() -> N, request: &mut ParsedRequest, head: &[u8])
@@ -117,7 +112,7 @@ mod tests {
     use gateway_auth::{Json, jwt::Claims};
     use gateway_routing::route::{ClaimHeader, HeaderRules, Identity};
 
-    use super::{forget, names, write};
+    use super::{forget, write};
     use crate::proxy::{
         auth::{caller::Caller, subject::Subject},
         edits::FieldEdits,
@@ -176,7 +171,7 @@ mod tests {
         let mut request = ParsedRequest::default();
         request.parse(head.as_bytes(), 20).unwrap();
         let identity = identity();
-        forget(|| names(&identity), &mut request, head.as_bytes());
+        forget(|| identity.fields(), &mut request, head.as_bytes());
         let left = String::from_utf8(request.write(head.as_bytes())).unwrap();
         assert_eq!(left, "GET http://a/ HTTP/1.1\r\nHost: a\r\nX-Consumers: kept\r\n\r\n");
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use gateway_routing::route::{Auth, Identity, Policies, Policy, Route};
+use gateway_routing::route::{Action, Auth, Forward, Identity, Policies, Policy, Route};
 use http::HeaderName;
 use proptest::prelude::*;
 
@@ -51,11 +51,16 @@ fn routed(number: u8, (service, shadow): (u8, u8), choice: u8) -> Route {
     Route { policies: policies(choice), ..route }
 }
 
-/// The fields of a service, looked for in every policy.
+/// The fields of a service, looked for in every policy; where it gets copies, in those of whom they are meant for.
 fn looked_for(table: &RoutingTable, name: &str) -> BTreeSet<String> {
-    let leads = table.all_routes().filter(|route| route.services().any(|service| **service == *name));
-    let own = table.service(name).map(|service| &service.policies);
-    let policies = own.into_iter().chain(leads.map(|route| &route.policies));
+    let leads = || table.all_routes().filter(|route| route.services().any(|service| **service == *name));
+    let copies = leads().filter(|route| {
+        let Action::Forward(Forward { mirror, .. }) = &route.action else { return false };
+        route.policies.auth == Policy::Unset && mirror.as_ref().is_some_and(|mirror| *mirror.service == *name)
+    });
+    let own = copies.flat_map(Route::services).map(|service| &**service).chain([name]);
+    let own = own.filter_map(|service| table.service(service)).map(|service| &service.policies);
+    let policies = own.chain(leads().map(|route| &route.policies));
     let told = |policies: &Policies| match &policies.auth {
         Policy::On(auth) => auth.told().map(ToString::to_string).collect(),
         Policy::Off | Policy::Unset => Vec::new(),

@@ -162,7 +162,10 @@ fn check_apart(name: &HeaderName, methods: &[AuthMethod], path: &Path<'_>, viola
         AuthMethod::Introspection(introspection) => is_in(&introspection.place),
         AuthMethod::Forward(forward) => forward.request_headers.iter().any(is_it),
     };
-    let is_told = |method: &AuthMethod| matches!(method, AuthMethod::Forward(forward) if forward.response_headers.iter().any(is_it));
+    let is_told = |method: &AuthMethod| match method {
+        AuthMethod::Forward(forward) => forward.response_headers.iter().any(is_it),
+        AuthMethod::ApiKey(_) | AuthMethod::Basic | AuthMethod::Jwt(_) | AuthMethod::Introspection(_) => false,
+    };
     if methods.iter().any(is_read) {
         let message = "is a field that a method reads, and clients' own fields of that name are removed before";
         violations.add(path, format_args!("{} {message}; choose another field", Shown(name.as_str())));

@@ -145,6 +145,41 @@ async fn nobody_forges_what_a_shadow_is_told_where_it_is_asked_itself() {
 }
 
 #[tokio::test]
+async fn nor_what_it_is_told_by_the_policy_of_the_service_whose_copies_it_gets() {
+    let (upstream, shadow) = (Upstream::start().await, Upstream::start().await);
+    let site = Site::owned_by(protected(&[upstream.address], auth([api_key()]))).service("shadow", &[shadow.address]);
+    let site = site.route(route("api", below("/copied"), mirrored("a", "shadow")));
+    let site = site.route(route("straight", below("/straight"), Action::Forward(to("shadow"))));
+    let proxy = site.consumer(consumer("anna", &[], "key-of-anna")).start().await;
+    let mut clients = Vec::new();
+    for (path, key, consumer) in [("/copied", ANNA, vec!["anna"]), ("/straight", "A: b", vec![])] {
+        let mut client = proxy.connect().await;
+        let forged = FORGED.join("\r\n");
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n{forged}\r\n{key}\r\n\r\n")).await;
+        if path == "/copied" {
+            assert_eq!(values(&upstream.accept().await.head().await, "X-Consumer"), ["anna"]);
+        }
+        let head = shadow.accept().await.head().await;
+        assert!(!head.contains("root") && values(&head, "X-Consumer") == consumer, "{head}");
+        clients.push(client);
+    }
+}
+
+#[tokio::test]
+async fn what_the_policy_reads_is_there_to_be_read_though_another_one_tells_by_it() {
+    let mut other = auth([AuthMethod::Basic]);
+    other.identity.consumer_header = Some("x_api-key".parse().unwrap());
+    let policies = Policies { auth: Policy::On(other.into()), ..Policies::default() };
+    let other = Route { policies, ..route("other", below("/other"), Action::Forward(to("a"))) };
+    let keeping = Auth { keep_credentials: true, ..auth([api_key()]) };
+    let gateway = Gateway::start_as(keeping, |site| site.route(other)).await;
+    assert_eq!(gateway.status("/", &[ANNA, "X_Api-Key: root"]).await, 200);
+    let asked = gateway.origin.last();
+    assert_eq!(values(&asked, "X-Consumer"), ["anna"], "{asked}");
+    assert!(!asked.contains("root") && !asked.contains("key-of-anna"), "the endpoint would believe it: {asked}");
+}
+
+#[tokio::test]
 async fn credentials_go_on_only_where_the_policy_says_so() {
     let places = || [api_key(), AuthMethod::Basic, AuthMethod::ApiKey(CredentialPlace::Cookie("key".into()))];
     let fields = [ANNA, "X_Api_Key: x", "Cookie: key2=1; key=", "X-Other: 1"];
