@@ -215,6 +215,7 @@ mod tests {
             ("mixed", "1", true),
             ("scope", "write", true),
             ("scope", "wri", false),
+            ("scope", "read write", true),
             ("other", "write", false),
             ("other", "read write", true),
         ] {
